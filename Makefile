@@ -1,0 +1,42 @@
+# The two commands of the README are `make run` and `make test`; the rest is for those who work on Tandem.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check unit e2e lock clean
+
+run: .venv/run.stamp
+	@$(BIN)/python run.py
+
+test: check
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
+	@$(BIN)/coverage report --include='app/runs/*,app/chats/*,app/dialects/*' --fail-under=95
+	@$(BIN)/python -m pytest tests/e2e
+
+unit: .venv/dev.stamp
+	@$(BIN)/python -m pytest tests --ignore=tests/e2e
+
+e2e: .venv/dev.stamp
+	@$(BIN)/python -m pytest tests/e2e
+
+check: .venv/dev.stamp
+	@$(BIN)/flake8 app tests run.py
+	@$(BIN)/mypy
+
+.venv/run.stamp: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch .venv/run.stamp $@
+
+lock: .venv/dev.stamp
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .coverage

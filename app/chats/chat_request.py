@@ -1,0 +1,90 @@
+"""What a caller asks, whatever dialect it was said in; and who asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.runs.errors import InvalidRequest, TooLarge
+from app.runs.records import ProviderMessage
+
+# Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
+_SESSION_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,128}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `id` owns what it makes; `name` is what the wire shows."""
+
+    id: str
+    name: str
+    is_admin: bool = False
+
+
+ANONYMOUS = Principal("anonymous", "anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One message to be answered. None means: as the settings say."""
+
+    message: str
+    session_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    paced: bool = True
+    dialect: str = "native"
+    history: tuple[ProviderMessage, ...] | None = None
+
+
+def check_session_id(session_id: str) -> str:
+    """Return the id if it is 1 to 128 of `A-Za-z0-9._:-` and not dots only. Raises
+    InvalidRequest."""
+    if not _SESSION_ID.match(session_id):
+        raise InvalidRequest(
+            {"session_id": "must be 1 to 128 of A-Z a-z 0-9 . _ : - and not only dots"}
+        )
+    return session_id
+
+
+def check_texts(texts: Mapping[str, str | None], max_bytes: int) -> None:
+    """Refuse NULs and lone surrogates in any text, and texts over `max_bytes` of UTF-8.
+
+    PostgreSQL stores neither, and a database that takes what the next one refuses is a trap.
+    """
+    wrong: dict[str, str] = {}
+    for field, text in texts.items():
+        if text is None:
+            continue
+        if "\x00" in text:
+            wrong[field] = "must not contain a NUL character"
+            continue
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            wrong[field] = "must not contain a lone surrogate"
+            continue
+        if size > max_bytes:
+            raise TooLarge(
+                f"`{field}` is longer than the {max_bytes} bytes of UTF-8 that are allowed.",
+                fields={field: f"at most {max_bytes} bytes"},
+            )
+    if wrong:
+        raise InvalidRequest(wrong)
+
+
+def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
+    """Return the request if every field is within its rules. Raises InvalidRequest, TooLarge."""
+    if request.session_id is not None:
+        check_session_id(request.session_id)
+    if not request.message.strip():
+        raise InvalidRequest({"message": "must not be blank"})
+    check_texts(
+        {"message": request.message, "system": request.system, "model": request.model},
+        max_message_bytes,
+    )
+    return request

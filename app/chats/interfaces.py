@@ -1,0 +1,38 @@
+"""The seams of chats: what they need of a store and of the providers' catalog."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.runs.interfaces import Provider
+from app.runs.records import ChatSession, Message
+
+
+class SessionStore(Protocol):
+    """What chats need of a store. Every look-up is by (owner, session id)."""
+
+    def create_session(self, chat_session: ChatSession) -> ChatSession:
+        """Store the session unless it is there; return what is stored."""
+
+    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
+        """Return the record, or None."""
+
+    def list_sessions(self, owner: str) -> list[ChatSession]:
+        """Return the owner's listed sessions, newest first."""
+
+    def delete_session(self, owner: str, session_id: str) -> bool:
+        """Delete the session with all its messages and runs; False if it was not there."""
+
+    def read_branch(self, owner: str, session_id: str) -> list[Message]:
+        """Return the branch in use, oldest first."""
+
+    def count_sessions(self) -> int:
+        """Return how many sessions are stored."""
+
+
+class Catalog(Protocol):
+    """Which provider answers."""
+
+    def choose(self, name: str | None) -> Provider:
+        """Return the provider of that name, or the default one. Raises InvalidRequest,
+        ProviderNotConfigured."""

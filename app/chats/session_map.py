@@ -1,0 +1,65 @@
+"""The lock-guarded in-memory map of the chat interfaces in use, keyed by (owner, session id).
+
+Forgetting one loses nothing: what it stands for is stored. So the map is bounded, by idle time and
+size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from app.chats.chat_interface import ChatInterface
+
+Key = tuple[str, str]
+
+
+class SessionMap:
+    """Chat interfaces in use, the least recently used first."""
+
+    def __init__(
+        self,
+        make: Callable[[str, str], ChatInterface],
+        idle_s: float,
+        max_size: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._make = make
+        self._idle_s = idle_s
+        self._max_size = max_size
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._chats: OrderedDict[Key, ChatInterface] = OrderedDict()  # guarded by _lock
+
+    def open(self, owner: str, session_id: str) -> ChatInterface:
+        """Return the one chat interface of that key, made if it is not there."""
+        key = (owner, session_id)
+        with self._lock:
+            chat = self._chats.get(key)
+            if chat is None:
+                chat = self._chats[key] = self._make(owner, session_id)
+            chat.last_used = self._monotonic()
+            self._chats.move_to_end(key)
+            if len(self._chats) > self._max_size:
+                self._chats.popitem(last=False)
+            return chat
+
+    def forget(self, owner: str, session_id: str) -> None:
+        """Take the key out, if it is there."""
+        with self._lock:
+            self._chats.pop((owner, session_id), None)
+
+    def evict_idle(self) -> int:
+        """Take out what was not used for `idle_s` seconds; return how many."""
+        until = self._monotonic() - self._idle_s
+        evicted = 0
+        with self._lock:
+            while self._chats and next(iter(self._chats.values())).last_used <= until:
+                self._chats.popitem(last=False)
+                evicted += 1
+        return evicted
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._chats)

@@ -1,0 +1,2 @@
+"""Dialects: how a client speaks. Pure: a mapping in, a ChatRequest out; log entries in, frames
+out."""

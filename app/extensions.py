@@ -1,0 +1,10 @@
+"""Flask's extensions: made here without an app, bound to one in wiring.
+
+`socketio` is made anew for each app: python-socketio's handlers belong to one server.
+"""
+
+from __future__ import annotations
+
+from flask_cors import CORS
+
+cors = CORS()

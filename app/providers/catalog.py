@@ -1,0 +1,44 @@
+"""The catalog: which provider answers. A name maps to a provider, or to the setting it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.runs.errors import InvalidRequest, ProviderNotConfigured
+from app.runs.interfaces import Provider
+
+
+class ProviderCatalog:
+    """Request > DEFAULT_PROVIDER > first that is set up > demo."""
+
+    def __init__(
+        self,
+        configured: Mapping[str, Provider],
+        missing: Mapping[str, str],
+        demo: Provider,
+        default: str,
+    ) -> None:
+        self._configured = dict(configured)
+        self._missing = dict(missing)  # name -> the setting it lacks
+        self._demo = demo
+        self._default = default
+
+    def choose(self, name: str | None) -> Provider:
+        """Return the provider of that name, or the default one. Raises InvalidRequest,
+        ProviderNotConfigured."""
+        name = name or self._default
+        if not name:
+            return next(iter(self._configured.values()), self._demo)
+        if name in self._configured:
+            return self._configured[name]
+        if name == self._demo.name:
+            return self._demo
+        if name in self._missing:
+            raise ProviderNotConfigured(name, self._missing[name])
+        known = ", ".join(sorted({*self._configured, *self._missing, self._demo.name}))
+        raise InvalidRequest({"provider": f"must be one of {known}"})
+
+    def names(self) -> list[str]:
+        """Return what can be chosen, the default first."""
+        default = self.choose(None).name
+        return [default, *(n for n in (*self._configured, self._demo.name) if n != default)]

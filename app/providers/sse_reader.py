@@ -1,0 +1,70 @@
+"""Read `data:` payloads out of the bytes of an event stream, whatever they are cut at.
+
+WHATWG HTML, "Interpreting an event stream": lines end with CRLF, LF or CR; a leading BOM goes; an
+event ends with a blank line. Model servers use `data` alone; the other fields are read over. One
+deviation: an event that the connection's end cuts off is not dropped in silence; `pending` says
+that there is one.
+"""
+
+from __future__ import annotations
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseReader:
+    """Feed it bytes; it returns the data of each event that is complete. Sizes are in bytes."""
+
+    def __init__(self, max_event_bytes: int) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._at_start = True
+
+    @property
+    def pending(self) -> bool:
+        """Whether an event has begun that is not complete."""
+        return bool(self._rest.strip(b"\r\n") or self._data)
+
+    def feed(self, received: bytes) -> list[bytes]:
+        """Return the data of the events these bytes complete. Raises ValueError on one too
+        large."""
+        buffer = self._rest + received if self._rest else received
+        if self._at_start:
+            if _BOM.startswith(buffer) and len(buffer) < len(_BOM):
+                self._rest = buffer
+                return []
+            buffer = buffer.removeprefix(_BOM)
+            self._at_start = False
+        if b"\r" in buffer:
+            # A CR at the very end may be the first half of a CRLF: wait for what follows.
+            held = b"\r" if buffer.endswith(b"\r") else b""
+            buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        else:
+            held = b""
+        *lines, rest = buffer.split(b"\n")
+        self._rest = rest + held
+        if len(self._rest) + self._data_bytes > self._max_event_bytes:
+            raise ValueError("event too large")
+        events = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._add(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif not line and self._data:
+                events.append(self._take())
+        return events
+
+    def _add(self, data: bytes) -> None:
+        self._data.append(data)
+        self._data_bytes += len(data)
+
+    def _take(self) -> bytes:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data = []
+        self._data_bytes = 0
+        return data
+
+    def close(self) -> list[bytes]:
+        """Return the data of an event whose last line came but not its blank line."""
+        lines = self.feed(b"\n\n") if self._rest or self._data else []
+        return lines

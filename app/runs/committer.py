@@ -1,0 +1,214 @@
+"""The committer: store what all runs have new in one transaction a turn, then show it.
+
+Runs offer entries; the first offer of a turn asks the runtime for a flush soon. A flush takes
+everything offered, stores it, and only then appends it to the logs, which wakes the viewers. While
+one batch is being written the next one gathers, so the order of a run's entries is the order they
+were offered in.
+
+Where the store cannot write at once (another process holds its lock, the disk is full), the batch
+goes to the store's thread and is tried again for `store_timeout_s`; then its runs end as
+`storage_unavailable`, the one end that is shown unstored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from app.runs.errors import StorageUnavailable
+from app.runs.interfaces import Batch, Clock, RunStore, Runtime, WorkerLost
+from app.runs.records import RunEnd
+from app.runs.run import Outcome, Run, interrupted
+from app.runs.run_errors import RunStorageFailed
+from app.runs.run_log import Entry
+
+log = logging.getLogger(__name__)
+
+# between tries of a store that fails: often enough to come back at once, rare enough to be free
+RETRY_S = 0.1
+# a producer that never waits lets others run this often; measured: /health then within 12 ms
+TURN_S = 0.002
+
+
+class _Offered:
+    """What one run has offered and is not stored yet."""
+
+    __slots__ = ("run", "entries", "end", "end_at")
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.entries: list[Entry] = []
+        self.end: RunEnd | None = None
+        self.end_at = 0.0
+
+
+class Committer:
+    """One for all runs of a process; thread-safe. Implements `run.Sink`."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        runtime: Runtime,
+        worker_id: str,
+        clock: Clock,
+        store_timeout_s: float,
+        on_shown: Callable[[Run, RunEnd], None] = lambda run, end: None,
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._worker_id = worker_id
+        self._clock = clock
+        self._store_timeout_s = store_timeout_s
+        self._on_ended = on_shown
+        self._lock = threading.Lock()
+        self._offered: dict[str, _Offered] = {}  # guarded by _lock
+        self._scheduled = False  # guarded by _lock
+        self._writing = False  # guarded by _lock
+        self._last_flush = 0.0
+
+    def offer(self, run: Run, entries: list[Entry]) -> None:
+        """Take entries of a run."""
+        with self._lock:
+            self._of(run).entries += entries
+            schedule = self._schedule()
+        if schedule:
+            self._runtime.call_soon(self._flush)
+
+    def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
+        """Take the end of a run; nothing of that run may come after it."""
+        with self._lock:
+            offered = self._of(run)
+            offered.end, offered.end_at = end, at
+            schedule = self._schedule()
+        if schedule:
+            self._runtime.call_soon(self._flush)
+
+    def breathe(self) -> None:
+        """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never
+        waits."""
+        if self._scheduled and self._clock.monotonic() - self._last_flush > TURN_S:
+            self._runtime.sleep(0)
+
+    def _of(self, run: Run) -> _Offered:
+        offered = self._offered.get(run.record.id)
+        if offered is None:
+            offered = self._offered[run.record.id] = _Offered(run)
+        return offered
+
+    def _schedule(self) -> bool:
+        if self._scheduled or self._writing:
+            return False
+        self._scheduled = True
+        return True
+
+    def _flush(self) -> None:
+        while offered := self._take():
+            batch = self._to_batch(offered)
+            try:
+                stored = self._store.append_now(self._worker_id, batch)
+            except (WorkerLost, StorageUnavailable) as error:
+                log.warning("the store refused a batch: %s", error)
+                stored = False
+            if not stored:
+                self._runtime.spawn(self._write_later, offered, batch)
+                return
+            self._written(offered)
+
+    def _take(self) -> list[_Offered]:
+        with self._lock:
+            self._scheduled = False
+            self._last_flush = self._clock.monotonic()
+            if self._writing or not self._offered:
+                return []
+            offered = list(self._offered.values())
+            self._offered = {}
+            self._writing = True
+            return offered
+
+    def _to_batch(self, offered: list[_Offered]) -> Batch:
+        batch = Batch()
+        for one in offered:
+            run = one.run
+            entries = list(one.entries)
+            if one.end is not None:
+                reply = run.log.text() + "".join(e.data for e in entries if e.kind == "text")
+                one.end = replace(one.end, usage=run.usage_of(reply))
+                one.entries.append(_end_entry(run, one))
+                entries = list(one.entries)
+                batch.ends.append((run.record, one.end, reply, one.end_at))
+            if entries:
+                batch.entries.append((run.record.id, entries))
+        return batch
+
+    def _write_later(self, offered: list[_Offered], batch: Batch) -> None:
+        deadline = self._clock.monotonic() + self._store_timeout_s
+        while True:
+            try:
+                self._runtime.run_blocking(self._store.append, self._worker_id, batch)
+                break
+            except WorkerLost:
+                log.error("this worker was taken for dead; its runs are interrupted")
+                self._give_up(offered, interrupted())
+                return
+            except StorageUnavailable as error:
+                if self._clock.monotonic() >= deadline:
+                    log.error("the store failed for %s s: %s", self._store_timeout_s, error)
+                    self._give_up(offered, Outcome("failed", "error", RunStorageFailed()))
+                    return
+            self._runtime.sleep(RETRY_S)
+        self._written(offered)
+        self._flush()
+
+    def _written(self, offered: list[_Offered]) -> None:
+        for one in offered:
+            self._show(one, one.entries)
+        with self._lock:
+            self._writing = False
+
+    def _show(self, one: _Offered, entries: list[Entry]) -> None:
+        run, end = one.run, one.end
+        if end is not None:
+            run.record = replace(
+                run.record,
+                status=end.status,
+                finish_reason=end.finish_reason,
+                error=end.error,
+                usage=end.usage,
+                duration_s=end.duration_s,
+                ttft_s=end.ttft_s,
+                last_seq=entries[-1].seq,
+                ended_at=one.end_at,
+            )
+        run.log.append(entries)
+        if end is not None:
+            self._on_ended(run, end)
+
+    def _give_up(self, offered: list[_Offered], outcome: Outcome) -> None:
+        """End the runs of a batch that cannot be stored: show the end alone, not the entries."""
+        for one in offered:
+            one.run.end_with(outcome)  # closes upstream; its own end finds nobody to store it
+        with self._lock:
+            self._writing = False
+            for one in offered:
+                late = self._offered.pop(one.run.record.id, None)
+                one.end = (late.end if late else None) or one.end
+                one.end_at = self._clock.wall()
+        for one in offered:
+            one.end = replace(
+                one.end or RunEnd("failed", "error", one.run.usage_of(""), 0.0),
+                status=outcome.status,
+                finish_reason=outcome.finish_reason,
+                error=outcome.error.end_data() if outcome.error else None,
+                usage=one.run.usage_of(one.run.log.text()),
+            )
+            self._show(one, [_end_entry(one.run, one, one.run.log.last_seq + 1)])
+        self._flush()
+
+
+def _end_entry(run: Run, one: _Offered, seq: int | None = None) -> Entry:
+    assert one.end is not None
+    if seq is None:
+        seq = (one.entries[-1].seq if one.entries else run.log.last_seq) + 1
+    return Entry(seq, "end", one.end.to_json(), one.end_at)

@@ -1,0 +1,115 @@
+"""The seams: what runs need of the outside world. Whoever implements one imports this, never the
+reverse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.runs.records import ChatSession, Message, ProviderRequest, RunEnd, RunRecord, Turn
+from app.runs.run_log import Entry, Waiter
+
+# What a provider yields: (kind, data). TEXT and REASONING carry str, STATUS a dict for the viewers,
+# FINISH the finish reason, USAGE a Usage. One batch is all that one read of its connection brought.
+TEXT = "text"
+REASONING = "reasoning"
+STATUS = "status"
+FINISH = "finish"
+USAGE = "usage"
+Piece = tuple[str, Any]
+PieceStream = Generator[Sequence[Piece], None, None]
+
+
+class Provider(Protocol):
+    """A model behind some wire. It knows nothing of Flask, chats or logs."""
+
+    name: str
+    default_model: str
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes
+        upstream."""
+
+
+class Task(Protocol):
+    """A background task."""
+
+    def kill(self) -> None:
+        """End the task wherever it is, run its `finally` blocks, return when it is gone."""
+
+
+class Runtime(Protocol):
+    """Tasks, time and waiting, for one kind of concurrency (app/runtime.py has three)."""
+
+    def spawn(self, function: Callable[..., object], *args: Any) -> Task:
+        """Run the function in a task of its own."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run for that long; 0 for one turn."""
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Call a function that does not block, soon, after what runs now."""
+
+    def new_waiter(self) -> Waiter:
+        """Return something a task can sleep on until it is woken."""
+
+    def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that blocks (the store) without holding up the other tasks."""
+
+
+class WorkerLost(Exception):
+    """This worker was taken for dead and its runs were ended by another; its appends are
+    refused."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What all runs have new: stored in one transaction, or not at all."""
+
+    entries: list[tuple[str, list[Entry]]] = field(default_factory=list)
+    ends: list[tuple[RunRecord, RunEnd, str, float]] = field(default_factory=list)
+
+
+class RunStore(Protocol):
+    """What runs need of a store. A foreign id answers exactly like an absent one."""
+
+    def begin_turn(self, turn: Turn) -> list[Message]:
+        """Store a turn, return the branch the model is to answer. Raises SessionBusy,
+        StorageUnavailable."""
+
+    def append_now(self, worker_id: str, batch: Batch) -> bool:
+        """Store the batch without waiting for anybody; False if that cannot be done now."""
+
+    def append(self, worker_id: str, batch: Batch) -> None:
+        """Store the batch; may block. Raises WorkerLost, StorageUnavailable."""
+
+    def find_run(self, owner: str, run_id: str) -> RunRecord | None:
+        """Return the record, or None."""
+
+    def read_entries(self, run_id: str) -> list[Entry]:
+        """Return all stored entries of a run, in order."""
+
+    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
+        """Return the record, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Wall time for what is written down, monotonic time for what is measured; both in seconds."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What bounds a run; sizes in bytes, times in seconds."""
+
+    max_runs: int = 1000
+    max_reply_bytes: int = 4_000_000
+    first_delta_timeout_s: float = 60
+    run_timeout_s: float = 600
+    store_timeout_s: float = 5
+    heartbeat_s: float = 5

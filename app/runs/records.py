@@ -1,0 +1,177 @@
+"""The stored records: what a store keeps of conversations and runs. Plain values, no behaviour."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app.runs.usage import Usage
+
+Status = Literal["queued", "running", "completed", "stopped", "failed", "interrupted"]
+Part = Mapping[str, Any]
+
+ENDED: frozenset[str] = frozenset({"completed", "stopped", "failed", "interrupted"})
+
+
+def new_id() -> str:
+    """Return an id nobody can guess: 128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+def text_parts(text: str) -> tuple[Part, ...]:
+    """Return message content that is one text part."""
+    return ({"type": "text", "text": text},)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One node of a conversation's tree; times are seconds since the epoch."""
+
+    id: str
+    role: str
+    content: tuple[Part, ...]
+    created_at: float
+    parent_id: str | None = None
+    status: str = "completed"
+    run_id: str | None = None
+    usage: Usage | None = None
+
+    @property
+    def text(self) -> str:
+        """Return the text parts, joined."""
+        return "".join(part["text"] for part in self.content if part.get("type") == "text")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSession:
+    """The stored record of one owner's conversation. `leaf_id` is the tip of the branch in use."""
+
+    owner: str
+    id: str
+    created_at: float
+    updated_at: float
+    title: str = ""
+    leaf_id: str | None = None
+    listed: bool = True
+    active_run_id: str | None = None
+    message_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended: the data of its log's one `end` entry."""
+
+    status: Status
+    finish_reason: str
+    usage: Usage
+    duration_s: float
+    ttft_s: float | None = None
+    error: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry's data."""
+        return {
+            "status": self.status,
+            "finish_reason": self.finish_reason,
+            "usage": self.usage.to_json(),
+            "duration_s": self.duration_s,
+            "ttft_s": self.ttft_s,
+            "error": dict(self.error) if self.error else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The stored record of a run. `worker_id` says which process may append to its log."""
+
+    id: str
+    owner: str
+    session_id: str
+    message_id: str
+    provider: str
+    model: str
+    worker_id: str
+    created_at: float
+    dialect: str = "native"
+    status: Status = "queued"
+    finish_reason: str | None = None
+    error: Mapping[str, Any] | None = None
+    usage: Usage | None = None
+    duration_s: float | None = None
+    ttft_s: float | None = None
+    last_seq: int = 0
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a start stores at once: the session if it is new, the caller's messages, the reply, the
+    run.
+
+    `messages` become a chain after the session's leaf; `reply` hangs on the last of them.
+    """
+
+    session: ChatSession
+    messages: tuple[Message, ...]
+    reply: Message
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMessage:
+    """What a model is given of one message: its role and text."""
+
+    role: str
+    text: str
+
+
+@dataclass(slots=True)
+class Upstream:
+    """A provider's own word on its connection, for a true receipt."""
+
+    opened: bool = False
+    closed: bool = False
+
+    @property
+    def was_closed(self) -> bool | None:
+        """True or False for a connection that was opened, None where there was none."""
+        return self.closed if self.opened else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """What a provider is asked. `paced` asks one that has its reply whole to hand it out slowly."""
+
+    messages: tuple[ProviderMessage, ...]
+    model: str
+    temperature: float | None = None
+    max_tokens: int | None = None
+    paced: bool = True
+    upstream: Upstream = field(default_factory=Upstream)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a stop. `upstream_closed` is None where there was no connection to close."""
+
+    run_id: str
+    session_id: str
+    status: Status
+    seq: int
+    upstream_closed: bool | None
+    stopped_in_ms: float
+    usage: Usage | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire's receipt."""
+        return {
+            "run_id": self.run_id,
+            "session_id": self.session_id,
+            "status": self.status,
+            "seq": self.seq,
+            "upstream_closed": self.upstream_closed,
+            "stopped_in_ms": self.stopped_in_ms,
+            "usage": self.usage.to_json() if self.usage else None,
+        }

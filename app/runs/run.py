@@ -1,0 +1,193 @@
+"""A run: one provider driven into one log, which always gets exactly one `end`.
+
+Whoever claims the end first writes it: the provider that finished or failed, a stop, a deadline, a
+shutdown. Everybody else finds it claimed and does nothing. The task that drives makes no store
+call, so it can be killed anywhere; it hands pieces and the end to the committer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.runs.run_errors import (
+    RunError,
+    RunInternalError,
+    RunInterrupted,
+    UpstreamIncomplete,
+    UpstreamTooLarge,
+)
+from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.records import ProviderRequest, RunEnd, RunRecord, Status
+from app.runs.run_log import Entry, RunLog
+from app.runs.usage import Usage
+
+log = logging.getLogger(__name__)
+
+
+class RunIsOver(BaseException):
+    """Unwinds a provider whose run has ended; like a kill, no `except Exception` may hold it up."""
+
+
+class Sink(Protocol):
+    """Where a run's entries go; the committer."""
+
+    def offer(self, run: Run, entries: list[Entry]) -> None:
+        """Take entries that are to be stored, then shown."""
+
+    def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
+        """Take the end, to be stored after all entries."""
+
+    def breathe(self) -> None:
+        """Let the other tasks have their turn if this one has run for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why a run ends: a status with its finish reason, or an error."""
+
+    status: Status
+    finish_reason: str
+    error: RunError | None = None
+
+
+COMPLETED_BY = {"stop", "length", "content_filter", "tool_calls"}
+STOPPED = Outcome("stopped", "stopped")
+
+
+def interrupted() -> Outcome:
+    """Return the outcome of a run whose server goes away; each has an error id of its own."""
+    return Outcome("interrupted", "interrupted", RunInterrupted())
+
+
+class Run:
+    """One model answering one message. Public methods may be called from any task."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        request: ProviderRequest,
+        sink: Sink,
+        clock: Clock,
+        max_reply_bytes: int,
+    ) -> None:
+        self.record = record
+        self.request = request
+        self.log = RunLog()
+        self.task: Task | None = None
+        self.started_at = clock.monotonic()
+        self.first_piece_at: float | None = None
+        self.stopped_in_ms = 0.0
+        self.upstream_closed: bool | None = None
+        self._sink = sink
+        self._clock = clock
+        self._max_reply_bytes = max_reply_bytes
+        self._last_offered = 0
+        self._reply_bytes = 0
+        self._finish_reason: str | None = None
+        self._usage: Usage | None = None
+        self._lock = threading.Lock()
+        self._claimed = False  # guarded by _lock
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody has claimed the end."""
+        with self._lock:
+            return self._claimed
+
+    def drive(self, stream: PieceStream) -> None:
+        """Read the provider's batches into the log, then end it. Returns when the provider is
+        closed."""
+        outcome = interrupted()
+        try:
+            with closing(stream):
+                for batch in stream:
+                    self._take(batch)
+            outcome = self._completed()
+        except RunError as error:
+            outcome = Outcome("failed", "error", error)
+        except Exception:
+            ours = RunInternalError()
+            log.exception("run %s failed inside: %s", self.record.id, ours.error_id)
+            outcome = Outcome("failed", "error", ours)
+        except RunIsOver:
+            pass
+        finally:
+            if self._claim():
+                self._finish(outcome)
+
+    def end_with(self, outcome: Outcome) -> bool:
+        """End the run from outside: close upstream, then offer the end. False if it is ending
+        already."""
+        if not self._claim():
+            return False
+        before = self._clock.monotonic()
+        if self.task is not None:
+            self.task.kill()
+        self.upstream_closed = self.request.upstream.was_closed
+        self.stopped_in_ms = round((self._clock.monotonic() - before) * 1000, 3)
+        self._finish(outcome)
+        return True
+
+    def _claim(self) -> bool:
+        with self._lock:
+            claimed, self._claimed = self._claimed, True
+            return not claimed
+
+    def _take(self, batch: Sequence[Piece]) -> None:
+        if self._claimed:
+            raise RunIsOver
+        at = self._clock.wall()
+        entries = []
+        for kind, data in batch:
+            if kind == FINISH:
+                self._finish_reason = data
+            elif kind == USAGE:
+                self._usage = data
+            else:
+                self._last_offered += 1
+                entries.append(Entry(self._last_offered, kind, data, at))
+                if kind == TEXT or kind == REASONING:
+                    self._reply_bytes += len(data.encode())
+        if not entries:
+            return
+        if self.first_piece_at is None and self._reply_bytes:
+            self.first_piece_at = self._clock.monotonic()
+        self._sink.offer(self, entries)
+        if self._reply_bytes > self._max_reply_bytes:
+            raise UpstreamTooLarge()
+        self._sink.breathe()
+
+    def _completed(self) -> Outcome:
+        if self._finish_reason is None:
+            raise UpstreamIncomplete()
+        reason = self._finish_reason if self._finish_reason in COMPLETED_BY else "stop"
+        return Outcome("completed", reason)
+
+    def _finish(self, outcome: Outcome) -> None:
+        now = self._clock.monotonic()
+        ttft_s = None if self.first_piece_at is None else self.first_piece_at - self.started_at
+        error = outcome.error
+        self._sink.offer_end(
+            self,
+            RunEnd(
+                status=outcome.status,
+                finish_reason=outcome.finish_reason,
+                usage=self._usage or Usage(0, 0, "estimated"),
+                duration_s=round(now - self.started_at, 6),
+                ttft_s=None if ttft_s is None else round(ttft_s, 6),
+                error=None if error is None else error.end_data(),
+            ),
+            self._clock.wall(),
+        )
+
+    def usage_of(self, reply: str) -> Usage:
+        """Return the reported usage, or an estimate from the prompt and the whole reply."""
+        if self._usage is not None:
+            return self._usage
+        prompt = "".join(message.text for message in self.request.messages)
+        return Usage.estimated(prompt, reply)

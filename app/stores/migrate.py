@@ -1,0 +1,30 @@
+"""Bring a database to this code's schema, one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DatabaseTooNew(Exception):
+    """The database was made by newer code; going on would harm it."""
+
+
+def migrate(path: str) -> None:
+    """Upgrade (or make) the SQLite file at `path`. Raises DatabaseTooNew."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["path"] = path
+    with open(f"{path}.migrate.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed, or at our death
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise DatabaseTooNew(path) from error

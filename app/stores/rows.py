@@ -1,0 +1,98 @@
+"""Rows to records and back, in one place for all statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from app.runs.records import ChatSession, Message, RunRecord
+from app.runs.run_log import Entry
+from app.runs.usage import Usage
+
+
+def session_row(chat_session: ChatSession) -> dict[str, Any]:
+    """Return the columns of a session."""
+    return {
+        "owner": chat_session.owner,
+        "id": chat_session.id,
+        "title": chat_session.title,
+        "leaf_id": chat_session.leaf_id,
+        "listed": chat_session.listed,
+        "created_at": chat_session.created_at,
+        "updated_at": chat_session.updated_at,
+    }
+
+
+def session_from(row: Mapping[str, Any]) -> ChatSession:
+    """Return the record of a row that may also carry `active_run_id` and `message_count`."""
+    return ChatSession(
+        owner=row["owner"],
+        id=row["id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        title=row["title"],
+        leaf_id=row["leaf_id"],
+        listed=row["listed"],
+        active_run_id=row["active_run_id"],
+        message_count=row["message_count"],
+    )
+
+
+def message_row(
+    owner: str, session_id: str, message: Message, parent_id: str | None
+) -> dict[str, Any]:
+    """Return the columns of a message."""
+    return {
+        "id": message.id,
+        "owner": owner,
+        "session_id": session_id,
+        "parent_id": parent_id,
+        "role": message.role,
+        "content": list(message.content),
+        "status": message.status,
+        "run_id": message.run_id,
+        "usage": message.usage.to_json() if message.usage else None,
+        "created_at": message.created_at,
+    }
+
+
+def message_from(row: Mapping[str, Any]) -> Message:
+    """Return the record of a row."""
+    return Message(
+        id=row["id"],
+        role=row["role"],
+        content=tuple(row["content"]),
+        created_at=row["created_at"],
+        parent_id=row["parent_id"],
+        status=row["status"],
+        run_id=row["run_id"],
+        usage=Usage.from_json(row["usage"]) if row["usage"] else None,
+    )
+
+
+def run_row(run: RunRecord) -> dict[str, Any]:
+    """Return the columns of a run."""
+    row = {name: getattr(run, name) for name in RunRecord.__slots__}
+    return {**row, "usage": run.usage.to_json() if run.usage else None}
+
+
+def run_from(row: Mapping[str, Any]) -> RunRecord:
+    """Return the record of a row."""
+    values = dict(row)
+    usage = values.pop("usage")
+    return RunRecord(**values, usage=Usage.from_json(usage) if usage else None)
+
+
+def entries_json(entries: Iterable[Entry]) -> str:
+    """Return what `run_entries.entries` holds of consecutive entries."""
+    return orjson.dumps([[e.kind, e.data, e.at] for e in entries]).decode()
+
+
+def entries_from(seq: int, stored: str) -> list[Entry]:
+    """Return the entries of one row."""
+    return [
+        Entry(seq + index, kind, data, at)
+        for index, (kind, data, at) in enumerate(orjson.loads(stored))
+    ]

@@ -1,0 +1,80 @@
+"""The Flask app and its Socket.IO server, made from the services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_socketio import SocketIO
+
+from app.extensions import cors
+from app.transports import (
+    error_responses,
+    health,
+    http_dialects,
+    http_runs,
+    http_sessions,
+    pages,
+)
+from app.transports.services import Services
+from app.transports.socket_chat import ChatNamespace
+from app.transports.socket_guard import OrJson, StrictPacket
+from app.transports.wsgi_guards import Guards
+
+ROOT = Path(__file__).parent.parent.parent
+PING_INTERVAL_S = 25
+PING_TIMEOUT_S = 20
+
+CORS_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
+CORS_HEADERS = [
+    "Content-Type",
+    "Authorization",
+    "Cache-Control",
+    "X-Requested-With",
+    "Last-Event-ID",
+    "Idempotency-Key",
+]
+EXPOSED_HEADERS = ["X-Run-Id", "X-Session-Id", "X-Conversation-Id", "X-Request-Id", "Retry-After"]
+
+
+def make_app(services: Services, async_mode: str) -> Flask:
+    """Return the app with every route and event, behind the guards."""
+    app = Flask(
+        "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    error_responses.register(app)
+    pages.register_headers(app, services)
+    http_dialects.register(app, services)
+    for module in (http_runs, http_sessions, health, pages):
+        app.register_blueprint(module.blueprint(services))
+    cors.init_app(
+        app,
+        origins=services.origins.patterns(),
+        methods=CORS_METHODS,
+        allow_headers=CORS_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        supports_credentials=False,
+    )
+    _add_socketio(app, services, async_mode)
+    app.wsgi_app = Guards(app.wsgi_app, services.origins)  # type: ignore[method-assign]
+    return app
+
+
+def _add_socketio(app: Flask, services: Services, async_mode: str) -> None:
+    socketio = SocketIO(
+        async_mode=async_mode,
+        cors_allowed_origins=lambda origin, environ: services.origins.allows(environ),
+        serializer=StrictPacket,
+        json=OrJson,
+        # one event of a client at a time: no task an event, and back-pressure
+        async_handlers=False,
+        manage_session=False,
+        max_http_buffer_size=services.max_body_bytes,
+        ping_interval=PING_INTERVAL_S,
+        ping_timeout=PING_TIMEOUT_S,
+        logger=False,
+        engineio_logger=False,
+    )
+    # Before init_app: a handler that comes later is missing from the server of the next app.
+    socketio.on_namespace(ChatNamespace(services))
+    socketio.init_app(app)

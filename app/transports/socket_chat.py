@@ -1,0 +1,211 @@
+"""The chat over Socket.IO: the same verbs as over HTTP; each event is answered by one ack.
+
+docs/events.md lists the events. A viewer here is a task that follows a log and emits; it looks at
+how much the client has unsent before it emits, because the library's queue for a client has no
+bound.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from flask_socketio import Namespace
+from socketio.exceptions import ConnectionRefusedError as RefusedError
+
+from app.chats.chat_request import Principal, check_request
+from app.dialects.base import Body, Reply, json_line, validated
+from app.dialects.native import NativeEvents
+from app.dialects.table import NATIVE
+from app.runs.errors import (
+    BadJson,
+    ChatError,
+    InternalError,
+    InvalidRequest,
+    RequestError,
+    TooLarge,
+)
+from app.runs.interfaces import Task
+from app.runs.run_log import LogReader
+from app.runs.run_service import FoundRun
+from app.transports.services import Services
+from app.transports.socket_guard import REFUSED
+
+log = logging.getLogger(__name__)
+
+MAX_UNSENT = 64  # packets a client may have waiting; above that its viewer waits and merges
+UNSENT_WAIT_S = 0.02
+MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
+
+
+class ResumeData(Body):
+    """The data of `chat_resume`."""
+
+    run_id: str
+    seq: int = 0
+    partial: bool = True
+
+
+class StopData(Body):
+    """The data of `chat_stop`."""
+
+    run_id: str
+
+
+@dataclass(slots=True)
+class Client:
+    """One connected socket: who it is, and what it follows."""
+
+    principal: Principal
+    refused: int = 0
+    following: dict[str, Task] = field(default_factory=dict)
+
+
+class ChatNamespace(Namespace):  # type: ignore[misc]
+    """The default namespace. One instance for an app; its clients are kept by sid."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("/")
+        self._services = services
+        self._clients: dict[str, Client] = {}
+        self._handlers: dict[str, Callable[[str, Client, Mapping[str, Any]], dict[str, Any]]] = {
+            "chat_stream": self._chat_stream,
+            "chat_resume": self._chat_resume,
+            "chat_stop": self._chat_stop,
+        }
+
+    def trigger_event(self, event: str, *args: Any) -> Any:
+        """Dispatch everything the library has for us; nothing raised in here gets out.
+
+        Overrides Flask-SocketIO's, which answers neither unknown events nor wrong numbers of
+        arguments.
+        """
+        sid = args[0]
+        if event == "connect":
+            return self._connect(sid, args[2] if len(args) > 2 else None)
+        if event == "disconnect":
+            return self._disconnect(sid)
+        client = self._clients.get(sid)
+        if client is None:
+            return None
+        try:
+            return self._handle(event, sid, client, args[1:])
+        except ChatError as error:
+            return self._failed(event, sid, error)
+        except Exception:
+            ours = InternalError()
+            log.exception("event %s failed: %s", event, ours.error_id)
+            return self._failed(event, sid, ours)
+
+    def _connect(self, sid: str, auth: Any) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        try:
+            principal = self._services.auth.principal(token if isinstance(token, str) else None)
+        except ChatError as error:
+            raise RefusedError(error.code) from None
+        self._clients[sid] = Client(principal)
+
+    def _disconnect(self, sid: str) -> None:
+        client = self._clients.pop(sid, None)
+        if client is not None:
+            for task in list(client.following.values()):
+                task.kill()
+
+    def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
+        if event == REFUSED:
+            client.refused += 1
+            if client.refused >= MAX_REFUSED:
+                self._services.runtime.spawn(self._server.disconnect, sid)
+            raise BadJson(f"The event was refused: {args[0]}.")
+        handler = self._handlers.get(event)
+        if handler is None:
+            known = ", ".join(self._handlers)
+            raise RequestError(f"There is no event by that name. Known are: {known}.")
+        if len(args) != 1 or not isinstance(args[0], dict):
+            raise InvalidRequest({"data": "send exactly one object with the event"})
+        return handler(sid, client, args[0])
+
+    def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
+        payload = error.payload()
+        log.info("event %s: %s %s", event[:32], error.code, error.error_id)
+        if event in {"chat_stream", REFUSED}:
+            # Also as an event: clients of seed 000 do not ask for acks.
+            self._emit(sid, "chat_stream_error", {**payload, "error": payload.pop("message")})
+            payload = error.payload()
+        return {"error": payload}
+
+    def _chat_stream(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        services = self._services
+        if len(json_line(data)) > services.max_body_bytes:
+            raise TooLarge()
+        spoken = NATIVE.parse(data)
+        asked = replace(spoken.request, dialect=NATIVE.name)
+        check_request(asked, services.max_message_bytes)
+        run = services.sessions.open(client.principal.id, asked.session_id).start(asked)
+        self._follow(sid, client, FoundRun(run.record, run.log, run), 0, spoken.options["partial"])
+        return {"run_id": run.record.id, "session_id": run.record.session_id}
+
+    def _chat_resume(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(ResumeData, data)
+        if wanted.seq < 0:
+            raise InvalidRequest({"seq": "must be 0 or more"})
+        found = self._services.runs.find(client.principal.id, wanted.run_id)
+        found.log.check(wanted.seq)
+        end = found.log.end
+        if end is None or wanted.seq < end.seq:
+            self._follow(sid, client, found, wanted.seq, wanted.partial)
+        record = found.live.record if found.live else found.record
+        return {"run_id": record.id, "status": record.status}
+
+    def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(StopData, data)
+        return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
+
+    def _follow(self, sid: str, client: Client, found: FoundRun, after: int, partial: bool) -> None:
+        """Emit the run's events to the client from `after` on; a run is followed once a client."""
+        run_id = found.record.id
+        before = client.following.pop(run_id, None)
+        if before is not None:
+            before.kill()
+        reader = self._services.runs.follow(found, after)
+        events = NativeEvents(Reply(found.record, found.log, client.principal.name), after, partial)
+        client.following[run_id] = self._services.runtime.spawn(
+            self._forward, sid, client, reader, events, found
+        )
+
+    def _forward(
+        self, sid: str, client: Client, reader: LogReader, events: NativeEvents, found: FoundRun
+    ) -> None:
+        run_id = found.record.id
+        with self._services.viewers.watching("socket"):
+            while not reader.done:
+                entries = reader.read()
+                for event in events.events(entries):
+                    self._emit(sid, event.name, event.payload)
+                if not entries and not reader.done:
+                    self._emit(sid, "chat_status", self._status(found))
+                self._wait_until_sent(sid)
+        client.following.pop(run_id, None)
+
+    def _status(self, found: FoundRun) -> dict[str, Any]:
+        """Return what a heartbeat says here, where there are no comments."""
+        age_s = self._services.runs.age_s(found)
+        return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
+
+    def _wait_until_sent(self, sid: str) -> None:
+        while self._unsent(sid) > MAX_UNSENT:
+            self._services.runtime.sleep(UNSENT_WAIT_S)
+
+    def _unsent(self, sid: str) -> int:
+        eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        socket = self._server.eio.sockets.get(eio_sid)
+        return socket.queue.qsize() if socket is not None else 0
+
+    def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
+        self._server.emit(name, payload, to=sid)
+
+    @property
+    def _server(self) -> Any:
+        return cast(Any, self.socketio).server

@@ -1,0 +1,29 @@
+"""Start Tandem: read .env and ASYNC_MODE, monkey-patch, then build and serve. No logic in here.
+
+The patch must come before anything else is imported; that is why the order of this file is what it
+is.
+"""
+
+import os
+import sys
+import warnings
+
+from dotenv import load_dotenv
+
+load_dotenv()  # what is in the environment already counts more
+MODE = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
+# eventlet is in maintenance, and says so at import; docs/architecture.md has our way out.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+if MODE == "eventlet":
+    import eventlet
+
+    eventlet.monkey_patch()
+elif MODE == "gevent":
+    from gevent import monkey
+
+    monkey.patch_all()
+
+from app.wiring import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())
