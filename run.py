@@ -8,9 +8,9 @@ import os
 import sys
 import warnings
 
-from dotenv import load_dotenv
+from dotenv import find_dotenv, load_dotenv
 
-load_dotenv()  # what is in the environment already counts more
+load_dotenv(find_dotenv(usecwd=True))  # what is in the environment already counts more
 MODE = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
 # eventlet is in maintenance, and says so at import; docs/architecture.md has our way out.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")

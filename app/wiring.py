@@ -40,6 +40,7 @@ from app.transports.services import Services
 
 log = logging.getLogger(__name__)
 
+READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
 TICK_S = 0.1  # how exact heartbeats and deadlines are
 TICKS_PER_TIDY = 10  # a second: checkpoints, idle sessions
 
@@ -187,7 +188,7 @@ def make_catalog(
             settings.openai_api_key,
             settings.openai_base_url,
             settings.openai_model,
-            read_timeout_s=settings.run_timeout_s,
+            read_timeout_s=settings.run_timeout_s + READ_TIMEOUT_SLACK_S,
             max_reply_bytes=settings.max_reply_bytes,
         )
     else:

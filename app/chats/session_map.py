@@ -45,6 +45,11 @@ class SessionMap:
                 self._chats.popitem(last=False)
             return chat
 
+    def holds(self, owner: str, session_id: str) -> bool:
+        """Whether the key is there."""
+        with self._lock:
+            return (owner, session_id) in self._chats
+
     def forget(self, owner: str, session_id: str) -> None:
         """Take the key out, if it is there."""
         with self._lock:

@@ -1,14 +1,14 @@
-"""Sessions of an owner: open, create, list, read, delete."""
+"""Sessions of an owner: start, create, list, read, delete."""
 
 from __future__ import annotations
 
-from app.chats.chat_interface import ChatInterface
-from app.chats.chat_request import check_session_id
+from app.chats.chat_request import ChatRequest, check_session_id
 from app.chats.interfaces import SessionStore
 from app.chats.session_map import SessionMap
 from app.runs.errors import NotFound
 from app.runs.interfaces import Clock, Runtime
 from app.runs.records import ChatSession, Message, new_id
+from app.runs.run import Run
 from app.runs.run_service import RunService
 
 Messages = list[Message]
@@ -31,10 +31,20 @@ class SessionService:
         self._runtime = runtime
         self._clock = clock
 
-    def open(self, owner: str, session_id: str | None) -> ChatInterface:
-        """Return the live conversation, a new one for None. Nothing is stored before its first
-        message."""
-        return self._map.open(owner, session_id or new_id())
+    def start(self, owner: str, request: ChatRequest) -> Run:
+        """Start the run that answers the request, in its session or a new one.
+
+        A start that is refused leaves no session behind, stored or in memory. Raises what
+        ChatInterface.start raises.
+        """
+        session_id = request.session_id or new_id()
+        is_new = not self._map.holds(owner, session_id)
+        try:
+            return self._map.open(owner, session_id).start(request)
+        except Exception:
+            if is_new:
+                self._map.forget(owner, session_id)
+            raise
 
     def create(self, owner: str, session_id: str | None = None) -> ChatSession:
         """Store a session (once; an existing one is returned) and return it."""

@@ -92,12 +92,12 @@ class CompletionChunks:
                 return text
             except UnicodeEncodeError:
                 pass
-        text = str(self._half + text)
+        joined: str = self._half + text
         self._half = ""
-        if "\ud800" <= text[-1] <= "\udbff":
-            self._half = text[-1]
-            text = text[:-1]
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if "\ud800" <= joined[-1] <= "\udbff":
+            self._half = joined[-1]
+            joined = joined[:-1]
+        return joined.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _parsed(data: bytes) -> Any:

@@ -40,6 +40,8 @@ class Urllib3Transport(httpx2.BaseTransport):
                 retries=False,
                 timeout=self._timeout,
             )
+        except urllib3.exceptions.NewConnectionError as error:  # a TimeoutError by its class alone
+            raise httpx2.ConnectError(str(error), request=request) from error
         except urllib3.exceptions.TimeoutError as error:
             raise httpx2.ConnectTimeout(str(error), request=request) from error
         except urllib3.exceptions.HTTPError as error:

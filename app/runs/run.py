@@ -14,6 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.records import ProviderRequest, RunEnd, RunRecord, Status
 from app.runs.run_errors import (
     RunError,
     RunInternalError,
@@ -21,8 +23,6 @@ from app.runs.run_errors import (
     UpstreamIncomplete,
     UpstreamTooLarge,
 )
-from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
-from app.runs.records import ProviderRequest, RunEnd, RunRecord, Status
 from app.runs.run_log import Entry, RunLog
 from app.runs.usage import Usage
 

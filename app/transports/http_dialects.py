@@ -44,7 +44,7 @@ def _view(route: Route, services: Services) -> Callable[..., Response]:
         asked = replace(spoken.request, paced=route.answer == "stream", dialect=dialect.name)
         check_request(asked, services.max_message_bytes)
         principal = g.principal
-        run = services.sessions.open(principal.id, asked.session_id).start(asked)
+        run = services.sessions.start(principal.id, asked)
         reply = Reply(run.record, run.log, principal.name)
         reader = services.runs.follow(FoundRun(run.record, run.log, run))
         if route.answer == "whole":

@@ -7,12 +7,15 @@ like our own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$"
+# RFC 6454, 6.2: scheme, host, port. Two headers joined by a comma are none.
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d+)?\Z", re.IGNORECASE)
 PAGE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -31,10 +34,10 @@ class OriginPolicy:
         """Whether a page of `origin` may use the server it calls `host`."""
         if not origin or "*" in self._extra or origin.lower() in self._extra:
             return True
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"}:
+        if not _ORIGIN.match(origin):
             return False  # `null`, too: a sandboxed frame or a file
-        return parts.netloc.lower() == host.lower() or _hostname(parts.netloc) in LOOPBACK
+        netloc = urlsplit(origin).netloc
+        return netloc.lower() == host.lower() or _hostname(netloc) in LOOPBACK
 
     def allows_host(self, host: str) -> bool:
         """Whether `host` is a name of ours."""

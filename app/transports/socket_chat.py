@@ -143,7 +143,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         spoken = NATIVE.parse(data)
         asked = replace(spoken.request, dialect=NATIVE.name)
         check_request(asked, services.max_message_bytes)
-        run = services.sessions.open(client.principal.id, asked.session_id).start(asked)
+        run = services.sessions.start(client.principal.id, asked)
         self._follow(sid, client, FoundRun(run.record, run.log, run), 0, spoken.options["partial"])
         return {"run_id": run.record.id, "session_id": run.record.session_id}
 

@@ -1,0 +1,96 @@
+"""The server under test: one process for most tests, with an upstream that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.server import Server
+from tests.support.sockets import SocketClient
+from tests.support.sse import SseStream
+from tests.support.upstream import Upstream, say
+
+PLANTED_KEY = "sk-planted-0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def shared_upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture
+def upstream(shared_upstream: Upstream) -> Upstream:
+    """The upstream, as new."""
+    shared_upstream.reply = say(
+        ["Hello", " there"], usage={"prompt_tokens": 5, "completion_tokens": 2}
+    )
+    shared_upstream.replies = {}
+    shared_upstream.exchanges = []
+    return shared_upstream
+
+
+@pytest.fixture(scope="session")
+def shared_server(
+    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
+) -> Iterator[Server]:
+    server = Server(
+        tmp_path_factory.mktemp("server"),
+        OPENAI_BASE_URL=shared_upstream.url,
+        OPENAI_API_KEY=PLANTED_KEY,
+        HEARTBEAT_S=0.3,
+    )
+    yield server
+    assert server.stop() == 0, server.output
+
+
+@pytest.fixture
+def server(shared_server: Server, upstream: Upstream) -> Server:
+    """The server most tests share; each uses sessions of its own."""
+    return shared_server
+
+
+@pytest.fixture(autouse=True)
+def no_stream_left_open() -> Iterator[None]:
+    yield
+    while SseStream.opened:
+        SseStream.opened.pop().close()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[..., Server]]:
+    """Start servers with settings of their own."""
+    started: list[Server] = []
+
+    def start(folder: str = "own", **settings: Any) -> Server:
+        path = tmp_path / folder
+        path.mkdir(exist_ok=True)
+        server = Server(path, **{"OPENAI_BASE_URL": upstream.url, **settings})
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.fixture
+def connect(server: Server) -> Iterator[Callable[..., SocketClient]]:
+    """Connect Socket.IO clients to the shared server, or another."""
+    clients: list[SocketClient] = []
+
+    def to(
+        other: Server | None = None, transport: str = "websocket", **options: Any
+    ) -> SocketClient:
+        client = SocketClient(other or server, transport, **options)
+        clients.append(client)
+        return client
+
+    yield to
+    for client in clients:
+        client.close()

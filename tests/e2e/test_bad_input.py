@@ -1,0 +1,220 @@
+"""Bad input on both transports: a clear error that names the field, and nothing is left behind."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.support.sockets import SocketClient
+
+BODIES = [
+    (b"", "bad_json", None),
+    (b"{", "bad_json", None),
+    (b"[]", "bad_json", None),
+    (b'"x"', "bad_json", None),
+    (b"null", "bad_json", None),
+    (b'{"message": "\xff"}', "bad_json", None),
+    (b'{"message": "\\ud800"}', "bad_json", None),
+    (b'{"message": "x", "temperature": NaN}', "bad_json", None),
+    ('{"message": "x"}'.encode("utf-16"), "bad_json", None),
+    (b'{"message":' + b"[" * 30000 + b"]" * 30000 + b"}", "bad_json", None),
+    (b'{"a":' * 200 + b"1" + b"}" * 200, "bad_json", None),
+    (b"{}", "invalid_request", "message"),
+    (b'{"message": ""}', "invalid_request", "message"),
+    (b'{"message": " \\n "}', "invalid_request", "message"),
+    (b'{"message": 5}', "invalid_request", "message"),
+    (b'{"message": null}', "invalid_request", "message"),
+    (b'{"message": "a\\u0000b"}', "invalid_request", "message"),
+    (b'{"message": "x", "session_id": "a/b"}', "invalid_request", "session_id"),
+    (b'{"message": "x", "session_id": ".."}', "invalid_request", "session_id"),
+    (b'{"message": "x", "session_id": ""}', "invalid_request", "session_id"),
+    (b'{"message": "x", "session_id": "%s"}' % (b"a" * 129), "invalid_request", "session_id"),
+    (b'{"message": "x", "session_id": 7}', "invalid_request", "session_id"),
+    (b'{"message": "x", "temperature": "hot"}', "invalid_request", "temperature"),
+    (b'{"message": "x", "temperature": 9}', "invalid_request", "temperature"),
+    (b'{"message": "x", "max_tokens": 0}', "invalid_request", "max_tokens"),
+    (b'{"message": "x", "partial": "yes"}', "invalid_request", "partial"),
+    (b'{"message": "x", "provider": "nobody"}', "invalid_request", "provider"),
+    (b'{"message": "x", "model": "a\\u0000"}', "invalid_request", "model"),
+    (b'{"message": "%s"}' % (b"a" * 128_001), "too_large", "message"),
+]
+
+
+@pytest.mark.parametrize("body, code, field", BODIES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat"])
+def test_bad_bodies_over_http(server, upstream, path, body, code, field):
+    before = server.status()
+    answer = server.post(path, body)
+    assert answer.status == (413 if code == "too_large" else 400)
+    error = answer.json["error"]
+    assert error["code"] == code and error["error_id"].startswith("ERR_")
+    if field:
+        assert field in error["fields"]
+    after = server.status()
+    assert (after["sessions"], after["runs"]) == (before["sessions"], before["runs"])
+    assert upstream.exchanges == []
+
+
+SOCKET_DATA = [
+    ({}, "invalid_request", "message"),
+    ({"message": ""}, "invalid_request", "message"),
+    ({"message": 5}, "invalid_request", "message"),
+    ({"message": "a\x00"}, "invalid_request", "message"),
+    ({"message": "x", "session_id": "a/b"}, "invalid_request", "session_id"),
+    ({"message": "x", "provider": "nobody"}, "invalid_request", "provider"),
+    ({"message": "a" * 128_001}, "too_large", "message"),
+    (None, "invalid_request", "data"),
+    (["a", "list"], "invalid_request", "data"),
+    ((1, 2, 3), "invalid_request", "data"),
+    ("text", "invalid_request", "data"),
+]
+
+
+@pytest.mark.parametrize("data, code, field", SOCKET_DATA, ids=lambda value: repr(value)[:40])
+def test_bad_data_over_socketio(server, connect, data, code, field):
+    before = server.status()["sessions"]
+    client = connect()
+    ack = client.call("chat_stream", data)
+    assert ack["error"]["code"] == code and field in ack["error"]["fields"]
+    event = client.wait_for_end()
+    assert (event["code"], event["error_id"]) == (code, ack["error"]["error_id"])
+    assert server.status()["sessions"] == before
+
+
+def test_unknown_events_are_answered(connect):
+    assert connect().call("no_such_event", {})["error"]["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("event", ["chat_resume", "chat_stop"])
+def test_runs_that_are_not_there(connect, event):
+    assert connect().call(event, {"run_id": "nope", "seq": 0})["error"]["code"] == "not_found"
+
+
+class RawSocket:
+    """A websocket that speaks Engine.IO by hand."""
+
+    def __init__(self, server):
+        import websocket
+
+        self.websocket = websocket.create_connection(
+            f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket", timeout=10
+        )
+        self.websocket.recv()
+        self.send("40")
+        self.receive()
+
+    def send(self, packet):
+        self.websocket.send(packet)
+
+    def receive(self):
+        return self.websocket.recv()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        '42["connect",{}]',
+        '42["disconnect"]',
+        '42["tandem:refused","x"]',
+        "42[]",
+        "42{}",
+        "42[5]",
+        "42{bad json",
+        '42["chat_stream",{"message":"\\ud800"}]',
+        '451-["chat_stream",{"_placeholder":true,"num":0}]',
+    ],
+)
+def test_packets_that_are_no_event_of_ours(server, packet):
+    raw = RawSocket(server)
+    raw.send(packet)
+    answer = raw.receive()
+    assert answer.startswith('42["chat_stream_error"') and '"bad_json"' in answer
+    raw.send('42["chat_stop",{"run_id":"x"}]')
+    raw.send('427["chat_stop",{"run_id":"x"}]')
+    assert raw.receive().startswith("437[") or raw.receive().startswith("437[")
+    raw.websocket.close()
+
+
+def test_binary_is_refused_and_three_refusals_end_the_connection(server):
+    raw = RawSocket(server)
+    for _ in range(3):
+        raw.send("42[]")
+        assert "chat_stream_error" in raw.receive()
+    assert raw.receive() in {"41", "1", ""}
+    raw.websocket.close()
+
+
+def test_forms_are_refused(server):
+    answer = server.request(
+        "POST",
+        "/api/chat/stream",
+        b"message=hi",
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", ""])
+def test_other_content_types_are_taken(server, content_type):
+    answer = server.post("/api/chat", b'{"message": "hi"}', **{"Content-Type": content_type})
+    assert answer.status == 200
+
+
+def test_a_chunked_body_is_read(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(
+            b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+            b"Connection: close\r\n\r\n"
+            b'8\r\n{"messag\r\n9\r\ne": "hi"}\r\n0\r\n\r\n'
+        )
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ") and b"Hello there" in answer
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_too_large_gets_its_answer(server, chunked):
+    body = b'{"message": "' + b"a" * 3_000_000 + b'"}'
+    length = (
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        if chunked
+        else b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+        raw.sendall(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + length)
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ") and b'"too_large"' in answer
+
+
+@pytest.mark.parametrize(
+    "method, path, status, code",
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/api/chat/stream", 405, "method_not_allowed"),
+        ("DELETE", "/api/chat", 405, "method_not_allowed"),
+        ("PUT", "/", 405, "method_not_allowed"),
+        ("GET", "/api/runs/x/events", 404, "not_found"),
+        ("POST", "/api/runs/x/stop", 404, "not_found"),
+        ("GET", "/api/chat/sessions/x/messages", 404, "not_found"),
+        ("DELETE", "/api/chat/sessions/x", 404, "not_found"),
+        ("GET", "/api/chat/sessions/%00", 404, "not_found"),
+        ("GET", "/static/../run.py", 404, "not_found"),
+    ],
+)
+def test_wrong_paths_and_methods_are_json(server, method, path, status, code):
+    answer = server.request(method, path)
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    if status == 405:
+        assert answer.headers["allow"]
+
+
+def test_no_traceback_is_left_behind(server):
+    """Runs last in this file: what came before is in the logs."""
+    assert "Traceback" not in server.logs()
+
+
+def test_socket_clients_are_counted_out(server):
+    client = SocketClient(server)
+    client.close()
+    assert server.status()["viewers"]["socket"] == 0

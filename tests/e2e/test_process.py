@@ -1,0 +1,159 @@
+"""The process: how it starts, refuses to start, stays alive under load, and stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.e2e.conftest import PLANTED_KEY
+from tests.support.server import ROOT, Server
+from tests.support.sse import stream_chat, text_of
+from tests.support.upstream import delta, event_bytes, silent
+
+
+def start(folder, **settings):
+    """Run run.py to its end; return (exit code, output)."""
+    environ = {"PATH": os.environ["PATH"], "PORT": "0", "LOG_DIR": str(folder), **settings}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "run.py")],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("PORT", "70000"),
+        ("ASYNC_MODE", "asyncio"),
+        ("HEARTBEAT_S", "nan"),
+        ("DATABASE_URL", "mysql://x"),
+        ("CORS_ORIGINS", "example.com"),
+        ("MAX_RUNS", "many"),
+        ("LOG_LEVEL", "loud"),
+        ("DEFAULT_PROVIDER", "openai"),
+        ("OPENAI_BASE_URL", "api.openai.com"),
+        ("HOST", "0.0.0.0"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_its_name(tmp_path, name, value):
+    code, output = start(tmp_path, **{name: value})
+    assert code == 2
+    assert name in output and value in output
+    assert "Traceback" not in output
+
+
+def test_a_port_in_use_is_one_helpful_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, output = start(tmp_path, PORT=str(port), DATABASE_URL="memory:")
+    assert code == 2
+    assert output.strip().count("\n") == 0 and f"PORT={port + 1} make run" in output
+
+
+def test_dot_env_is_obeyed_and_the_environment_counts_more(tmp_path, upstream):
+    env_file = f"OPENAI_BASE_URL={upstream.url}\nOPENAI_MODEL=from-file\nHEARTBEAT_S=\n"
+    (tmp_path / ".env").write_text(env_file)
+    server = Server(tmp_path, DATABASE_URL="memory:")
+    try:
+        assert server.post("/api/chat", {"message": "hi"}).json["model"] == "from-file"
+    finally:
+        server.stop()
+    server = Server(tmp_path, OPENAI_MODEL="from-environment")
+    try:
+        assert server.post("/api/chat", {"message": "hi"}).json["model"] == "from-environment"
+    finally:
+        server.stop()
+
+
+def test_sigterm_ends_an_idle_server_within_a_second(start_server):
+    server = start_server()
+    server.get("/health")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 1.5
+    assert "Tandem has stopped." in server.output
+
+
+def test_sigterm_interrupts_what_outlasts_its_grace(start_server, upstream):
+    server = start_server(SHUTDOWN_GRACE_S=0.3)
+    upstream.reply = silent
+    stream = stream_chat(server, "go", session_id="cut")
+    upstream.wait_for(1)
+    assert server.stop() == 0
+    ended = stream.rest()[-1].data
+    assert (ended["code"], ended["finish_reason"]) == ("shutting_down", "interrupted")
+    server.restart()
+    assert server.get(f"/api/runs/{stream.run_id}").json["status"] == "interrupted"
+
+
+def test_a_planted_message_and_key_are_in_no_log(server):
+    stream_chat(server, "planted-message-7f3a").rest()
+    server.post("/api/chat", {"message": "planted-message-7f3a", "temperature": "x"})
+    assert "planted-message" not in server.logs()
+    assert PLANTED_KEY not in server.logs()
+
+
+def test_a_flood_holds_nobody_up(server, upstream):
+    pieces = 200_000
+    # Pieces of 40 characters would be over MAX_REPLY_BYTES; these are as many as a flood can be.
+    flood = event_bytes(delta("0123456789")) * 100
+    go = threading.Event()
+
+    def pour(exchange):
+        exchange.start()
+        go.wait(10)
+        for _ in range(pieces // 100):
+            exchange.chunk(flood)
+        exchange.finish()
+
+    upstream.replies = {"flood": pour}
+    flooded = stream_chat(server, "flood", partial=False)
+    reading = threading.Thread(target=flooded.rest)
+    slowest, answers, others = 0.0, 0, 0
+    go.set()
+    reading.start()
+    while reading.is_alive():
+        before = time.perf_counter()
+        assert server.get("/health").status == 200
+        slowest = max(slowest, time.perf_counter() - before)
+        answers += 1
+        if answers % 50 == 1:
+            assert text_of(stream_chat(server, "other").rest()) == "Hello there"
+            others += 1
+    reading.join()
+    record = server.get(f"/api/runs/{flooded.run_id}").json
+    assert (record["status"], record["seq"]) == ("completed", pieces + 1)
+    print(
+        f"\nflood of {pieces}: {answers} answers of /health, the slowest {slowest * 1000:.1f} ms; "
+        f"{others} other streams went on"
+    )
+    assert answers > 20 and slowest < 1
+
+
+def test_status_counts(server):
+    stream_chat(server, "hi").rest()
+    status = json.loads(server.get("/api/status").body)
+    assert {
+        "version",
+        "uptime_s",
+        "async_mode",
+        "store",
+        "providers",
+        "runs",
+        "viewers",
+        "sessions",
+    } <= set(status)
+    assert status["runs"]["ended"] >= 1 and status["viewers"] == {"sse": 0, "socket": 0}
+    assert server.get("/health").json == {"status": "ok"}

@@ -1,0 +1,75 @@
+"""A python-socketio client that keeps what it receives, and waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import socketio
+
+from tests.support.server import Server
+
+ENDS = {"chat_complete", "chat_stream_error"}
+NAMES = (
+    "chat_token",
+    "chat_complete",
+    "chat_stream_error",
+    "chat_status",
+    "run_started",
+    "run_ended",
+)
+
+
+class SocketClient:
+    """One connection; `events` are (name, data) in the order they came."""
+
+    def __init__(
+        self, server: Server, transport: str = "websocket", auth: Any = None, **headers: str
+    ) -> None:
+        self.client = socketio.Client(reconnection=False)
+        self.events: list[tuple[str, Any]] = []
+        self._changed = threading.Condition()
+        self.disconnected = threading.Event()
+        for name in NAMES:
+            self.client.on(name, self._keep(name))
+        self.client.on("disconnect", lambda *reason: self.disconnected.set())
+        self.client.connect(server.url, headers, auth, transports=[transport], wait_timeout=10)
+
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        def keep(data: Any) -> None:
+            with self._changed:
+                self.events.append((name, data))
+                self._changed.notify_all()
+
+        return keep
+
+    def call(self, event: str, data: Any = None, timeout_s: float = 20) -> Any:
+        """Emit and return the ack."""
+        return self.client.call(event, data, timeout=timeout_s)
+
+    def wait_for(
+        self, enough: Callable[[list[tuple[str, Any]]], bool], timeout_s: float = 20
+    ) -> Any:
+        """Wait until the events satisfy a condition; return them."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: enough(self.events), timeout_s), self.events[-3:]
+            return list(self.events)
+
+    def wait_for_end(self, timeout_s: float = 20) -> dict[str, Any]:
+        """Wait for the end of the run that is followed; return its data."""
+        events = self.wait_for(lambda seen: any(name in ENDS for name, _ in seen), timeout_s)
+        return next(data for name, data in events if name in ENDS)
+
+    def tokens(self) -> list[Any]:
+        """Return the data of the chat_token events."""
+        with self._changed:
+            return [data for name, data in self.events if name == "chat_token"]
+
+    def text(self) -> str:
+        """Return the joined tokens."""
+        return "".join(token["token"] for token in self.tokens())
+
+    def close(self) -> None:
+        """Hang up."""
+        self.client.disconnect()
