@@ -116,7 +116,7 @@ def test_a_run_read_from_the_store_looks_the_same(start_server, upstream):
     ]
 
 
-# --- stop -------------------------------------------------------------------------------------------
+# --- stop ---------------------------------------------------------------------------
 
 
 def stop(server, run_id):
@@ -173,7 +173,7 @@ def test_stop_of_the_demo_has_no_upstream_to_close(start_server):
     assert stop(server, stream.run_id)["upstream_closed"] is None
 
 
-# --- sessions ---------------------------------------------------------------------------------------
+# --- sessions -----------------------------------------------------------------------
 
 
 def test_sessions_are_made_listed_read_and_deleted(server, held):

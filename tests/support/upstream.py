@@ -1,7 +1,7 @@
 """A model server of our own: real HTTP on a real socket, that does exactly what a test tells it.
 
-A test gives it a `reply`, a function of the Exchange; it runs in a thread of its own for each request
-and can be slow, lie, hang or cut, and can see when its client has gone.
+A test gives it a `reply`, a function of the Exchange; it runs in a thread of its own for each
+request and can be slow, lie, hang or cut, and can see when its client has gone.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ class Exchange:
 
     def start(self, status: str = "200 OK", content_type: str = "text/event-stream") -> None:
         """Send the head of a chunked answer."""
-        head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
-        self.raw(head.encode())
+        lines = (
+            f"HTTP/1.1 {status}",
+            f"Content-Type: {content_type}",
+            "Transfer-Encoding: chunked",
+        )
+        self.raw("\r\n".join((*lines, "", "")).encode())
         self.started.set()
 
     def chunk(self, data: bytes) -> None:
