@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check unit e2e lock clean
+.PHONY: run test check unit e2e token lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -12,6 +12,9 @@ test: check
 	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
 	@$(BIN)/coverage report --include='app/runs/*,app/chats/*,app/dialects/*' --fail-under=95
 	@$(BIN)/python -m pytest tests/e2e
+
+token: .venv/run.stamp
+	@SUB="$(SUB)" DAYS="$(DAYS)" ADMIN="$(ADMIN)" $(BIN)/python tools/make_token.py
 
 unit: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests --ignore=tests/e2e

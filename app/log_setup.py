@@ -1,38 +1,98 @@
-"""Where log lines go: stdout for people, `app.log` in LOG_DIR. What a person said is never among
-them."""
+"""Where log lines go: readable ones to stdout, JSON lines to `app.log`, rotated by size.
+
+What a person or a model said is never logged. Keys and tokens are taken out of whatever is,
+tracebacks included, as the last step before a line is written.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import sys
+import time
+from collections.abc import Iterable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-FILE_BYTES = 10_000_000
-FILES_KEPT = 5
 # They log what they carry: packets, headers, URLs.
-QUIET = (
-    "engineio",
-    "socketio",
-    "urllib3",
-    "httpx2",
-    "httpcore2",
-    "openai",
-    "alembic",
-    "tandem.wsgi",
+QUIET = ("engineio", "socketio", "urllib3", "httpx2", "httpcore2", "openai", "alembic", "limits")
+PLACE = "[taken out]"
+_SECRETS = (
+    re.compile(r"(?i)(bearer\s+)[^\s\"',]+"),
+    re.compile(r"()\bsk-[A-Za-z0-9_-]{6,}"),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),  # a JWT
+    re.compile(r"(\w://)[^/\s:@]+:[^/\s@]+(?=@)"),  # the user and password of a URL
+    re.compile(r"(?i)([?&](?:token|access_token|key|api_key)=)[^&\s\"']+"),
 )
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def set_up_logs(log_dir: str, level: str) -> None:
+def set_up_logs(
+    log_dir: str, level: str, file_bytes: int, files: int, secrets: Iterable[str] = ()
+) -> None:
     """Send the root logger's lines to stdout and to `log_dir`/app.log. Raises OSError."""
     Path(log_dir).mkdir(parents=True, exist_ok=True)
     to_file = RotatingFileHandler(
-        Path(log_dir, "app.log"), maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
+        Path(log_dir, "app.log"), maxBytes=file_bytes, backupCount=files, encoding="utf-8"
     )
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout), to_file]
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter(FORMAT))
-    logging.basicConfig(level=level, handlers=handlers, force=True)
+    to_stdout = logging.StreamHandler(sys.stdout)
+    known = tuple(secret for secret in secrets if secret)
+    to_file.setFormatter(JsonLines(known))
+    to_stdout.setFormatter(Readable(known))
+    logging.basicConfig(level=level, handlers=[to_stdout, to_file], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Engine.IO logs a traceback for each packet that is not one; clients send those as they like.
+    logging.getLogger("engineio.server").setLevel(logging.CRITICAL)
+
+
+class Readable(logging.Formatter):
+    """A line for people: time, level, what happened, then its figures."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the traceback below it if there is one."""
+        figures = " ".join(f"{name}={value}" for name, value in _extras(record).items())
+        first, *rest = super().format(record).split("\n")
+        return redact("\n".join([f"{first}  {figures}".rstrip(), *rest]), self._secrets)
+
+
+class JsonLines(logging.Formatter):
+    """A JSON object a line, with all that was given as `extra`."""
+
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extras(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return redact(json.dumps(line, default=str), self._secrets)
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {name: value for name, value in extras.items() if value is not None}
+
+
+def redact(line: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return the line without keys, tokens and the passwords of URLs."""
+    for secret in secrets:
+        line = line.replace(secret, PLACE)
+    for pattern in _SECRETS:
+        line = pattern.sub(rf"\1{PLACE}", line)
+    return line

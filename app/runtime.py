@@ -1,9 +1,7 @@
-"""Concurrency, in one place: tasks, waiting, blocking calls and serving, for eventlet, gevent and
-threads.
+"""Concurrency, in one place: tasks, waiting, blocking calls and serving, with eventlet and gevent.
 
 The one file that knows eventlet or gevent. Everyone else is handed a runtime (runs/interfaces.py
-says what it must do). `ThreadRuntime` needs neither and cannot serve; it is for `open_chat` and for
-tests.
+says what it must do); app/threads.py has one that needs neither library, and cannot serve.
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ import logging
 import os
 import signal
 import socket
-import threading
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
-log = logging.getLogger(__name__)
+from app.tasks import GreenWaiter, Tasks
+from app.threads import ThreadRuntime
 
 KILL_WAIT_S = 1.0  # a killed task closes a socket; one that takes longer is left to itself
 MAX_CONNECTIONS = 10_000  # eventlet's own default, 1024, hangs the next connection without a word
@@ -31,55 +29,15 @@ class Server(Protocol):
     def wsgi(self) -> Callable[..., Any]:
         """The application."""
 
+    @property
+    def head_timeout_s(self) -> float:
+        """How long the head of a request may take to arrive."""
+
     def started(self) -> None:
         """Called once connections are accepted."""
 
     def stopping(self) -> None:
         """Called in a task of its own on SIGTERM or SIGINT; the process ends when it returns."""
-
-
-class _Waiter:
-    """One green task's place to sleep; `_soon` schedules a call in the hub."""
-
-    __slots__ = ("_sleeper", "_woken", "_switch_out", "_soon", "_current")
-
-    def __init__(
-        self,
-        current: Callable[[], Any],
-        switch_out: Callable[[], Any],
-        soon: Callable[[Callable[[], None]], Any],
-    ) -> None:
-        self._sleeper: Any = None
-        self._woken = False
-        self._current = current
-        self._switch_out = switch_out
-        self._soon = soon
-
-    def wait(self) -> None:
-        if self._woken:
-            self._woken = False
-            return
-        self._sleeper = self._current()
-        try:
-            self._switch_out()
-        finally:
-            self._sleeper = None
-
-    def wake(self) -> None:
-        if self._sleeper is None:
-            self._woken = True
-        else:
-            self._soon(self._resume)
-
-    def _resume(self) -> None:
-        sleeper, self._sleeper = self._sleeper, None
-        if sleeper is None:
-            return
-        try:
-            sleeper.switch()
-        except Exception:
-            # The sleeper died of it; whoever wakes many must not.
-            log.exception("a waiting task failed")
 
 
 class EventletRuntime:
@@ -94,18 +52,20 @@ class EventletRuntime:
         self._eventlet = eventlet
         self._hubs = hubs
         self._tpool = tpool
+        self._tasks = Tasks()
+        self.task_count = self._tasks.count
         # SQLite has one writer, and SQLAlchemy's pool deadlocks when many tpool threads contend for
         # it.
         tpool.set_num_threads(1)
         self.sleep = eventlet.sleep
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _EventletTask:
-        return _EventletTask(self._eventlet, self._eventlet.spawn(_guarded, function, *args))
+        return _EventletTask(self._eventlet, self._eventlet.spawn(self._tasks.run, function, *args))
 
     def call_soon(self, function: Callable[[], None]) -> None:
         self._hubs.get_hub().schedule_call_global(0, function)
 
-    def new_waiter(self) -> _Waiter:
+    def new_waiter(self) -> GreenWaiter:
         hub = self._hubs.get_hub()
 
         def soon(resume: Callable[[], None]) -> None:
@@ -114,7 +74,13 @@ class EventletRuntime:
             else:
                 hub.schedule_call_global(0, resume)
 
-        return _Waiter(self._eventlet.getcurrent, hub.switch, soon)
+        return GreenWaiter(self._eventlet.getcurrent, hub.switch, soon)
+
+    def deadline(self, seconds: float) -> Any:
+        return self._eventlet.Timeout(seconds, TimeoutError())
+
+    def stop_reading(self, body: Any) -> None:
+        _shut_reading(body.get_socket())
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
@@ -129,6 +95,7 @@ class EventletRuntime:
             wsgi.server,
             green,
             _without_buffering(server.wsgi),
+            protocol=self._protocol(server.head_timeout_s),
             log=logging.getLogger("tandem.wsgi"),
             log_output=False,
             debug=False,  # True sends tracebacks to clients
@@ -140,6 +107,26 @@ class EventletRuntime:
         self._wait_for_signal()
         server.stopping()
         accepting.kill()
+
+    def _protocol(self, head_timeout_s: float) -> type:
+        """Return the HTTP protocol with a limit for how long a request's head may take."""
+        from eventlet import wsgi
+
+        timeout = self._eventlet.Timeout
+
+        class Timed(wsgi.HttpProtocol):  # type: ignore[misc]
+            def _read_request_line(self) -> Any:
+                with timeout(KEEPALIVE_S, False):
+                    return super()._read_request_line()
+                return ""
+
+            def parse_request(self) -> bool:
+                with timeout(head_timeout_s, False):
+                    return bool(super().parse_request())
+                self.close_connection = True
+                return False
+
+        return Timed
 
     def _wait_for_signal(self) -> None:
         # PEP 475 restarts the hub's poll after a signal, so a handler alone is not run until the
@@ -177,18 +164,26 @@ class GeventRuntime:
         from gevent.threadpool import ThreadPool
 
         self._gevent = gevent
+        self._tasks = Tasks()
+        self.task_count = self._tasks.count
         self._store_thread = ThreadPool(1)
         self.sleep = gevent.sleep
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _GeventTask:
-        return _GeventTask(self._gevent.spawn(_guarded, function, *args))
+        return _GeventTask(self._gevent.spawn(self._tasks.run, function, *args))
 
     def call_soon(self, function: Callable[[], None]) -> None:
         self._gevent.get_hub().loop.run_callback(function)
 
-    def new_waiter(self) -> _Waiter:
+    def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()
-        return _Waiter(self._gevent.getcurrent, hub.switch, hub.loop.run_callback)
+        return GreenWaiter(self._gevent.getcurrent, hub.switch, hub.loop.run_callback)
+
+    def deadline(self, seconds: float) -> Any:
+        return self._gevent.Timeout(seconds, TimeoutError())
+
+    def stop_reading(self, body: Any) -> None:
+        _shut_reading(body.socket)
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._store_thread.apply(function, args)
@@ -197,7 +192,21 @@ class GeventRuntime:
         """Serve until SIGTERM or SIGINT."""
         from gevent.event import Event
         from gevent.pool import Pool
-        from gevent.pywsgi import WSGIServer
+        from gevent.pywsgi import WSGIHandler, WSGIServer
+
+        timeout, head_timeout_s = self._gevent.Timeout, server.head_timeout_s
+
+        class Timed(WSGIHandler):  # type: ignore[misc]
+            def read_requestline(self) -> Any:
+                with timeout(KEEPALIVE_S, False):
+                    return super().read_requestline()
+                return ""
+
+            def read_request(self, raw_requestline: Any) -> Any:
+                with timeout(head_timeout_s, False):
+                    return super().read_request(raw_requestline)
+                self.close_connection = True
+                return None
 
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -208,6 +217,7 @@ class GeventRuntime:
             log=None,
             error_log=logging.getLogger("tandem.wsgi"),
             spawn=Pool(MAX_CONNECTIONS),
+            handler_class=Timed,
         )
         wsgi.start()
         server.started()
@@ -224,53 +234,6 @@ class _GeventTask:
         self._greenlet.kill(timeout=KILL_WAIT_S)
 
 
-class ThreadRuntime:
-    """Plain threads. A thread cannot be killed: a stopped run ends at once, its provider at its
-    next piece."""
-
-    name = "threading"
-
-    def spawn(self, function: Callable[..., object], *args: Any) -> _ThreadTask:
-        thread = threading.Thread(target=_guarded, args=(function, *args), daemon=True)
-        thread.start()
-        return _ThreadTask()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def call_soon(self, function: Callable[[], None]) -> None:
-        function()
-
-    def new_waiter(self) -> _ThreadWaiter:
-        return _ThreadWaiter()
-
-    def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
-        return function(*args)
-
-    def serve(self, listener: socket.socket, server: Server) -> None:
-        """Refuse: plain threads have no server here."""
-        raise RuntimeError("ASYNC_MODE=threading cannot serve; use eventlet or gevent")
-
-
-class _ThreadTask:
-    def kill(self) -> None:
-        """Nothing can be done to a thread from outside; its run refuses whatever it still
-        brings."""
-
-
-class _ThreadWaiter:
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def wait(self) -> None:
-        # The ticker wakes sleepers whose time has come; without one (open_chat) look now and then.
-        self._event.wait(1.0)
-        self._event.clear()
-
-    def wake(self) -> None:
-        self._event.set()
-
-
 Runtime = EventletRuntime | GeventRuntime | ThreadRuntime
 
 RUNTIMES: dict[str, type[EventletRuntime] | type[GeventRuntime] | type[ThreadRuntime]] = {
@@ -285,11 +248,9 @@ def make_runtime(name: str) -> Runtime:
     return RUNTIMES[name]()
 
 
-def _guarded(function: Callable[..., object], *args: Any) -> None:
-    try:
-        function(*args)
-    except Exception:
-        log.exception("a background task failed")
+def _shut_reading(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 def _without_buffering(app: Callable[..., Any]) -> Callable[..., Any]:

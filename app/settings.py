@@ -10,7 +10,23 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+
+from app.setting_readers import (
+    database_url,
+    http_url,
+    integer,
+    log_level,
+    one_of,
+    optional_url,
+    origins,
+    public_key,
+    rate,
+    seconds,
+    secret_key,
+    text,
+    words,
+    yes_no,
+)
 
 
 class BadSetting(Exception):
@@ -30,100 +46,6 @@ class Setting:
     secret: bool = False
 
 
-def text(value: str) -> str:
-    """Read any text."""
-    return value
-
-
-def one_of(*allowed: str) -> Callable[[str], str]:
-    """Read one of these words."""
-
-    def read(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"one of {', '.join(allowed)}")
-        return value
-
-    return read
-
-
-def integer(least: int, most: int) -> Callable[[str], int]:
-    """Read a whole number in a range."""
-
-    def read(value: str) -> int:
-        allowed = f"a whole number from {least} to {most}"
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError(allowed) from None
-        if not least <= number <= most:
-            raise ValueError(allowed)
-        return number
-
-    return read
-
-
-def seconds(least: float, most: float) -> Callable[[str], float]:
-    """Read seconds in a range."""
-
-    def read(value: str) -> float:
-        allowed = f"seconds from {least:g} to {most:g}"
-        try:
-            number = float(value)
-        except ValueError:
-            raise ValueError(allowed) from None
-        if not least <= number <= most:  # NaN fails here too
-            raise ValueError(allowed)
-        return number
-
-    return read
-
-
-def yes_no(value: str) -> bool:
-    """Read 1, true, yes, on or their opposites."""
-    word = value.lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError("1 or 0")
-
-
-def words(value: str) -> tuple[str, ...]:
-    """Read a list, separated by commas."""
-    return tuple(word.strip() for word in value.split(",") if word.strip())
-
-
-def origins(value: str) -> tuple[str, ...]:
-    """Read origins (RFC 6454: scheme, host, port, nothing more), or `*`."""
-    found = words(value)
-    for origin in found:
-        parts = urlsplit(origin)
-        complete = parts.scheme in {"http", "https"} and parts.netloc
-        if origin != "*" and (not complete or parts.path or parts.query or parts.fragment):
-            raise ValueError("origins like https://chat.example.com, separated by commas, or *")
-    return found
-
-
-def http_url(value: str) -> str:
-    """Read an http or https address."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError("an address that starts with http:// or https://")
-    return value.rstrip("/")
-
-
-def database_url(value: str) -> str:
-    """Read where to store: a SQLite file, or memory."""
-    if value == "memory:" or (value.startswith("sqlite:///") and len(value) > len("sqlite:///")):
-        return value
-    raise ValueError("sqlite:///<path> (four slashes for an absolute one) or memory:")
-
-
-def log_level(value: str) -> str:
-    """Read a logging level."""
-    return one_of("DEBUG", "INFO", "WARNING", "ERROR")(value.upper())
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", text, "127.0.0.1", "", "Address to listen on."),
     Setting("PORT", integer(0, 65535), "5000", "", "Port to listen on; 0 takes a free one."),
@@ -137,6 +59,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("LOG_DIR", text, "logs", "", "Folder of app.log."),
     Setting("LOG_LEVEL", log_level, "INFO", "", "DEBUG, INFO, WARNING or ERROR."),
+    Setting(
+        "LOG_FILE_BYTES", integer(1000, 10**10), "10000000", "bytes", "app.log is rotated then."
+    ),
+    Setting("LOG_FILES", integer(1, 1000), "5", "files", "How many rotated files are kept."),
     Setting(
         "DEFAULT_PROVIDER",
         one_of("", "demo", "openai"),
@@ -170,6 +96,18 @@ SETTINGS: tuple[Setting, ...] = (
         "Host names, besides loopback ones, that a server bound to loopback answers to.",
     ),
     Setting(
+        "AUTH",
+        one_of("", "off", "optional", "required"),
+        "",
+        "",
+        "Who needs a token; by default required when there is a key to check it with, else off.",
+    ),
+    Setting("JWT_SECRET", secret_key, "", "", "Key of HS256 access tokens, 32 bytes.", secret=True),
+    Setting("JWT_PUBLIC_KEY", public_key, "", "", "Public key (PEM) of RS256 or ES256 tokens."),
+    Setting("JWKS_URL", optional_url, "", "", "Where the issuer publishes its public keys."),
+    Setting("JWT_AUDIENCE", text, "", "", "The `aud` that tokens must have, if set."),
+    Setting("JWT_ISSUER", text, "", "", "The `iss` that tokens must have, if set."),
+    Setting(
         "ALLOW_ANONYMOUS",
         yes_no,
         "0",
@@ -181,7 +119,26 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("MAX_BODY_BYTES", integer(1024, 10**8), "1000000", "bytes", "Largest request body."),
     Setting("MAX_REPLY_BYTES", integer(1, 10**9), "4000000", "bytes", "Longest reply, in UTF-8."),
+    Setting("RATE_LIMIT_STREAM", rate, "30 per minute", "", "New streamed replies a user; or off."),
+    Setting("RATE_LIMIT_CHAT", rate, "60 per minute", "", "New whole replies a user; or off."),
+    Setting(
+        "RATE_LIMIT_READ", rate, "300 per minute", "", "Reads, resumes and stops a user; or off."
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        integer(0, 10),
+        "0",
+        "proxies",
+        "How many proxies of yours stand in front and append to X-Forwarded-For.",
+    ),
     Setting("MAX_RUNS", integer(1, 100_000), "2000", "runs", "Runs going at once; more get 503."),
+    Setting("MAX_RUNS_PER_USER", integer(1, 100_000), "100", "runs", "The same, for one user."),
+    Setting(
+        "MAX_SOCKETS_PER_USER", integer(1, 100_000), "200", "sockets", "Socket.IO connections."
+    ),
+    Setting("SOCKET_EVENTS_PER_S", integer(1, 10_000), "50", "events/s", "Events of one socket."),
+    Setting("REQUEST_HEAD_TIMEOUT_S", seconds(0.1, 600), "10", "s", "Longest wait for headers."),
+    Setting("REQUEST_BODY_TIMEOUT_S", seconds(0.1, 600), "10", "s", "Longest wait for a body."),
     Setting("SESSION_IDLE_S", seconds(1, 10**7), "3600", "s", "Idle sessions leave memory."),
     Setting(
         "MAX_SESSIONS_IN_MEMORY",
@@ -191,7 +148,7 @@ SETTINGS: tuple[Setting, ...] = (
         "More push out the oldest.",
     ),
     Setting("HEARTBEAT_S", seconds(0.05, 60), "5", "s", "Silence before a ping."),
-    Setting("FIRST_DELTA_TIMEOUT_S", seconds(0.05, 3600), "60", "s", "Longest wait for a piece."),
+    Setting("FIRST_DELTA_TIMEOUT_S", seconds(0.05, 3600), "60", "s", "Longest wait for piece 1."),
     Setting("RUN_TIMEOUT_S", seconds(0.05, 86400), "600", "s", "Longest run."),
     Setting("STORE_TIMEOUT_S", seconds(0.1, 60), "5", "s", "How long a failing store is tried."),
     Setting("SHUTDOWN_GRACE_S", seconds(0, 600), "10", "s", "What running replies get at SIGTERM."),
@@ -210,6 +167,8 @@ class Settings:
     database_url: str
     log_dir: str
     log_level: str
+    log_file_bytes: int
+    log_files: int
     default_provider: str
     openai_api_key: str
     openai_base_url: str
@@ -218,11 +177,26 @@ class Settings:
     stream_delay_s: float
     cors_origins: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    auth: str
+    jwt_secret: str
+    jwt_public_key: str
+    jwks_url: str
+    jwt_audience: str
+    jwt_issuer: str
     allow_anonymous: bool
+    rate_limit_stream: str
+    rate_limit_chat: str
+    rate_limit_read: str
+    trusted_proxies: int
     max_message_bytes: int
     max_body_bytes: int
     max_reply_bytes: int
     max_runs: int
+    max_runs_per_user: int
+    max_sockets_per_user: int
+    socket_events_per_s: int
+    request_head_timeout_s: float
+    request_body_timeout_s: float
     session_idle_s: float
     max_sessions_in_memory: int
     heartbeat_s: float
@@ -258,16 +232,34 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values["openai_is_set_up"] = bool(
         environ.get("OPENAI_API_KEY", "").strip() or environ.get("OPENAI_BASE_URL", "").strip()
     )
+    if not values["auth"]:
+        has_key = values["jwt_secret"] or values["jwt_public_key"] or values["jwks_url"]
+        values["auth"] = "required" if has_key else "off"
     settings = Settings(**values)
     _check_together(settings)
     return settings
 
 
 def _check_together(settings: Settings) -> None:
-    if not settings.on_loopback and not settings.allow_anonymous:
+    if settings.auth == "off" and not settings.on_loopback and not settings.allow_anonymous:
         raise BadSetting(
             f"HOST is {settings.host!r}, which others can reach, and there is no authentication. "
-            "Set HOST=127.0.0.1, or ALLOW_ANONYMOUS=1 if everybody may use it."
+            "There are two ways: set JWT_SECRET (`openssl rand -hex 32`; `make token SUB=me` makes "
+            "access tokens), or ALLOW_ANONYMOUS=1 if everybody may use it and spend its keys."
+        )
+    keys = [
+        name
+        for name in ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWKS_URL")
+        if getattr(settings, name.lower())
+    ]
+    if settings.auth != "off" and not keys:
+        raise BadSetting(
+            f"AUTH is {settings.auth!r}, and there is no key to check tokens with; "
+            "set one of JWT_SECRET, JWT_PUBLIC_KEY, JWKS_URL."
+        )
+    if len(keys) > 1:
+        raise BadSetting(
+            f"{' and '.join(keys)} are set; set one: a public key must never be taken for a secret."
         )
     if settings.default_provider == "openai" and not settings.openai_is_set_up:
         raise BadSetting(

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,8 @@ from app import __version__
 from app.chats.chat_interface import ChatInterface
 from app.chats.session_map import SessionMap
 from app.chats.session_service import SessionService
-from app.listening import is_address_in_use, listen
+from app.extensions import limiter
+from app.listening import listen
 from app.log_setup import set_up_logs
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
@@ -28,15 +27,18 @@ from app.runs.interfaces import Clock, Provider, RunLimits
 from app.runs.records import new_id
 from app.runs.run import interrupted
 from app.runs.run_service import RunService
-from app.runtime import Runtime, ThreadRuntime, make_runtime
+from app.runtime import Runtime, make_runtime
 from app.settings import BadSetting, Settings, load_settings
+from app.starting import explain, raise_file_limit, refuse
 from app.stores.memory import MemoryStore
 from app.stores.migrate import DatabaseTooNew, migrate
 from app.stores.sql import SqlStore
-from app.transports.auth import Authenticator
+from app.threads import ThreadRuntime
+from app.transports.auth import Authenticator, AuthOptions
 from app.transports.flask_app import make_app
 from app.transports.origins import OriginPolicy
-from app.transports.services import Services
+from app.transports.rate_limits import RateLimits
+from app.transports.services import DoorLimits, Services
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,11 @@ class Tandem:
         """The WSGI application."""
         return self.app
 
+    @property
+    def head_timeout_s(self) -> float:
+        """How long the head of a request may take to arrive."""
+        return self.settings.request_head_timeout_s
+
     def start_ticking(self) -> None:
         """Start the one task that does what time brings."""
         self.runtime.spawn(self._tick)
@@ -76,6 +83,7 @@ class Tandem:
             self.runtime.sleep(TICK_S)
             ticks += 1
             self.runs.tick()
+            self.app.extensions["tandem.sockets"].drop_expired()
             if ticks % TICKS_PER_TIDY == 0:
                 self.session_map.evict_idle()
                 self._checkpoint()
@@ -130,8 +138,23 @@ def create_app(
         runs=runs,
         sessions=sessions,
         runtime=runtime,
-        auth=Authenticator(),
+        auth=Authenticator(_auth_options(settings), clock.wall),
         origins=origins,
+        rates=RateLimits(
+            limiter,
+            {
+                "stream": settings.rate_limit_stream,
+                "chat": settings.rate_limit_chat,
+                "read": settings.rate_limit_read,
+            },
+        ),
+        limits=DoorLimits(
+            max_sockets_per_user=settings.max_sockets_per_user,
+            socket_events_per_s=settings.socket_events_per_s,
+            request_head_timeout_s=settings.request_head_timeout_s,
+            request_body_timeout_s=settings.request_body_timeout_s,
+            trusted_proxies=settings.trusted_proxies,
+        ),
         max_body_bytes=settings.max_body_bytes,
         max_message_bytes=settings.max_message_bytes,
         about=_about(settings, runtime, store, catalog, runs, sessions, clock),
@@ -157,11 +180,23 @@ def run_limits(settings: Settings) -> RunLimits:
     """Return what bounds a run."""
     return RunLimits(
         max_runs=settings.max_runs,
+        max_runs_per_user=settings.max_runs_per_user,
         max_reply_bytes=settings.max_reply_bytes,
         first_delta_timeout_s=settings.first_delta_timeout_s,
         run_timeout_s=settings.run_timeout_s,
         store_timeout_s=settings.store_timeout_s,
         heartbeat_s=settings.heartbeat_s,
+    )
+
+
+def _auth_options(settings: Settings) -> AuthOptions:
+    return AuthOptions(
+        mode=settings.auth,
+        secret=settings.jwt_secret,
+        public_key=settings.jwt_public_key,
+        jwks_url=settings.jwks_url,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
     )
 
 
@@ -204,11 +239,11 @@ def _about(
     runs: RunService,
     sessions: SessionService,
     clock: Clock,
-) -> Callable[[], dict[str, Any]]:
+) -> Callable[[bool], dict[str, Any]]:
     started = clock.monotonic()
 
-    def about() -> dict[str, Any]:
-        return {
+    def about(for_admin: bool) -> dict[str, Any]:
+        counts = {
             "version": __version__,
             "uptime_s": round(clock.monotonic() - started, 1),
             "async_mode": runtime.name,
@@ -216,7 +251,9 @@ def _about(
             "providers": catalog.names(),
             "runs": runs.counts(),
             "sessions": sessions.counts(),
+            "tasks": runtime.task_count(),
         }
+        return {**counts, "details": runs.details()} if for_admin else counts
 
     return about
 
@@ -233,10 +270,16 @@ def banner(tandem: Tandem, listener: socket.socket) -> str:
             f"Tandem {__version__} on http://{shown}:{port}",
             f"  model   {provider.name}: {provider.default_model}{hint}",
             f"  store   {settings.database_url}",
-            f"  auth    {'off: only this machine can reach it' if settings.on_loopback else 'OFF'}",
+            f"  auth    {_auth_in_words(settings)}",
             f"  mode    {tandem.runtime.name}, process {os.getpid()}",
         )
     )
+
+
+def _auth_in_words(settings: Settings) -> str:
+    if settings.auth != "off":
+        return settings.auth
+    return "off: only this machine can reach it" if settings.on_loopback else "OFF, for everybody"
 
 
 def main() -> int:
@@ -245,44 +288,27 @@ def main() -> int:
     try:
         settings = load_settings()
     except BadSetting as error:
-        return _refuse(f"{error}\nAll settings are in README.md and .env.example.")
+        return refuse(f"{error}\nAll settings are in README.md and .env.example.")
     try:
-        set_up_logs(settings.log_dir, settings.log_level)
+        set_up_logs(
+            settings.log_dir,
+            settings.log_level,
+            settings.log_file_bytes,
+            settings.log_files,
+            (settings.openai_api_key, settings.jwt_secret),
+        )
         files = raise_file_limit()
         listener = listen(settings.host, settings.port)
         tandem = create_app(settings)
     except DatabaseTooNew as error:
-        return _refuse(
+        return refuse(
             f"The database {error} was made by a newer Tandem. "
             "Update the code, or set DATABASE_URL to another file."
         )
     except OSError as error:
-        return _refuse(_explain(error, settings))
+        return refuse(explain(error, settings.host, settings.port))
     print(banner(tandem, listener), flush=True)
     print(f"  files   at most {files} open at once", flush=True)
     tandem.runtime.serve(listener, tandem)
     print("Tandem has stopped.", flush=True)
     return 0
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files to the hard one (each viewer is one); return it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        return soft  # macOS refuses what it calls unlimited
-    return hard
-
-
-def _refuse(reason: str) -> int:
-    print(f"Tandem cannot start. {reason}", file=sys.stderr)
-    return 2
-
-
-def _explain(error: OSError, settings: Settings) -> str:
-    if is_address_in_use(error):
-        advice = f"PORT={settings.port + 1} make run"
-        airplay = " (macOS keeps 5000 for AirPlay Receiver)" if settings.port == 5000 else ""
-        return f"Port {settings.port} is in use{airplay}. Stop what uses it, or try: {advice}"
-    return f"{error.strerror or error}: {error.filename or settings.host}"

@@ -48,7 +48,10 @@ class ChatInterface:
         provider = self._catalog.choose(request.provider)
         turn = self._turn(request, provider)
         return self._runs.start(
-            turn, provider, lambda branch: _provider_request(request, turn.run.model, branch)
+            turn,
+            provider,
+            lambda branch: _provider_request(request, turn.run.model, branch),
+            request.caller,
         )
 
     def chat(self, message: str, stream: bool = False) -> str | Iterator[str]:

@@ -20,6 +20,7 @@ class Principal:
     id: str
     name: str
     is_admin: bool = False
+    expires_at: float | None = None  # of the access token, seconds since the epoch
 
 
 ANONYMOUS = Principal("anonymous", "anonymous")
@@ -38,6 +39,7 @@ class ChatRequest:
     max_tokens: int | None = None
     paced: bool = True
     dialect: str = "native"
+    caller: str = ""  # whom limits count
     history: tuple[ProviderMessage, ...] | None = None
 
 

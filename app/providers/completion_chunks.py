@@ -18,6 +18,7 @@ from app.runs.run_errors import UpstreamError, UpstreamMalformed
 from app.runs.usage import Usage
 
 DONE = b"[DONE]"
+MAX_TOKENS = 2**53  # what JSON numbers keep exactly; orjson refuses to write more than 64 bits
 
 FINISH_REASONS = {
     "stop": "stop",
@@ -74,6 +75,8 @@ class CompletionChunks:
             if text:
                 found.append((TEXT, text))
         if reason:
+            if not isinstance(reason, str):
+                raise UpstreamMalformed()
             if self._half:
                 self._half = ""
                 found.append((TEXT, "\ufffd"))
@@ -119,6 +122,14 @@ def _refused(constant: str) -> None:
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
     try:
-        return Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-    except (AttributeError, TypeError, ValueError):
+        tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        return Usage(_tokens(tokens_in), _tokens(tokens_out))
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise UpstreamMalformed() from None
+
+
+def _tokens(written: Any) -> int:
+    tokens = int(written or 0)
+    if not 0 <= tokens <= MAX_TOKENS:
+        raise ValueError(tokens)
+    return tokens

@@ -15,7 +15,7 @@ import httpx2
 import openai
 
 from app.providers.completion_chunks import CompletionChunks
-from app.providers.sse_reader import SseReader
+from app.providers.sse_reader import EventTooLarge, SseReader
 from app.providers.urllib3_transport import Urllib3Transport
 from app.runs.interfaces import PieceStream
 from app.runs.records import ProviderRequest
@@ -96,11 +96,7 @@ class OpenAICompatible:
         reader = SseReader(self._max_reply_bytes)
         chunks = CompletionChunks()
         for received in response.stream:  # type: ignore[union-attr]
-            try:
-                events = reader.feed(received)
-            except ValueError:
-                raise UpstreamTooLarge() from None
-            pieces = chunks.pieces(events)
+            pieces = chunks.pieces(reader.feed(received))
             if pieces:
                 yield pieces
             if chunks.done:
@@ -130,6 +126,8 @@ def _mapped_errors() -> Iterator[None]:
         raise UpstreamIncomplete() from error
     except openai.OpenAIError as error:
         raise UpstreamError() from error
+    except EventTooLarge as error:
+        raise UpstreamTooLarge() from error
     except UnicodeError as error:
         raise UpstreamMalformed() from error
 

@@ -11,6 +11,10 @@ from __future__ import annotations
 _BOM = b"\xef\xbb\xbf"
 
 
+class EventTooLarge(ValueError):
+    """An event of more bytes than are allowed."""
+
+
 class SseReader:
     """Feed it bytes; it returns the data of each event that is complete. Sizes are in bytes."""
 
@@ -27,8 +31,7 @@ class SseReader:
         return bool(self._rest.strip(b"\r\n") or self._data)
 
     def feed(self, received: bytes) -> list[bytes]:
-        """Return the data of the events these bytes complete. Raises ValueError on one too
-        large."""
+        """Return the data of the events these bytes complete. Raises EventTooLarge."""
         buffer = self._rest + received if self._rest else received
         if self._at_start:
             if _BOM.startswith(buffer) and len(buffer) < len(_BOM):
@@ -45,11 +48,13 @@ class SseReader:
         *lines, rest = buffer.split(b"\n")
         self._rest = rest + held
         if len(self._rest) + self._data_bytes > self._max_event_bytes:
-            raise ValueError("event too large")
+            raise EventTooLarge
         events = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._add(line[6:] if line.startswith(b"data: ") else line[5:])
+            elif line == b"data":  # a field without a colon has an empty value
+                self._add(b"")
             elif not line and self._data:
                 events.append(self._take())
         return events

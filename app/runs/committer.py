@@ -21,7 +21,7 @@ from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import Batch, Clock, RunStore, Runtime, WorkerLost
 from app.runs.records import RunEnd
 from app.runs.run import Outcome, Run, interrupted
-from app.runs.run_errors import RunStorageFailed
+from app.runs.run_errors import RunInternalError, RunStorageFailed
 from app.runs.run_log import Entry
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class Committer:
     def offer(self, run: Run, entries: list[Entry]) -> None:
         """Take entries of a run."""
         with self._lock:
+            if run.end_offered:
+                return  # a thread that could not be killed in time; nothing comes after an end
             self._of(run).entries += entries
             schedule = self._schedule()
         if schedule:
@@ -79,6 +81,7 @@ class Committer:
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
         with self._lock:
+            run.end_offered = True
             offered = self._of(run)
             offered.end, offered.end_at = end, at
             schedule = self._schedule()
@@ -108,7 +111,7 @@ class Committer:
             batch = self._to_batch(offered)
             try:
                 stored = self._store.append_now(self._worker_id, batch)
-            except (WorkerLost, StorageUnavailable) as error:
+            except Exception as error:  # whatever it is, it must not hold up the runs to come
                 log.warning("the store refused a batch: %s", error)
                 stored = False
             if not stored:
@@ -157,6 +160,11 @@ class Committer:
                     log.error("the store failed for %s s: %s", self._store_timeout_s, error)
                     self._give_up(offered, Outcome("failed", "error", RunStorageFailed()))
                     return
+            except Exception:
+                ours = RunInternalError()
+                log.exception("a batch that cannot be stored: %s", ours.error_id)
+                self._give_up(offered, Outcome("failed", "error", ours))
+                return
             self._runtime.sleep(RETRY_S)
         self._written(offered)
         self._flush()

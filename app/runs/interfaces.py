@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,6 +55,12 @@ class Runtime(Protocol):
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
+
+    def deadline(self, seconds: float) -> AbstractContextManager[object]:
+        """Return a block that is broken off with TimeoutError after that long."""
+
+    def stop_reading(self, body: Any) -> None:
+        """Take nothing more from the connection that a request's body comes on."""
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that blocks (the store) without holding up the other tasks."""
@@ -107,7 +114,8 @@ class Clock:
 class RunLimits:
     """What bounds a run; sizes in bytes, times in seconds."""
 
-    max_runs: int = 1000
+    max_runs: int = 2000
+    max_runs_per_user: int = 2000
     max_reply_bytes: int = 4_000_000
     first_delta_timeout_s: float = 60
     run_timeout_s: float = 600

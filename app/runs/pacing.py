@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-_WORD = re.compile(r"\s*\S+\s*")
+_WORD = re.compile(r"\S+\s*")  # a leading \s* would try white space anew from each place
 
 
 def split_words(text: str, words: int) -> Iterator[str]:

@@ -74,8 +74,10 @@ class Run:
         sink: Sink,
         clock: Clock,
         max_reply_bytes: int,
+        caller: str = "",
     ) -> None:
         self.record = record
+        self.caller = caller
         self.request = request
         self.log = RunLog()
         self.task: Task | None = None
@@ -83,6 +85,7 @@ class Run:
         self.first_piece_at: float | None = None
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
+        self.end_offered = False  # guarded by the sink's lock
         self._sink = sink
         self._clock = clock
         self._max_reply_bytes = max_reply_bytes

@@ -85,7 +85,7 @@ class RunLog:
     def since(self, after: int) -> list[Entry]:
         """Return at most READ_LIMIT entries beyond `after`, in order."""
         with self._lock:
-            return self._since(after)
+            return self._since(after)[:READ_LIMIT]
 
     def _since(self, after: int) -> list[Entry]:
         tail_first = self._tail[0].seq if self._tail else self._last_seq + 1

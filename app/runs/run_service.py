@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.runs.committer import Committer
 from app.runs.errors import NotFound, OverCapacity, ShuttingDown
@@ -67,6 +69,7 @@ class RunService:
         self._going: dict[str, Run] = {}  # guarded by _lock
         self._ended_runs: dict[str, tuple[Run, float]] = {}  # guarded by _lock; oldest first
         self._starting = 0  # guarded by _lock
+        self._of_caller: Counter[str] = Counter()  # going and starting; guarded by _lock
         self._ended_count = 0  # guarded by _lock
         self._shutting_down = False
 
@@ -75,10 +78,12 @@ class RunService:
         turn: Turn,
         provider: Provider,
         make_request: Callable[[list[Message]], ProviderRequest],
+        caller: str = "",
     ) -> Run:
         """Store the turn, spawn its run, return at once. Raises OverCapacity, SessionBusy,
         StorageUnavailable."""
-        self._reserve()
+        self._reserve(caller)
+        run = None
         try:
             branch = self._runtime.run_blocking(self._store.begin_turn, turn)
             run = Run(
@@ -87,29 +92,42 @@ class RunService:
                 self._committer,
                 self._clock,
                 self.limits.max_reply_bytes,
+                caller,
             )
             with self._lock:
                 self._going[run.record.id] = run
         finally:
             with self._lock:
                 self._starting -= 1
+                if run is None:
+                    self._release(caller)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
         return run
 
-    def _reserve(self) -> None:
+    def _reserve(self, caller: str) -> None:
         with self._lock:
             if self._shutting_down:
                 raise ShuttingDown()
             if len(self._going) + self._starting >= self.limits.max_runs:
                 raise OverCapacity()
+            if self._of_caller[caller] >= self.limits.max_runs_per_user:
+                raise OverCapacity("You have as many replies under way as one user may have.")
             self._starting += 1
+            self._of_caller[caller] += 1
+
+    def _release(self, caller: str) -> None:
+        self._of_caller[caller] -= 1
+        if not self._of_caller[caller]:
+            del self._of_caller[caller]
 
     def _ended(self, run: Run, end: RunEnd) -> None:
         with self._lock:
-            self._going.pop(run.record.id, None)
+            if self._going.pop(run.record.id, None) is not None:
+                self._release(run.caller)
             self._ended_runs[run.record.id] = (run, self._clock.monotonic() + KEEP_ENDED_S)
             self._ended_count += 1
+        log.info("run %s", end.status, extra=_figures(run, end))
         self._notify_ended(run, end)
 
     def find(self, owner: str, run_id: str) -> FoundRun:
@@ -208,10 +226,43 @@ class RunService:
                 "ended": self._ended_count,
             }
 
+    def details(self) -> list[dict[str, Any]]:
+        """Return what an operator may see of the runs under way; nothing of what was said."""
+        return [
+            {
+                "run_id": run.record.id,
+                "owner": run.record.owner,
+                "session_id": run.record.session_id,
+                "provider": run.record.provider,
+                "model": run.record.model,
+                "seq": run.log.last_seq,
+                "age_s": self.age_s(FoundRun(run.record, run.log, run)),
+            }
+            for run in self.going()
+        ]
+
     def going(self) -> list[Run]:
         """Return the runs under way."""
         with self._lock:
             return list(self._going.values())
+
+
+def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
+    """Return what the log line of a finished run says."""
+    tokens = end.usage.output_tokens
+    return {
+        "run_id": run.record.id,
+        "session_id": run.record.session_id,
+        "provider": run.record.provider,
+        "model": run.record.model,
+        "finish_reason": end.finish_reason,
+        "code": end.error["code"] if end.error else None,
+        "error_id": end.error["error_id"] if end.error else None,
+        "tokens": tokens,
+        "duration_s": round(end.duration_s, 3),
+        "tokens_per_s": round(tokens / end.duration_s, 1) if end.duration_s else None,
+        "ttft_s": None if end.ttft_s is None else round(end.ttft_s, 3),
+    }
 
 
 def _receipt(record: RunRecord, run_log: RunLog, run: Run | None = None) -> Receipt:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+MAX_MILLIS = 2**32 - 1
 _CODES = {"text": 116, "reasoning": 114, "status": 115}  # t r s
 _KINDS = {code: kind for kind, code in _CODES.items()}
 
@@ -35,8 +36,9 @@ class SealedEntries:
         self._at = entries[0].at
         self._kinds = bytes(_CODES[entry.kind] for entry in entries)
         self.text_count = self._kinds.count(_CODES["text"])
-        # A wall clock may go back; an offset below zero would not fit.
-        self._millis = array("I", [max(0, int((e.at - self._at) * 1000)) for e in entries])
+        # A wall clock may jump either way; what does not fit 32 bits is cut to what does.
+        millis = (int((entry.at - self._at) * 1000) for entry in entries)
+        self._millis = array("I", [min(max(0, passed), MAX_MILLIS) for passed in millis])
         data = [_to_bytes(entry) for entry in entries]
         self._data = b"".join(data)
         end = 0

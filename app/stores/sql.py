@@ -71,6 +71,7 @@ class SqlStore:
         self._engine = create_engine(
             url,
             poolclass=StaticPool,
+            hide_parameters=True,  # errors are logged; what a person said is not
             connect_args={"check_same_thread": False, "timeout": busy_timeout_s},
         )
         event.listen(self._engine, "connect", _prepare)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from app.dialects.base import Dialect, json_line
@@ -34,7 +34,7 @@ def render(error: ChatError) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.run_id:
         response.headers["X-Run-Id"] = error.run_id
-    log.info("%s %s: %s %s", request.method, request.path, error.code, error.error_id)
+    g.error = error
     return response
 
 
@@ -61,5 +61,5 @@ def _http_error(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     ours = InternalError()
-    log.exception("unexpected error %s", ours.error_id)
+    log.exception("unexpected error", extra={"error_id": ours.error_id})
     return render(ours)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from flask import Flask
 from flask_socketio import SocketIO
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.extensions import cors
+from app.extensions import cors, limiter
 from app.transports import (
     error_responses,
     health,
@@ -15,6 +16,7 @@ from app.transports import (
     http_runs,
     http_sessions,
     pages,
+    request_hooks,
 )
 from app.transports.services import Services
 from app.transports.socket_chat import ChatNamespace
@@ -42,8 +44,10 @@ def make_app(services: Services, async_mode: str) -> Flask:
     app = Flask(
         "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
+    app.config["RATELIMIT_ENABLED"] = True
+    limiter.init_app(app)
     error_responses.register(app)
-    pages.register_headers(app, services)
+    request_hooks.register(app, services)
     http_dialects.register(app, services)
     for module in (http_runs, http_sessions, health, pages):
         app.register_blueprint(module.blueprint(services))
@@ -55,12 +59,22 @@ def make_app(services: Services, async_mode: str) -> Flask:
         expose_headers=EXPOSED_HEADERS,
         supports_credentials=False,
     )
-    _add_socketio(app, services, async_mode)
-    app.wsgi_app = Guards(app.wsgi_app, services.origins)  # type: ignore[method-assign]
+    namespace = ChatNamespace(services)
+    _add_socketio(app, namespace, services, async_mode)
+    app.extensions["tandem.sockets"] = namespace
+    app.wsgi_app = Guards(app.wsgi_app, services)  # type: ignore[method-assign]
+    proxies = services.limits.trusted_proxies
+    if proxies:
+        # Only as many hops as there are proxies of ours: what is left of them a client can forge.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0
+        )
     return app
 
 
-def _add_socketio(app: Flask, services: Services, async_mode: str) -> None:
+def _add_socketio(
+    app: Flask, namespace: ChatNamespace, services: Services, async_mode: str
+) -> None:
     socketio = SocketIO(
         async_mode=async_mode,
         cors_allowed_origins=lambda origin, environ: services.origins.allows(environ),
@@ -76,5 +90,5 @@ def _add_socketio(app: Flask, services: Services, async_mode: str) -> None:
         engineio_logger=False,
     )
     # Before init_app: a handler that comes later is missing from the server of the next app.
-    socketio.on_namespace(ChatNamespace(services))
+    socketio.on_namespace(namespace)
     socketio.init_app(app)

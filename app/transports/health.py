@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.dialects.base import json_line
+from app.runs.errors import Unauthorized
+from app.transports.request_hooks import bearer_token
 from app.transports.services import Services
 
 
@@ -23,9 +25,26 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/api/status", strict_slashes=False)
     def status() -> Response:
+        """Counts for everybody; an `admin` token sees the runs too."""
+        counts = services.about(_is_admin(services))
         return Response(
-            json_line({**services.about(), "viewers": services.viewers.counts()}),
+            json_line(
+                {
+                    **counts,
+                    "viewers": services.viewers.counts(),
+                    "errors": services.errors.counts(),
+                }
+            ),
             mimetype="application/json",
         )
 
     return routes
+
+
+def _is_admin(services: Services) -> bool:
+    if "Authorization" not in request.headers:
+        return False
+    try:
+        return services.auth.principal(bearer_token()).is_admin
+    except Unauthorized:
+        return False

@@ -41,9 +41,15 @@ def _view(route: Route, services: Services) -> Callable[..., Response]:
         g.dialect = dialect
         body = read_object(request, services.max_body_bytes)
         spoken = dialect.parse(body)
-        asked = replace(spoken.request, paced=route.answer == "stream", dialect=dialect.name)
+        asked = replace(
+            spoken.request,
+            paced=route.answer == "stream",
+            dialect=dialect.name,
+            caller=g.caller,
+        )
         check_request(asked, services.max_message_bytes)
         principal = g.principal
+        services.rates.check("stream" if route.answer == "stream" else "chat", g.caller)
         run = services.sessions.start(principal.id, asked)
         reply = Reply(run.record, run.log, principal.name)
         reader = services.runs.follow(FoundRun(run.record, run.log, run))

@@ -23,7 +23,10 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     A body that parses is taken under any Content-Type but a form's: a bare `fetch` sends
     text/plain.
     """
-    data = _read(request, max_bytes)
+    try:
+        data = _read(request, max_bytes)
+    except TimeoutError:
+        raise BadJson("The body took too long to arrive.") from None
     if request.mimetype in FORMS:
         raise UnsupportedMediaType()
     return parse_object(data)
@@ -35,9 +38,16 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise BadJson() from None
-    if not isinstance(value, dict) or _deeper_than(value, MAX_DEPTH):
+    if not isinstance(value, dict):
         raise BadJson()
+    check_depth(value)
     return value
+
+
+def check_depth(value: Any) -> None:
+    """Raise BadJson if the value is nested deeper than MAX_DEPTH."""
+    if _deeper_than(value, MAX_DEPTH):
+        raise BadJson()
 
 
 def _deeper_than(value: Any, depth: int) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,31 +10,20 @@ from app.chats.session_service import SessionService
 from app.runs.interfaces import Runtime
 from app.runs.run_service import RunService
 from app.transports.auth import Authenticator
+from app.transports.counts import ErrorCounts, ViewerCounts
 from app.transports.origins import OriginPolicy
+from app.transports.rate_limits import RateLimits
 
 
-class ViewerCounts:
-    """How many viewers are watching, by transport; thread-safe."""
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """What bounds a caller besides rates."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = {"sse": 0, "socket": 0}  # guarded by _lock
-
-    @contextmanager
-    def watching(self, transport: str) -> Iterator[None]:
-        """Count one viewer while the block runs."""
-        with self._lock:
-            self._counts[transport] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._counts[transport] -= 1
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts."""
-        with self._lock:
-            return dict(self._counts)
+    max_sockets_per_user: int = 200
+    socket_events_per_s: int = 50
+    request_head_timeout_s: float = 10
+    request_body_timeout_s: float = 10
+    trusted_proxies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +35,11 @@ class Services:
     runtime: Runtime
     auth: Authenticator
     origins: OriginPolicy
+    rates: RateLimits
+    limits: DoorLimits
     max_body_bytes: int
     max_message_bytes: int
-    about: Callable[[], dict[str, Any]]
+    about: Callable[[bool], dict[str, Any]]
     is_healthy: Callable[[], bool]
     viewers: ViewerCounts = field(default_factory=ViewerCounts)
+    errors: ErrorCounts = field(default_factory=ErrorCounts)

@@ -8,6 +8,7 @@ bound.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -16,7 +17,7 @@ from flask_socketio import Namespace
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
 from app.chats.chat_request import Principal, check_request
-from app.dialects.base import Body, Reply, json_line, validated
+from app.dialects.base import Body, Reply, validated
 from app.dialects.native import NativeEvents
 from app.dialects.table import NATIVE
 from app.runs.errors import (
@@ -24,12 +25,16 @@ from app.runs.errors import (
     ChatError,
     InternalError,
     InvalidRequest,
+    OverCapacity,
+    RateLimited,
     RequestError,
-    TooLarge,
+    Unauthorized,
 )
 from app.runs.interfaces import Task
 from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun
+from app.transports.rate_limits import caller_of
+from app.transports.request_body import check_depth
 from app.transports.services import Services
 from app.transports.socket_guard import REFUSED
 
@@ -59,7 +64,10 @@ class Client:
     """One connected socket: who it is, and what it follows."""
 
     principal: Principal
+    caller: str
     refused: int = 0
+    second: int = 0
+    events: int = 0  # in that second
     following: dict[str, Task] = field(default_factory=dict)
 
 
@@ -84,7 +92,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         """
         sid = args[0]
         if event == "connect":
-            return self._connect(sid, args[2] if len(args) > 2 else None)
+            return self._connect(sid, args[1], args[2] if len(args) > 2 else None)
         if event == "disconnect":
             return self._disconnect(sid)
         client = self._clients.get(sid)
@@ -96,16 +104,34 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             return self._failed(event, sid, error)
         except Exception:
             ours = InternalError()
-            log.exception("event %s failed: %s", event, ours.error_id)
+            log.exception("event failed", extra={"error_id": ours.error_id})
             return self._failed(event, sid, ours)
 
-    def _connect(self, sid: str, auth: Any) -> None:
+    def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
         try:
-            principal = self._services.auth.principal(token if isinstance(token, str) else None)
+            principal = self._services.auth.principal(None if token is None else str(token))
+            caller = caller_of(principal, environ)
+            self._check_sockets(caller)
         except ChatError as error:
+            self._services.errors.note(error.code)
             raise RefusedError(error.code) from None
-        self._clients[sid] = Client(principal)
+        except Exception:
+            # Anything else would be taken for a handler of the old kind, and the client let in.
+            log.exception("connect failed")
+            raise RefusedError(InternalError.code) from None
+        self._clients[sid] = Client(principal, caller)
+
+    def _check_sockets(self, caller: str) -> None:
+        sockets = sum(client.caller == caller for client in self._clients.values())
+        if sockets >= self._services.limits.max_sockets_per_user:
+            raise OverCapacity()
+
+    def drop_expired(self) -> None:
+        """Disconnect the clients whose access token has expired; their runs go on."""
+        for sid, client in list(self._clients.items()):
+            if not self._services.auth.still_valid(client.principal):
+                self._server.disconnect(sid)
 
     def _disconnect(self, sid: str) -> None:
         client = self._clients.pop(sid, None)
@@ -114,6 +140,10 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
                 task.kill()
 
     def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
+        self._count_event(client)
+        if not self._services.auth.still_valid(client.principal):
+            self._services.runtime.spawn(self._server.disconnect, sid)
+            raise Unauthorized()
         if event == REFUSED:
             client.refused += 1
             if client.refused >= MAX_REFUSED:
@@ -127,28 +157,40 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             raise InvalidRequest({"data": "send exactly one object with the event"})
         return handler(sid, client, args[0])
 
+    def _count_event(self, client: Client) -> None:
+        second = int(time.monotonic())
+        if second != client.second:
+            client.second, client.events = second, 0
+        client.events += 1
+        if client.events > self._services.limits.socket_events_per_s:
+            raise RateLimited(retry_after_s=1)
+
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
         payload = error.payload()
-        log.info("event %s: %s %s", event[:32], error.code, error.error_id)
+        self._services.errors.note(error.code)
+        known = event if event in self._handlers else "unknown"
+        extra = {"code": error.code, "error_id": error.error_id}
+        log.info("event %s refused", known, extra=extra)
         if event in {"chat_stream", REFUSED}:
             # Also as an event: clients of seed 000 do not ask for acks.
-            self._emit(sid, "chat_stream_error", {**payload, "error": payload.pop("message")})
-            payload = error.payload()
+            shown = {name: value for name, value in payload.items() if name != "message"}
+            self._emit(sid, "chat_stream_error", {"error": payload["message"], **shown})
         return {"error": payload}
 
     def _chat_stream(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         services = self._services
-        if len(json_line(data)) > services.max_body_bytes:
-            raise TooLarge()
+        check_depth(data)
         spoken = NATIVE.parse(data)
-        asked = replace(spoken.request, dialect=NATIVE.name)
+        asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
         check_request(asked, services.max_message_bytes)
+        services.rates.check("stream", client.caller)
         run = services.sessions.start(client.principal.id, asked)
         self._follow(sid, client, FoundRun(run.record, run.log, run), 0, spoken.options["partial"])
         return {"run_id": run.record.id, "session_id": run.record.session_id}
 
     def _chat_resume(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(ResumeData, data)
+        self._services.rates.check("read", client.caller)
         if wanted.seq < 0:
             raise InvalidRequest({"seq": "must be 0 or more"})
         found = self._services.runs.find(client.principal.id, wanted.run_id)
@@ -161,6 +203,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(StopData, data)
+        self._services.rates.check("read", client.caller)
         return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
 
     def _follow(self, sid: str, client: Client, found: FoundRun, after: int, partial: bool) -> None:

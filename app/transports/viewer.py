@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from app.dialects.base import Encoder
 from app.runs.run_log import LogReader
-from app.transports.services import ViewerCounts
+from app.transports.counts import ViewerCounts
 
 
 def frames(reader: LogReader, encoder: Encoder, viewers: ViewerCounts) -> Iterator[bytes]:

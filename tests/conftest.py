@@ -1,0 +1,82 @@
+"""What the fast tests share: a clock moved by hand, a scripted provider, stores, a runtime that
+waits to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from app.providers.catalog import ProviderCatalog
+from app.runs.interfaces import RunLimits
+from app.runs.run_service import RunService
+from app.stores.memory import MemoryStore
+from app.stores.migrate import migrate
+from app.stores.sql import SqlStore
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime
+from tests.support.scripted import ScriptedProvider
+
+WORKER = "worker"
+
+# A slow machine is no failure, and a run in CI is to be the same as the one before.
+settings.register_profile("tandem", deadline=None, derandomize=True)
+settings.load_profile("tandem")
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def scripted() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture
+def catalog(scripted: ScriptedProvider) -> ProviderCatalog:
+    return ProviderCatalog({}, {}, scripted, "")
+
+
+@pytest.fixture
+def runtime(clock: HandClock) -> ManualRuntime:
+    return ManualRuntime(clock)
+
+
+@pytest.fixture
+def memory_store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def sql_path(tmp_path: Path) -> str:
+    """A SQLite file with this code's schema."""
+    path = str(tmp_path / "tandem.db")
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+def sql_store(sql_path: str) -> Iterator[SqlStore]:
+    store = SqlStore(sql_path, busy_timeout_s=0.05)
+    store.register_worker(WORKER, 0.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runs(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) -> RunService:
+    """The service, with small limits, in memory."""
+    limits = RunLimits(
+        max_runs=2,
+        max_runs_per_user=2,
+        max_reply_bytes=1000,
+        first_delta_timeout_s=10,
+        run_timeout_s=60,
+        store_timeout_s=1,
+        heartbeat_s=5,
+    )
+    return RunService(memory_store, runtime, WORKER, clock.clock, limits)

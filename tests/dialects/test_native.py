@@ -1,0 +1,221 @@
+"""The native dialect: its events, byte by byte, from any cursor."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app.dialects.native import MERGE_ABOVE, Event, Native, NativeEvents
+from app.runs.errors import InvalidRequest, OverCapacity
+from app.runs.records import RunEnd
+from app.runs.run_errors import UpstreamTimeout
+from app.runs.run_log import Entry
+from app.runs.usage import Usage
+from tests.dialects.speech import reply_of, said
+from tests.support.clock import START
+from tests.support.samples import run_end, texts
+
+NATIVE = Native()
+
+
+def frames(entries: list[Entry], after: int = 0, **options: Any) -> bytes:
+    """Return what a viewer at `after` gets."""
+    encoder = NATIVE.encoder(reply_of(entries), after, options)
+    encoded = encoder.encode(entries[after:])
+    encoder.close()
+    return encoded
+
+
+def events(entries: list[Entry], after: int = 0, partial: bool = True) -> list[Event]:
+    return NativeEvents(reply_of(entries), after, partial).events(entries[after:])
+
+
+def test_text_is_a_token_with_the_text_so_far() -> None:
+    assert frames(texts("Hé", " you")).decode() == (
+        "id: run-1:1\n"
+        'data: {"token":"Hé","count":1,"partial":"Hé","run_id":"run-1","seq":1}\n\n'
+        "id: run-1:2\n"
+        'data: {"token":" you","count":2,"partial":"Hé you","run_id":"run-1","seq":2}\n\n'
+    )
+
+
+def test_text_without_partial_costs_its_own_bytes_only() -> None:
+    assert frames(texts("a", "b"), partial=False) == (
+        b'id: run-1:1\ndata: {"token":"a","count":1,"run_id":"run-1","seq":1}\n\n'
+        b'id: run-1:2\ndata: {"token":"b","count":2,"run_id":"run-1","seq":2}\n\n'
+    )
+
+
+def test_status_is_its_own_event() -> None:
+    assert frames([Entry(1, "status", {"step": "search"}, START)]) == (
+        b'id: run-1:1\ndata: {"step":"search","run_id":"run-1","seq":1}\n\n'
+    )
+
+
+def test_reasoning_is_skipped_and_not_counted() -> None:
+    entries = [Entry(1, "reasoning", "hm", START), *texts("a", first=2)]
+
+    [event] = events(entries)
+    assert (event.seq, event.payload["count"], event.payload["partial"]) == (2, 1, "a")
+
+
+def test_end_tells_the_whole_reply_and_its_figures() -> None:
+    assert frames(said("Hi"), after=1) == (
+        b'id: run-1:2\ndata: {"done":true,"tokens":2,"duration":2.0,"tokens_per_second":1.0,'
+        b'"full_response":"Hi","user":"ann","timestamp":"2023-11-14T22:13:22.000Z",'
+        b'"run_id":"run-1","session_id":"s-1","seq":2,"finish_reason":"stop",'
+        b'"provider":"scripted","model":"scripted-1",'
+        b'"usage":{"input_tokens":5,"output_tokens":2,"source":"reported"},"ttft_ms":500.0}\n\n'
+    )
+
+
+def test_stopped_run_is_done_with_its_kept_text() -> None:
+    [event] = events(said("so far", end=run_end("stopped", "stopped")), after=1)
+
+    assert (event.name, event.payload["done"]) == ("chat_complete", True)
+    assert event.payload["finish_reason"] == "stopped"
+    assert event.payload["full_response"] == "so far"
+
+
+def test_failed_run_ends_in_an_error() -> None:
+    error = UpstreamTimeout()
+    encoded = frames(said("par", end=run_end("failed", "error", error)), after=1)
+
+    assert encoded == (
+        b'id: run-1:2\ndata: {"error":"%s","code":"upstream_timeout","error_id":"%s",'
+        b'"run_id":"run-1","session_id":"s-1","seq":2,"finish_reason":"error",'
+        b'"retryable":true}\n\n' % (error.message.encode(), error.error_id.encode())
+    )
+
+
+def test_events_are_named_for_socket_io() -> None:
+    failed = run_end("failed", "error", UpstreamTimeout())
+    entries = [*texts("a"), Entry(2, "status", {}, START)]
+
+    assert [event.name for event in events(entries)] == ["chat_token", "chat_status"]
+    assert [event.name for event in events(said())] == ["chat_complete"]
+    assert [event.name for event in events(said(end=failed))] == ["chat_stream_error"]
+
+
+def test_end_without_time_or_first_piece_has_no_rate() -> None:
+    [event] = events(said(end=RunEnd("stopped", "stopped", Usage(1, 0), 0.0)))
+
+    assert event.payload["tokens_per_second"] == 0.0
+    assert event.payload["ttft_ms"] is None
+
+
+@pytest.mark.parametrize("after", range(5))
+@pytest.mark.parametrize("partial", [True, False])
+def test_resume_goes_on_where_it_was(after: int, partial: bool) -> None:
+    entries = said("a", "b", "c", "d")
+
+    assert events(entries, after, partial) == events(entries, 0, partial)[after:]
+
+
+def test_viewer_just_behind_gets_every_piece() -> None:
+    assert len(events(texts(*"x" * MERGE_ABOVE))) == MERGE_ABOVE
+
+
+@pytest.mark.parametrize("after", [0, 10])
+def test_viewer_far_behind_gets_one_larger_piece(after: int) -> None:
+    pieces = [f"{index} " for index in range(MERGE_ABOVE + 11)]
+    [event] = events(texts(*pieces), after)
+
+    assert event.payload["token"] == "".join(pieces[after:])
+    assert event.payload["partial"] == "".join(pieces)
+    assert event.payload["count"] == event.payload["seq"] == len(pieces)
+
+
+def test_joining_keeps_other_entries_in_their_place() -> None:
+    status = Entry(41, "status", {"step": 1}, START)
+    entries = [*texts(*"a" * 40), status, *texts(*"b" * 40, first=42)]
+    joined = events(entries)
+
+    assert [event.seq for event in joined] == [40, 41, 81]
+    assert [event.payload.get("count") for event in joined] == [40, None, 80]
+    assert joined[2].payload["token"] == "b" * 40
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_joined_or_not_the_text_is_the_same(partial: bool) -> None:
+    entries = said(*(f"{index}é" for index in range(100)))
+    encoder = NativeEvents(reply_of(entries), 0, partial)
+    single = [event for entry in entries for event in encoder.events([entry])]
+    joined = events(entries, 0, partial)
+
+    for found in (single, joined):
+        tokens = "".join(event.payload.get("token", "") for event in found)
+        assert tokens == found[-1].payload["full_response"]
+    assert joined[-1] == single[-1]
+    assert joined[-2].payload["count"] == single[-2].payload["count"] == 100
+
+
+@pytest.mark.parametrize("line_end", ["\u2028", "\u2029", "\u0085", "\r", "\n", "\r\n"])
+def test_no_frame_has_a_line_end_of_the_text(line_end: str) -> None:
+    encoded = frames(said(f"a{line_end}b")).decode()
+
+    for frame in encoded.removesuffix("\n\n").split("\n\n"):
+        assert len(frame.splitlines()) == 2
+    token = json.loads(encoded.splitlines()[1].removeprefix("data: "))
+    assert token["token"] == token["partial"] == f"a{line_end}b"
+
+
+def test_stream_opens_and_lives_by_comments() -> None:
+    encoder = NATIVE.encoder(reply_of([]), 0, {})
+
+    assert (encoder.opening, encoder.heartbeat) == (b": open\n\n", b": ping\n\n")
+
+
+def test_whole_answer_has_the_same_figures() -> None:
+    whole = NATIVE.whole(reply_of(said("Hel", "lo")))
+
+    assert whole["response"] == "Hello"
+    assert (whole["tokens"], whole["duration"], whole["tokens_per_second"]) == (2, 2.0, 1.0)
+    assert (whole["user"], whole["session_id"], whole["run_id"]) == ("ann", "s-1", "run-1")
+    assert whole["timestamp"] == "2023-11-14T22:13:22.000Z"
+
+
+def test_error_body_is_the_native_error() -> None:
+    error = OverCapacity()
+
+    assert NATIVE.error(error) == {"error": error.payload()}
+
+
+def test_body_with_all_fields_is_read() -> None:
+    body = {"message": "hi", "session_id": "s", "provider": "p", "model": "m", "system": "y"}
+    spoken = NATIVE.parse({**body, "temperature": 1, "max_tokens": 5, "partial": False})
+    request = spoken.request
+
+    assert {name: getattr(request, name) for name in body} == body
+    assert (request.temperature, request.max_tokens) == (1, 5)
+    assert spoken.options == {"partial": False}
+
+
+def test_message_alone_is_enough_and_more_is_ignored() -> None:
+    spoken = NATIVE.parse({"message": "hi", "colour": "red"})
+
+    assert (spoken.request.message, spoken.request.paced) == ("hi", True)
+    assert spoken.options == {"partial": True}
+
+
+@pytest.mark.parametrize(
+    "field,value",
+    [
+        ("message", 1),
+        ("session_id", 1),
+        ("temperature", 2.1),
+        ("temperature", "1"),
+        ("temperature", float("nan")),
+        ("max_tokens", 0),
+        ("max_tokens", True),
+        ("partial", "yes"),
+        ("on_disconnect", "stop"),
+        ("when_busy", "queue"),
+    ],
+)
+def test_wrong_field_is_named(field: str, value: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        NATIVE.parse({"message": "hi", field: value})
+    assert set(refused.value.fields) == {field}

@@ -1,0 +1,50 @@
+"""A committer on a stage of its own, for both of its test files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.runs.committer import Committer
+from app.runs.run import Run
+from tests.conftest import WORKER
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime
+from tests.support.samples import provider_request, run_end, texts, turn_of
+from tests.support.sinks import FaultyStore
+
+STORE_TIMEOUT_S = 1.0
+
+
+class Stage:
+    """A committer over a store that can fail, and runs that offer to it."""
+
+    def __init__(self, runtime: ManualRuntime, clock: HandClock) -> None:
+        self.store = FaultyStore()
+        self.runtime = runtime
+        self.clock = clock
+        self.shown: list[tuple[str, str]] = []
+        self.committer = Committer(
+            self.store, runtime, WORKER, clock.clock, STORE_TIMEOUT_S, self._on_shown
+        )
+
+    def _on_shown(self, run: Run, end: Any) -> None:
+        self.shown.append((run.record.id, end.status))
+
+    def run(self, run_id: str = "run-1") -> Run:
+        turn = turn_of(run_id, session_id=f"session of {run_id}")
+        self.store.begin_turn(turn)
+        return Run(turn.run, provider_request(), self.committer, self.clock.clock, 1000)
+
+    def offer(self, run: Run, *pieces: str, first: int = 1) -> None:
+        self.committer.offer(run, texts(*pieces, first=first))
+
+    def offer_end(self, run: Run) -> None:
+        self.committer.offer_end(run, run_end(), self.clock.wall)
+
+    def stored(self, run: Run) -> str:
+        entries = self.store.read_entries(run.record.id)
+        return "".join(entry.data for entry in entries if entry.kind == "text")
+
+    def end_of(self, run: Run) -> dict[str, Any]:
+        assert run.log.end is not None
+        return dict(run.log.end.data)

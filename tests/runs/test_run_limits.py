@@ -1,0 +1,152 @@
+"""What bounds runs: how many, how long, and none while the server stops."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from app.runs.errors import OverCapacity, SessionBusy, ShuttingDown
+from app.runs.interfaces import RunLimits
+from app.runs.records import Message, Turn
+from app.runs.run import STOPPED
+from app.runs.run_service import RunService
+from app.runtime import ThreadRuntime
+from app.stores.memory import MemoryStore
+from tests.conftest import WORKER
+from tests.runs.conftest import Start
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime, at_once
+from tests.support.samples import provider_request, turn_of
+from tests.support.scripted import STOP, ScriptedProvider
+
+
+def test_refused_start_takes_no_capacity(start: Start, runs: RunService) -> None:
+    start("run-1", "s-1")
+    with pytest.raises(SessionBusy):
+        start("run-2", "s-1")
+
+    start("run-3", "s-3")
+    assert runs.counts()["running"] == 2
+
+
+def test_start_over_capacity_is_refused_until_one_ends(
+    start: Start, runs: RunService, runtime: ManualRuntime
+) -> None:
+    start("run-1")
+    start("run-2")
+    with pytest.raises(OverCapacity):
+        start("run-3")
+    runtime.run()
+
+    start("run-3")
+    assert runs.counts() == {"running": 1, "queued": 0, "ended": 2}
+
+
+def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: ScriptedProvider) -> None:
+    refused: list[OverCapacity] = []
+
+    class Store(MemoryStore):
+        def begin_turn(self, turn: Turn) -> list[Message]:
+            if turn.run.id == "run-1":
+                with pytest.raises(OverCapacity) as error:
+                    start("run-2")
+                refused.append(error.value)
+            return super().begin_turn(turn)
+
+    def start(run_id: str) -> None:
+        runs.start(turn_of(run_id, session_id=run_id), scripted, lambda _: provider_request())
+
+    runs = RunService(Store(), runtime, WORKER, limits=RunLimits(max_runs=1))
+    start("run-1")
+
+    assert len(refused) == 1
+    assert runs.counts()["running"] == 1
+
+
+def test_caller_over_its_share_is_refused_until_one_of_its_runs_ends(
+    memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
+) -> None:
+    limits = RunLimits(max_runs_per_user=1)
+    runs = RunService(memory_store, runtime, WORKER, limits=limits)
+
+    def start(run_id: str, caller: str) -> None:
+        turn = turn_of(run_id, session_id=run_id)
+        runs.start(turn, scripted, lambda _: provider_request(), caller)
+
+    start("run-1", "ann")
+    with pytest.raises(OverCapacity):
+        start("run-2", "ann")
+    start("run-3", "bob")
+    runtime.run()
+    start("run-4", "ann")
+
+
+def test_capacity_holds_against_many_starts_at_once(scripted: ScriptedProvider) -> None:
+    gate = threading.Event()
+    for _ in range(100):
+        scripted.enqueue(gate, STOP)
+    limits = RunLimits(max_runs=7)
+    runs = RunService(MemoryStore(), ThreadRuntime(), WORKER, limits=limits)
+
+    def start(index: int) -> str:
+        turn = turn_of(f"run-{index}", session_id=f"s-{index}")
+        try:
+            return runs.start(turn, scripted, lambda _: provider_request()).record.status
+        except OverCapacity:
+            return "refused"
+
+    started = at_once(100, start)
+    gate.set()
+    assert started.count("running") == 7
+
+
+def test_model_that_says_nothing_in_time_is_a_timeout(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    run = start()
+    clock.advance(9.9)
+    runs.tick()
+    assert not run.ending
+
+    clock.advance(0.1)
+    runs.tick()
+    runtime.run()
+    assert run.record.error and run.record.error["code"] == "upstream_timeout"
+
+
+def test_run_that_speaks_has_until_its_own_deadline(
+    start: Start, runs: RunService, scripted: ScriptedProvider, runtime: ManualRuntime
+) -> None:
+    def until(age_s: float) -> None:
+        runtime.sleep(age_s - (runtime.clock.monotonic - run.started_at))
+        runs.tick()
+        runtime.sleep(0)
+
+    scripted.enqueue("a", lambda: until(59.9), "b", lambda: until(60), "never", STOP)
+    run = start()
+    runtime.run()
+
+    assert run.log.text() == "ab"
+    assert run.record.error and run.record.error["code"] == "run_timeout"
+
+
+def test_deadline_of_a_run_that_is_ending_does_nothing(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    run = start()
+    run.end_with(STOPPED)
+    clock.advance(100)
+    runs.tick()
+    runtime.run()
+
+    assert run.record.status == "stopped"
+
+
+def test_start_is_refused_while_shutting_down(start: Start, runs: RunService) -> None:
+    start("run-1")
+    runs.refuse_new()
+
+    with pytest.raises(ShuttingDown):
+        start("run-2")
+    assert [run.record.id for run in runs.going()] == ["run-1"]

@@ -1,0 +1,88 @@
+"""Records and entries as tests need them: everything has a default, what matters is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.runs.interfaces import Batch
+from app.runs.records import (
+    ChatSession,
+    Message,
+    ProviderMessage,
+    ProviderRequest,
+    RunEnd,
+    RunRecord,
+    Turn,
+    text_parts,
+)
+from app.runs.run_errors import RunError
+from app.runs.run_log import Entry
+from app.runs.usage import Usage
+from tests.support.clock import START
+
+USAGE = Usage(5, 2)
+
+
+def run_record(run_id: str = "run-1", owner: str = "ann", session_id: str = "s-1") -> RunRecord:
+    """Return a run that is under way."""
+    return RunRecord(
+        id=run_id,
+        owner=owner,
+        session_id=session_id,
+        message_id=f"{run_id}-reply",
+        provider="scripted",
+        model="scripted-1",
+        worker_id="worker",
+        created_at=START,
+        status="running",
+    )
+
+
+def provider_request(text: str = "hi") -> ProviderRequest:
+    """Return a request of one message."""
+    return ProviderRequest((ProviderMessage("user", text),), "scripted-1")
+
+
+def turn_of(
+    run_id: str = "run-1",
+    owner: str = "ann",
+    session_id: str = "s-1",
+    text: str = "hi",
+    at: float = START,
+) -> Turn:
+    """Return what a start stores."""
+    message = Message(f"{run_id}-message", "user", text_parts(text), at)
+    reply = Message(f"{run_id}-reply", "assistant", (), at, message.id, "running", run_id)
+    return Turn(
+        ChatSession(owner, session_id, at, at, title=text),
+        (message,),
+        reply,
+        run_record(run_id, owner, session_id),
+    )
+
+
+def texts(*pieces: str, first: int = 1) -> list[Entry]:
+    """Return text entries with consecutive numbers."""
+    return [Entry(first + i, "text", piece, START) for i, piece in enumerate(pieces)]
+
+
+def run_end(
+    status: Any = "completed", reason: str = "stop", error: RunError | None = None
+) -> RunEnd:
+    """Return an end after two seconds."""
+    return RunEnd(status, reason, USAGE, 2.0, 0.5, error.end_data() if error else None)
+
+
+def end_entry(seq: int, end: RunEnd | None = None) -> Entry:
+    """Return the end entry of that number."""
+    return Entry(seq, "end", (end or run_end()).to_json(), START + 2)
+
+
+def ended(record: RunRecord, entries: Iterable[Entry], end: RunEnd | None = None) -> Batch:
+    """Return the batch that brings a run's entries and its end."""
+    entries = list(entries)
+    end = end or run_end()
+    last = end_entry(entries[-1].seq + 1 if entries else 1, end)
+    reply = "".join(entry.data for entry in entries if entry.kind == "text")
+    return Batch([(record.id, [*entries, last])], [(record, end, reply, last.at)])

@@ -1,0 +1,107 @@
+"""The documents say what the code does: every setting, route, event, error code and link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import app.runs.run_errors  # noqa: F401  (its classes are in the tree of errors)
+from app.runs.errors import ChatError
+from app.settings import SETTINGS, Setting, load_settings
+from app.wiring import Tandem, create_app
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+EVENT_OUT = re.compile(r'"(chat_[a-z_]+)"')
+SENDERS = ("app/dialects/native.py", "app/transports/socket_chat.py")
+
+
+@pytest.fixture(scope="module")
+def tandem() -> Tandem:
+    # Threads need no monkey-patch; the routes and events are those of any mode.
+    return create_app(replace(load_settings({"DATABASE_URL": "memory:"}), async_mode="threading"))
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def errors(base: type[ChatError] = ChatError) -> Iterator[type[ChatError]]:
+    if "code" in vars(base):  # the others are kinds of errors, never raised
+        yield base
+    for error in base.__subclasses__():
+        yield from errors(error)
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that a heading gets: GitHub's rule."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_readme_has_the_setting(setting: Setting) -> None:
+    row = f"| `{setting.name}` | {setting.default} | {setting.unit} | {setting.help} |"
+    assert row in read("README.md").splitlines()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_env_example_has_the_setting(setting: Setting) -> None:
+    unit = f" Unit: {setting.unit}." if setting.unit else ""
+    lines = f"\n# {setting.help}{unit}\n#{setting.name}={setting.default}\n"
+    assert lines in read(".env.example")
+
+
+def test_no_document_has_a_setting_that_is_gone() -> None:
+    known = {setting.name for setting in SETTINGS}
+    assert set(re.findall(r"^#?(\w+)=", read(".env.example"), re.MULTILINE)) == known
+    table = read("README.md").split("| Name | Default | Unit | What |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == known
+
+
+def test_every_route_is_documented(tandem: Tandem) -> None:
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in tandem.app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    headings = {found for found in HEADING.findall(read("docs/api.md")) if "/" in found}
+    assert routes == headings
+    assert {route for route in routes if f"| `{route}` |" not in read("README.md")} == set()
+
+
+def test_every_socket_event_is_documented(tandem: Tandem) -> None:
+    namespace = tandem.app.extensions["socketio"].server.namespace_handlers["/"]
+    sent = {name for path in SENDERS for name in EVENT_OUT.findall(read(path))}
+    events = set(namespace._handlers) | sent
+    assert len(events) >= 7
+    assert events - set(HEADING.findall(read("docs/events.md"))) == set()
+    assert {name for name in events if f"| `{name}` |" not in read("README.md")} == set()
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    lines = read("docs/api.md").splitlines()
+    for error in errors():
+        code = f"| `{error.code}` | "
+        rows = [line.removeprefix(code) for line in lines if line.startswith(code)]
+        assert len(rows) == 1, error.code
+        assert rows[0].startswith(str(error.http_status)), error.code
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in LINK.findall(document.read_text()):
+        if "://" in link:
+            continue
+        path, _, fragment = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        if fragment:
+            headings = HEADING.findall(target.read_text())
+            assert fragment in map(anchor, headings), link

@@ -1,0 +1,64 @@
+"""What is pinned, locked and vendored is the same everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+VENDOR = ROOT / "static" / "vendor"
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==(\S+)", re.MULTILINE)
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return name and version of each `name==version` line of a requirements file."""
+    found = PIN.findall((ROOT / name).read_text())
+    return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in found}
+
+
+@pytest.mark.parametrize(
+    "direct,lock",
+    [
+        ("requirements.txt", "requirements.lock"),
+        ("requirements.txt", "requirements-dev.lock"),
+        ("requirements-dev.txt", "requirements-dev.lock"),
+        ("requirements-gevent.txt", "requirements-dev.lock"),
+    ],
+)
+def test_lock_holds_every_direct_pin(direct: str, lock: str) -> None:
+    assert pins(direct)
+    assert pins(direct).items() <= pins(lock).items()
+
+
+def test_both_locks_agree() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_direct_requirement_is_pinned_exactly(name: str) -> None:
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+
+    for line in lines:
+        assert not line or line.startswith("-r ") or PIN.match(line), line
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_every_locked_package_has_a_hash(name: str) -> None:
+    for requirement in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
+        assert "--hash=sha256:" in requirement, requirement
+
+
+def test_vendored_files_are_those_of_the_manifest() -> None:
+    manifest = json.loads((VENDOR / "manifest.json").read_text())
+    listed = {item["file"]: item["sha256"] for item in manifest}
+    found = {
+        path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VENDOR.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+
+    assert found == listed

@@ -1,0 +1,48 @@
+"""Make an access token: `make token SUB=alice DAYS=30`, with ADMIN=1 for an operator's.
+
+Signs with JWT_SECRET from the environment or .env; a server with the same secret accepts it.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import jwt
+from dotenv import find_dotenv, load_dotenv
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app.settings import BadSetting, load_settings  # noqa: E402
+
+DAY_S = 86400
+
+
+def main() -> int:
+    """Print a token, or say what is missing."""
+    load_dotenv(find_dotenv(usecwd=True))
+    subject = os.environ.get("SUB", "").strip()
+    try:
+        settings = load_settings()
+        days = float(os.environ.get("DAYS", "") or 30)
+    except (BadSetting, ValueError) as error:
+        print(f"No token: {error}", file=sys.stderr)
+        return 2
+    if not subject or not settings.jwt_secret:
+        missing = "SUB=<who>" if not subject else "JWT_SECRET in .env (`openssl rand -hex 32`)"
+        print(f"No token: set {missing}.", file=sys.stderr)
+        return 2
+    now = int(time.time())
+    claims = {"sub": subject, "iat": now, "exp": now + int(days * DAY_S)}
+    if settings.jwt_audience:
+        claims["aud"] = settings.jwt_audience
+    if settings.jwt_issuer:
+        claims["iss"] = settings.jwt_issuer
+    if os.environ.get("ADMIN", "") in {"1", "true", "yes"}:
+        claims["admin"] = True
+    print(jwt.encode(claims, settings.jwt_secret, algorithm="HS256"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
