@@ -29,9 +29,8 @@ class Server(Protocol):
     def wsgi(self) -> Callable[..., Any]:
         """The application."""
 
-    @property
-    def head_timeout_s(self) -> float:
-        """How long the head of a request may take to arrive."""
+    head_timeout_s: float  # how long the head of a request may take to arrive
+    viewer_stall_s: float  # how long a write may find nobody reading
 
     def started(self) -> None:
         """Called once connections are accepted."""
@@ -101,6 +100,7 @@ class EventletRuntime:
             debug=False,  # True sends tracebacks to clients
             minimum_chunk_size=1,  # else 4096 bytes are held back
             keepalive=KEEPALIVE_S,
+            socket_timeout=server.viewer_stall_s,  # a write that nobody reads ends its viewer
             max_size=MAX_CONNECTIONS,
         )
         server.started()
@@ -195,12 +195,21 @@ class GeventRuntime:
         from gevent.pywsgi import WSGIHandler, WSGIServer
 
         timeout, head_timeout_s = self._gevent.Timeout, server.head_timeout_s
+        stall_s = server.viewer_stall_s
 
         class Timed(WSGIHandler):  # type: ignore[misc]
             def read_requestline(self) -> Any:
                 with timeout(KEEPALIVE_S, False):
                     return super().read_requestline()
                 return ""
+
+            def run_application(self) -> None:
+                if "HTTP_UPGRADE" not in self.environ:
+                    self.socket.settimeout(stall_s)
+                try:
+                    super().run_application()
+                finally:
+                    self.socket.settimeout(None)
 
             def read_request(self, raw_requestline: Any) -> Any:
                 with timeout(head_timeout_s, False):

@@ -150,6 +150,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HEARTBEAT_S", seconds(0.05, 60), "5", "s", "Silence before a ping."),
     Setting("FIRST_DELTA_TIMEOUT_S", seconds(0.05, 3600), "60", "s", "Longest wait for piece 1."),
     Setting("RUN_TIMEOUT_S", seconds(0.05, 86400), "600", "s", "Longest run."),
+    Setting(
+        "VIEWER_STALL_S", seconds(1, 3600), "30", "s", "A viewer that takes nothing is let go."
+    ),
+    Setting("ORPHAN_RUN_S", seconds(0, 86400), "0", "s", "Unwatched runs are stopped; 0: never."),
+    Setting("REPLAY_TTL_S", seconds(1, 10**8), "86400", "s", "Then a reply's pieces become one."),
+    Setting("RETENTION_DAYS", seconds(0, 36500), "0", "days", "Unused sessions go; 0: never."),
     Setting("STORE_TIMEOUT_S", seconds(0.1, 60), "5", "s", "How long a failing store is tried."),
     Setting("SHUTDOWN_GRACE_S", seconds(0, 600), "10", "s", "What running replies get at SIGTERM."),
 )
@@ -202,6 +208,10 @@ class Settings:
     heartbeat_s: float
     first_delta_timeout_s: float
     run_timeout_s: float
+    viewer_stall_s: float
+    orphan_run_s: float
+    replay_ttl_s: float
+    retention_days: float
     store_timeout_s: float
     shutdown_grace_s: float
     openai_is_set_up: bool

@@ -7,13 +7,11 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
-
-from flask import Flask
 
 from app import __version__
 from app.chats.chat_interface import ChatInterface
+from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.session_service import SessionService
 from app.extensions import limiter
@@ -22,17 +20,19 @@ from app.log_setup import set_up_logs
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.openai_compatible import OpenAICompatible
-from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import Clock, Provider, RunLimits
 from app.runs.records import new_id
-from app.runs.run import interrupted
+from app.runs.recovery import Recovery
 from app.runs.run_service import RunService
+from app.runs.sweeper import Keeping, Sweeper
 from app.runtime import Runtime, make_runtime
+from app.serving import Tandem
 from app.settings import BadSetting, Settings, load_settings
 from app.starting import explain, raise_file_limit, refuse
 from app.stores.memory import MemoryStore
 from app.stores.migrate import DatabaseTooNew, migrate
 from app.stores.sql import SqlStore
+from app.stores.worker_locks import FileLocks, NoLocks
 from app.threads import ThreadRuntime
 from app.transports.auth import Authenticator, AuthOptions
 from app.transports.flask_app import make_app
@@ -43,73 +43,7 @@ from app.transports.services import DoorLimits, Services
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
-TICK_S = 0.1  # how exact heartbeats and deadlines are
-TICKS_PER_TIDY = 10  # a second: checkpoints, idle sessions
-
 Store = MemoryStore | SqlStore
-
-
-@dataclass(slots=True)
-class Tandem:
-    """A built server: the Flask app, and what its life needs. Implements `runtime.Server`."""
-
-    app: Flask
-    settings: Settings
-    runtime: Runtime
-    runs: RunService
-    session_map: SessionMap
-    catalog: ProviderCatalog
-    store: Store
-    clock: Clock
-    stopped: bool = False
-
-    @property
-    def wsgi(self) -> Callable[..., Any]:
-        """The WSGI application."""
-        return self.app
-
-    @property
-    def head_timeout_s(self) -> float:
-        """How long the head of a request may take to arrive."""
-        return self.settings.request_head_timeout_s
-
-    def start_ticking(self) -> None:
-        """Start the one task that does what time brings."""
-        self.runtime.spawn(self._tick)
-
-    def _tick(self) -> None:
-        ticks = 0
-        while not self.stopped:
-            self.runtime.sleep(TICK_S)
-            ticks += 1
-            self.runs.tick()
-            self.app.extensions["tandem.sockets"].drop_expired()
-            if ticks % TICKS_PER_TIDY == 0:
-                self.session_map.evict_idle()
-                self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        try:
-            self.runtime.run_blocking(self.store.checkpoint)
-        except StorageUnavailable:
-            log.debug("no checkpoint this time")
-
-    def started(self) -> None:
-        """Called once connections are accepted."""
-        self.start_ticking()
-
-    def stopping(self) -> None:
-        """Refuse new runs, give those going their grace, then interrupt them."""
-        log.info("stopping: no new replies")
-        self.runs.refuse_new()
-        deadline = self.clock.monotonic() + self.settings.shutdown_grace_s
-        while self.runs.going() and self.clock.monotonic() < deadline:
-            self.runtime.sleep(TICK_S)
-        for run in self.runs.going():
-            run.end_with(interrupted())
-        if self.runs.counts()["ended"]:
-            self.runtime.sleep(TICK_S)  # for the last events to leave
-        self.stopped = True
 
 
 def create_app(
@@ -122,17 +56,27 @@ def create_app(
     runtime = runtime or make_runtime(settings.async_mode)
     clock = clock or Clock()
     catalog = make_catalog(settings, runtime.sleep, providers)
-    worker_id = new_id()
-    store = make_store(settings.database_path, settings.store_timeout_s)
-    store.register_worker(worker_id, clock.wall())
-    runs = RunService(store, runtime, worker_id, clock, run_limits(settings))
+    store = make_store(settings)
+    runs = RunService(
+        store,
+        runtime,
+        lambda: recovery.worker_id,
+        clock,
+        run_limits(settings),
+        lambda run: sessions.tell_ended(run),
+        lambda: recovery.register(),
+    )
+    recovery = Recovery(store, make_locks(settings), runs.calls, clock)
+    keeping = Keeping(settings.replay_ttl_s, settings.retention_days)
+    sweeper = Sweeper(runs, recovery, clock, keeping)
     session_map = SessionMap(
         lambda owner, session_id: ChatInterface(owner, session_id, runs, catalog, clock),
         settings.session_idle_s,
         settings.max_sessions_in_memory,
         clock.monotonic,
     )
-    sessions = SessionService(store, session_map, runs, runtime, clock)
+    feed = SessionFeed(runtime.new_waiter, clock.monotonic)
+    sessions = SessionService(store, session_map, runs, feed, clock)
     origins = OriginPolicy(settings.cors_origins, settings.allowed_hosts, settings.on_loopback)
     services = Services(
         runs=runs,
@@ -154,14 +98,31 @@ def create_app(
             request_head_timeout_s=settings.request_head_timeout_s,
             request_body_timeout_s=settings.request_body_timeout_s,
             trusted_proxies=settings.trusted_proxies,
+            viewer_stall_s=settings.viewer_stall_s,
         ),
         max_body_bytes=settings.max_body_bytes,
         max_message_bytes=settings.max_message_bytes,
         about=_about(settings, runtime, store, catalog, runs, sessions, clock),
-        is_healthy=lambda: True,
+        is_healthy=lambda: not (runs.calls.failing or runs.live.refusing),
     )
     app = make_app(services, settings.async_mode)
-    return Tandem(app, settings, runtime, runs, session_map, catalog, store, clock)
+    recovery.register()
+    return Tandem(
+        app=app,
+        runtime=runtime,
+        runs=runs,
+        clock=clock,
+        head_timeout_s=settings.request_head_timeout_s,
+        viewer_stall_s=settings.viewer_stall_s,
+        shutdown_grace_s=settings.shutdown_grace_s,
+        each_tick=[runs.tick, feed.wake_due, app.extensions["tandem.sockets"].drop_expired],
+        each_second=[
+            sweeper.sweep,
+            session_map.evict_idle,
+            lambda: runtime.run_blocking(store.checkpoint),
+        ],
+        at_end=[recovery.retire],
+    )
 
 
 def open_chat(provider: Provider | None = None, session_id: str = "local") -> ChatInterface:
@@ -172,7 +133,8 @@ def open_chat(provider: Provider | None = None, session_id: str = "local") -> Ch
     """
     runtime, clock = ThreadRuntime(), Clock()
     demo = provider or DemoProvider(runtime.sleep)
-    runs = RunService(MemoryStore(), runtime, new_id(), clock)
+    worker_id = new_id()
+    runs = RunService(MemoryStore(), runtime, lambda: worker_id, clock)
     return ChatInterface("local", session_id, runs, ProviderCatalog({}, {}, demo, ""), clock)
 
 
@@ -186,6 +148,7 @@ def run_limits(settings: Settings) -> RunLimits:
         run_timeout_s=settings.run_timeout_s,
         store_timeout_s=settings.store_timeout_s,
         heartbeat_s=settings.heartbeat_s,
+        orphan_run_s=settings.orphan_run_s,
     )
 
 
@@ -200,12 +163,18 @@ def _auth_options(settings: Settings) -> AuthOptions:
     )
 
 
-def make_store(database_path: str | None, busy_timeout_s: float) -> Store:
+def make_store(settings: Settings) -> Store:
     """Return the store, its file made or brought up to date."""
-    if database_path is None:
+    if settings.database_path is None:
         return MemoryStore()
-    migrate(database_path)
-    return SqlStore(database_path, busy_timeout_s)
+    migrate(settings.database_path)
+    return SqlStore(settings.database_path, settings.store_timeout_s)
+
+
+def make_locks(settings: Settings) -> FileLocks | NoLocks:
+    """Return the locks by which workers on one database know each other."""
+    path = settings.database_path
+    return NoLocks() if path is None else FileLocks(f"{path}.workers")
 
 
 def make_catalog(
@@ -249,7 +218,7 @@ def _about(
             "async_mode": runtime.name,
             "store": store.name,
             "providers": catalog.names(),
-            "runs": runs.counts(),
+            "runs": runs.live.counts(),
             "sessions": sessions.counts(),
             "tasks": runtime.task_count(),
         }
@@ -258,12 +227,11 @@ def _about(
     return about
 
 
-def banner(tandem: Tandem, listener: socket.socket) -> str:
+def banner(settings: Settings, listener: socket.socket) -> str:
     """Return what a person wants to know at the start."""
-    settings = tandem.settings
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    provider = tandem.catalog.choose(None)
+    provider = make_catalog(settings, lambda seconds: None).choose(None)
     hint = "" if settings.openai_is_set_up else "  (set OPENAI_API_KEY in .env for a real model)"
     return "\n".join(
         (
@@ -271,7 +239,7 @@ def banner(tandem: Tandem, listener: socket.socket) -> str:
             f"  model   {provider.name}: {provider.default_model}{hint}",
             f"  store   {settings.database_url}",
             f"  auth    {_auth_in_words(settings)}",
-            f"  mode    {tandem.runtime.name}, process {os.getpid()}",
+            f"  mode    {settings.async_mode}, process {os.getpid()}",
         )
     )
 
@@ -299,7 +267,8 @@ def main() -> int:
         )
         files = raise_file_limit()
         listener = listen(settings.host, settings.port)
-        tandem = create_app(settings)
+        runtime = make_runtime(settings.async_mode)
+        tandem = create_app(settings, runtime=runtime)
     except DatabaseTooNew as error:
         return refuse(
             f"The database {error} was made by a newer Tandem. "
@@ -307,8 +276,8 @@ def main() -> int:
         )
     except OSError as error:
         return refuse(explain(error, settings.host, settings.port))
-    print(banner(tandem, listener), flush=True)
+    print(banner(settings, listener), flush=True)
     print(f"  files   at most {files} open at once", flush=True)
-    tandem.runtime.serve(listener, tandem)
+    runtime.serve(listener, tandem)
     print("Tandem has stopped.", flush=True)
     return 0

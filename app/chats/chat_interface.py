@@ -7,6 +7,7 @@ session in use is known by.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.chats.chat_request import ChatRequest
 from app.chats.interfaces import Catalog
@@ -15,6 +16,7 @@ from app.runs.interfaces import Clock, Provider
 from app.runs.records import (
     ChatSession,
     Message,
+    ProviderMessage,
     ProviderRequest,
     RunRecord,
     Turn,
@@ -24,6 +26,11 @@ from app.runs.records import (
 from app.runs.run import Run
 from app.runs.run_errors import error_for_code
 from app.runs.run_service import FoundRun, RunService
+
+CONTINUE = (
+    "Your last reply was cut off. Go on exactly where it ends, from its very next character; "
+    "repeat nothing and do not comment on this."
+)
 
 
 class ChatInterface:
@@ -52,6 +59,29 @@ class ChatInterface:
             provider,
             lambda branch: _provider_request(request, turn.run.model, branch),
             request.caller,
+            request.stop_when_unwatched,
+        )
+
+    def continue_run(self, before: RunRecord, request: ChatRequest) -> Run:
+        """Start a run that carries on the kept text of one that did not complete: the same message.
+
+        Raises InvalidRequest unless it is the session's last reply, and what `start` raises.
+        """
+        provider = self._catalog.choose(before.provider)
+        now = self._clock.wall()
+        run = replace(self._record(request, provider, before.message_id, now), model=before.model)
+        turn = Turn(
+            session=ChatSession(self.owner, self.session_id, now, now),
+            messages=(),
+            reply=Message(before.message_id, "assistant", (), now),
+            run=run,
+        )
+        return self._runs.start(
+            turn,
+            provider,
+            lambda branch: _continued(_provider_request(request, run.model, branch)),
+            request.caller,
+            request.stop_when_unwatched,
         )
 
     def chat(self, message: str, stream: bool = False) -> str | Iterator[str]:
@@ -65,7 +95,7 @@ class ChatInterface:
         return pieces if stream else "".join(pieces)
 
     def _pieces(self, run: Run) -> Iterator[str]:
-        reader = self._runs.follow(FoundRun(run.record, run.log, run))
+        reader = self._runs.follow(FoundRun.of(run))
         while not reader.done:
             for entry in reader.read():
                 if entry.kind == "text":
@@ -75,26 +105,40 @@ class ChatInterface:
 
     def _turn(self, request: ChatRequest, provider: Provider) -> Turn:
         now = self._clock.wall()
-        run_id = new_id()
         message = Message(new_id(), "user", text_parts(request.message), now)
-        reply = Message(new_id(), "assistant", (), now, message.id, "running", run_id)
+        reply = Message(new_id(), "assistant", (), now, status="running")
         return Turn(
             session=ChatSession(self.owner, self.session_id, now, now, title_from(request.message)),
             messages=(message,),
             reply=reply,
-            run=RunRecord(
-                id=run_id,
-                owner=self.owner,
-                session_id=self.session_id,
-                message_id=reply.id,
-                provider=provider.name,
-                model=request.model or provider.default_model,
-                worker_id=self._runs.worker_id,
-                created_at=now,
-                dialect=request.dialect,
-                status="running",
-            ),
+            run=self._record(request, provider, reply.id, now),
         )
+
+    def _record(
+        self, request: ChatRequest, provider: Provider, message_id: str, now: float
+    ) -> RunRecord:
+        return RunRecord(
+            id=new_id(),
+            owner=self.owner,
+            session_id=self.session_id,
+            message_id=message_id,
+            provider=provider.name,
+            model=request.model or provider.default_model,
+            worker_id=self._runs.worker_id(),
+            created_at=now,
+            dialect=request.dialect,
+            status="running",
+            idempotency_key=request.idempotency_key,
+            request_hash=request.fingerprint() if request.idempotency_key else None,
+        )
+
+
+def _continued(request: ProviderRequest) -> ProviderRequest:
+    """Ask for the rest. An instruction, since a reply as last message means different things to
+    different servers; without kept text there is nothing to carry on, only to answer."""
+    if not request.messages or request.messages[-1].role != "assistant":
+        return request
+    return replace(request, messages=(*request.messages, ProviderMessage("user", CONTINUE)))
 
 
 def _provider_request(request: ChatRequest, model: str, branch: list[Message]) -> ProviderRequest:

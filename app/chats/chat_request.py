@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from app.runs.errors import InvalidRequest, TooLarge
 from app.runs.records import ProviderMessage
 
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 # Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
 _SESSION_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,128}\Z")
 
@@ -40,7 +43,23 @@ class ChatRequest:
     paced: bool = True
     dialect: str = "native"
     caller: str = ""  # whom limits count
+    idempotency_key: str | None = None
+    stop_when_unwatched: bool = False
     history: tuple[ProviderMessage, ...] | None = None
+
+    def fingerprint(self) -> str:
+        """Return a hash of what was asked: the same for the same request, on every transport."""
+        asked = [
+            self.message,
+            self.session_id,
+            self.provider,
+            self.model,
+            self.system,
+            self.temperature,
+            self.max_tokens,
+            [[one.role, one.text] for one in self.history or ()],
+        ]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def check_session_id(session_id: str) -> str:
@@ -83,6 +102,9 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
     """Return the request if every field is within its rules. Raises InvalidRequest, TooLarge."""
     if request.session_id is not None:
         check_session_id(request.session_id)
+    key = request.idempotency_key
+    if key is not None and not _KEY.match(key):
+        raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
     if not request.message.strip():
         raise InvalidRequest({"message": "must not be blank"})
     check_texts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.runs.interfaces import Provider
-from app.runs.records import ChatSession, Message
+from app.runs.records import ChatSession, Message, RunRecord
 
 
 class SessionStore(Protocol):
@@ -25,6 +25,9 @@ class SessionStore(Protocol):
 
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
         """Return the branch in use, oldest first."""
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
 
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from app.chats.chat_request import ChatRequest, check_session_id
 from app.chats.interfaces import SessionStore
+from app.chats.key_locks import KeyLocks
+from app.chats.session_feed import Listener, News, SessionFeed
 from app.chats.session_map import SessionMap
-from app.runs.errors import NotFound
-from app.runs.interfaces import Clock, Runtime
-from app.runs.records import ChatSession, Message, new_id
+from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound
+from app.runs.interfaces import Clock
+from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, RunRecord, new_id
 from app.runs.run import Run
-from app.runs.run_service import RunService
+from app.runs.run_service import FoundRun, RunService
 
 Messages = list[Message]
+Admit = Callable[[bool], None]
+
+
+class Started(NamedTuple):
+    """A run to follow, and whether it was there before."""
+
+    found: FoundRun
+    joined: bool
 
 
 class SessionService:
@@ -22,70 +35,136 @@ class SessionService:
         store: SessionStore,
         session_map: SessionMap,
         runs: RunService,
-        runtime: Runtime,
+        feed: SessionFeed,
         clock: Clock,
     ) -> None:
         self._store = store
         self._map = session_map
         self._runs = runs
-        self._runtime = runtime
+        self.feed = feed
+        self._keys = KeyLocks()
         self._clock = clock
 
-    def start(self, owner: str, request: ChatRequest) -> Run:
-        """Start the run that answers the request, in its session or a new one.
+    def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
+        """Start the run that answers the request, or join the one its idempotency key started.
 
-        A start that is refused leaves no session behind, stored or in memory. Raises what
-        ChatInterface.start raises.
+        `admit` is asked first, with whether the request joins, and may refuse by raising. A start
+        that is refused leaves no session behind. Raises what ChatInterface.start raises.
         """
+        key = request.idempotency_key
+        if key is None:
+            admit(False)
+            return Started(FoundRun.of(self._start(owner, request)), False)
+        with self._keys.holding((owner, key)):
+            since = self._clock.wall() - KEY_TTL_S
+            known = self._runs.calls(self._store.find_key, owner, key, since)
+            admit(known is not None)
+            if known is not None:
+                return self._join(owner, known, request)
+            try:
+                return Started(FoundRun.of(self._start(owner, request)), False)
+            except AlreadyStarted as started:  # by another process, just now
+                return Started(self._runs.find(owner, started.run_id), True)
+
+    def _join(self, owner: str, known: RunRecord, request: ChatRequest) -> Started:
+        if known.request_hash != request.fingerprint():
+            raise IdempotencyConflict(run_id=known.id)
+        return Started(self._runs.find(owner, known.id), True)
+
+    def _start(self, owner: str, request: ChatRequest) -> Run:
         session_id = request.session_id or new_id()
         is_new = not self._map.holds(owner, session_id)
         try:
-            return self._map.open(owner, session_id).start(request)
-        except Exception:
+            run = self._map.open(owner, session_id).start(request)
+        except BaseException:
             if is_new:
                 self._map.forget(owner, session_id)
             raise
+        self._tell_started(run)
+        return run
+
+    def continue_run(self, owner: str, run_id: str, request: ChatRequest) -> FoundRun:
+        """Carry on the kept text of a run that did not complete. Raises NotFound,
+        InvalidRequest."""
+        found = self._runs.find(owner, run_id)
+        if found.status not in {"stopped", "failed", "interrupted"}:
+            raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
+        chat = self._map.open(owner, found.record.session_id)
+        run = chat.continue_run(found.record, request)
+        self._tell_started(run)
+        return FoundRun.of(run)
+
+    def _tell_started(self, run: Run) -> None:
+        record = run.record
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": 0}
+        self.feed.tell(record.owner, record.session_id, News("run_started", data))
+
+    def tell_ended(self, run: Run) -> None:
+        """Tell the session's listeners that a run has ended."""
+        record = run.record
+        data = {
+            "run_id": record.id,
+            "session_id": record.session_id,
+            "seq": run.log.last_seq,
+            "status": record.status,
+        }
+        self.feed.tell(record.owner, record.session_id, News("run_ended", data))
+
+    def listen(self, owner: str, session_id: str) -> Listener:
+        """Return a listener to the session, which is told of the run under way at once.
+
+        Raises NotFound. The caller must `feed.leave` with it.
+        """
+        listener = self.feed.listen(owner, session_id)
+        try:
+            active = self.get(owner, session_id).active_run_id
+            if active is not None:
+                seq = self._runs.find(owner, active).log.last_seq
+                data = {"run_id": active, "session_id": session_id, "seq": seq}
+                listener.tell(News("run_started", data))
+        except BaseException:
+            self.feed.leave(owner, session_id, listener)
+            raise
+        return listener
 
     def create(self, owner: str, session_id: str | None = None) -> ChatSession:
         """Store a session (once; an existing one is returned) and return it."""
         now = self._clock.wall()
         wanted = ChatSession(owner, check_session_id(session_id or new_id()), now, now)
-        stored: ChatSession = self._runtime.run_blocking(self._store.create_session, wanted)
+        stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
         return stored
 
     def get(self, owner: str, session_id: str) -> ChatSession:
         """Return the record."""
-        found: ChatSession | None = self._runtime.run_blocking(
-            self._store.find_session, owner, session_id
-        )
+        found: ChatSession | None = self._runs.calls(self._store.find_session, owner, session_id)
         if found is None:
             raise NotFound()
         return found
 
     def list(self, owner: str) -> list[ChatSession]:
         """Return the owner's sessions, newest first."""
-        found: list[ChatSession] = self._runtime.run_blocking(self._store.list_sessions, owner)
+        found: list[ChatSession] = self._runs.calls(self._store.list_sessions, owner)
         return found
 
     def messages(self, owner: str, session_id: str) -> Messages:
         """Return the branch in use, oldest first."""
         self.get(owner, session_id)
-        found: Messages = self._runtime.run_blocking(self._store.read_branch, owner, session_id)
+        found: Messages = self._runs.calls(self._store.read_branch, owner, session_id)
         return found
 
     def delete(self, owner: str, session_id: str) -> None:
         """Stop what runs in the session, then delete it with all that belongs to it."""
         self.get(owner, session_id)
-        for run in self._runs.going():
+        for run in self._runs.live.going():
             if (run.record.owner, run.record.session_id) == (owner, session_id):
                 self._runs.stop(owner, run.record.id)
-        self._runtime.run_blocking(self._store.delete_session, owner, session_id)
-        self._runs.forget_session(owner, session_id)
+        self._runs.calls(self._store.delete_session, owner, session_id)
+        self._runs.live.forget_session(owner, session_id)
         self._map.forget(owner, session_id)
 
     def counts(self) -> dict[str, int]:
         """Return how many sessions are in memory and stored."""
         return {
             "in_memory": len(self._map),
-            "stored": self._runtime.run_blocking(self._store.count_sessions),
+            "stored": self._runs.calls(self._store.count_sessions),
         }

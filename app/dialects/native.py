@@ -41,8 +41,9 @@ class NativeBody(Body):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     partial: bool = True
-    on_disconnect: Literal["continue"] = "continue"
+    on_disconnect: Literal["continue", "stop"] = "continue"
     when_busy: Literal["reject"] = "reject"
+    idempotency_key: str | None = None
 
 
 class Event(NamedTuple):
@@ -147,6 +148,8 @@ class Native:
             system=said.system,
             temperature=said.temperature,
             max_tokens=said.max_tokens,
+            idempotency_key=said.idempotency_key,
+            stop_when_unwatched=said.on_disconnect == "stop",
         )
         return Spoken(request, {"partial": said.partial})
 

@@ -48,7 +48,7 @@ class SseReader:
         *lines, rest = buffer.split(b"\n")
         self._rest = rest + held
         if len(self._rest) + self._data_bytes > self._max_event_bytes:
-            raise EventTooLarge
+            raise EventTooLarge("event too large")
         events = []
         for line in lines:
             if line.startswith(b"data:"):

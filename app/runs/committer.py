@@ -23,6 +23,7 @@ from app.runs.records import RunEnd
 from app.runs.run import Outcome, Run, interrupted
 from app.runs.run_errors import RunInternalError, RunStorageFailed
 from app.runs.run_log import Entry
+from app.runs.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -51,21 +52,26 @@ class Committer:
         self,
         store: RunStore,
         runtime: Runtime,
-        worker_id: str,
+        worker_id: Callable[[], str],
         clock: Clock,
         store_timeout_s: float,
-        on_shown: Callable[[Run, RunEnd], None] = lambda run, end: None,
+        on_ended: Callable[[Run, RunEnd], None] = lambda run, end: None,
+        on_lost: Callable[[], None] = lambda: None,
+        on_health: Callable[[bool], None] = lambda works: None,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._worker_id = worker_id
         self._clock = clock
         self._store_timeout_s = store_timeout_s
-        self._on_ended = on_shown
+        self._on_ended = on_ended
+        self._on_lost = on_lost
+        self._on_health = on_health
         self._lock = threading.Lock()
         self._offered: dict[str, _Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
         self._writing = False  # guarded by _lock
+        self._owed: list[tuple[str, Batch]] = []  # ends that were shown unstored; guarded by _lock
         self._last_flush = 0.0
 
     def offer(self, run: Run, entries: list[Entry]) -> None:
@@ -108,14 +114,14 @@ class Committer:
 
     def _flush(self) -> None:
         while offered := self._take():
-            batch = self._to_batch(offered)
+            worker_id, batch = self._worker_id(), self._to_batch(offered)
             try:
-                stored = self._store.append_now(self._worker_id, batch)
+                stored = self._store.append_now(worker_id, batch)
             except Exception as error:  # whatever it is, it must not hold up the runs to come
-                log.warning("the store refused a batch: %s", error)
+                log.warning("the store refused a batch: %s", type(error).__name__)
                 stored = False
             if not stored:
-                self._runtime.spawn(self._write_later, offered, batch)
+                self._runtime.spawn(self._write_later, worker_id, offered, batch)
                 return
             self._written(offered)
 
@@ -140,34 +146,48 @@ class Committer:
                 one.end = replace(one.end, usage=run.usage_of(reply))
                 one.entries.append(_end_entry(run, one))
                 entries = list(one.entries)
-                batch.ends.append((run.record, one.end, reply, one.end_at))
+                batch.ends.append((run.record, one.end, run.base_text + reply, one.end_at))
             if entries:
                 batch.entries.append((run.record.id, entries))
         return batch
 
-    def _write_later(self, offered: list[_Offered], batch: Batch) -> None:
+    def _write_later(self, worker_id: str, offered: list[_Offered], batch: Batch) -> None:
+        """Try for as long as a store may fail; whatever comes of it, the next batch gets its
+        turn."""
         deadline = self._clock.monotonic() + self._store_timeout_s
+        try:
+            self._try_until(deadline, worker_id, batch)
+        except WorkerLost:
+            log.error("this worker was taken for dead; its runs are interrupted")
+            self._end_as_stored(offered)
+            self._on_lost()
+        except StorageUnavailable:
+            log.error("the store failed for %s s", self._store_timeout_s)
+            self._give_up(worker_id, offered, Outcome("failed", "error", RunStorageFailed()))
+        except Exception:
+            ours = RunInternalError()
+            log.exception("a batch cannot be stored", extra={"error_id": ours.error_id})
+            self._give_up(worker_id, offered, Outcome("failed", "error", ours))
+        else:
+            self._written(offered)
+        self._flush()
+
+    def _try_until(self, deadline: float, worker_id: str, batch: Batch) -> None:
         while True:
             try:
-                self._runtime.run_blocking(self._store.append, self._worker_id, batch)
-                break
-            except WorkerLost:
-                log.error("this worker was taken for dead; its runs are interrupted")
-                self._give_up(offered, interrupted())
+                self._runtime.run_blocking(self._append, deadline, worker_id, batch)
+                self._on_health(True)
                 return
-            except StorageUnavailable as error:
+            except StorageUnavailable:
+                self._on_health(False)
                 if self._clock.monotonic() >= deadline:
-                    log.error("the store failed for %s s: %s", self._store_timeout_s, error)
-                    self._give_up(offered, Outcome("failed", "error", RunStorageFailed()))
-                    return
-            except Exception:
-                ours = RunInternalError()
-                log.exception("a batch that cannot be stored: %s", ours.error_id)
-                self._give_up(offered, Outcome("failed", "error", ours))
-                return
+                    raise
             self._runtime.sleep(RETRY_S)
-        self._written(offered)
-        self._flush()
+
+    def _append(self, deadline: float, worker_id: str, batch: Batch) -> None:
+        left = deadline - self._clock.monotonic()
+        self._store.set_patience(max(0.0, left))
+        self._store.append(worker_id, batch)
 
     def _written(self, offered: list[_Offered]) -> None:
         for one in offered:
@@ -193,26 +213,58 @@ class Committer:
         if end is not None:
             self._on_ended(run, end)
 
-    def _give_up(self, offered: list[_Offered], outcome: Outcome) -> None:
-        """End the runs of a batch that cannot be stored: show the end alone, not the entries."""
+    def _give_up(self, worker_id: str, offered: list[_Offered], outcome: Outcome) -> None:
+        """End the runs of a batch that cannot be stored: show the end alone, store it when we
+        can."""
+        self._close(offered, outcome)
+        owed = Batch()
         for one in offered:
-            one.run.end_with(outcome)  # closes upstream; its own end finds nobody to store it
+            run = one.run
+            one.end = replace(
+                one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
+                status=outcome.status,
+                finish_reason=outcome.finish_reason,
+                error=outcome.error.end_data() if outcome.error else None,
+                usage=run.usage_of(run.log.text()),
+            )
+            entry = _end_entry(run, one, run.log.last_seq + 1)
+            owed.entries.append((run.record.id, [entry]))
+            owed.ends.append((run.record, one.end, run.base_text + run.log.text(), one.end_at))
+            self._show(one, [entry])
+        with self._lock:
+            self._owed.append((worker_id, owed))
+
+    def _end_as_stored(self, offered: list[_Offered]) -> None:
+        """End the runs that another worker has ended: show what it stored, and nothing of ours."""
+        self._close(offered, interrupted())
+        for one in offered:
+            stored = self._runtime.run_blocking(
+                self._store.read_entries, one.run.record.id, one.run.log.last_seq
+            )
+            if stored and stored[-1].kind == "end":
+                one.end = RunEnd.from_json(stored[-1].data)
+                self._show(one, stored)
+
+    def _close(self, offered: list[_Offered], outcome: Outcome) -> None:
+        for one in offered:
+            one.run.end_with(outcome)  # closes upstream; the end it offers is taken back below
         with self._lock:
             self._writing = False
             for one in offered:
                 late = self._offered.pop(one.run.record.id, None)
                 one.end = (late.end if late else None) or one.end
                 one.end_at = self._clock.wall()
-        for one in offered:
-            one.end = replace(
-                one.end or RunEnd("failed", "error", one.run.usage_of(""), 0.0),
-                status=outcome.status,
-                finish_reason=outcome.finish_reason,
-                error=outcome.error.end_data() if outcome.error else None,
-                usage=one.run.usage_of(one.run.log.text()),
-            )
-            self._show(one, [_end_entry(one.run, one, one.run.log.last_seq + 1)])
-        self._flush()
+
+    def settle(self) -> None:
+        """Store the ends that were shown unstored. Raises StorageUnavailable while it cannot."""
+        while self._owed:
+            worker_id, batch = self._owed[0]
+            try:
+                self._runtime.run_blocking(self._store.append, worker_id, batch)
+            except WorkerLost:
+                log.info("ends that were owed were written by another worker")
+            with self._lock:
+                self._owed.pop(0)
 
 
 def _end_entry(run: Run, one: _Offered, seq: int | None = None) -> Entry:

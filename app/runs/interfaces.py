@@ -95,8 +95,23 @@ class RunStore(Protocol):
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
         """Return the record, or None."""
 
-    def read_entries(self, run_id: str) -> list[Entry]:
-        """Return all stored entries of a run, in order."""
+    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the stored entries of a run beyond `after`, in order."""
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+
+    def fold(self, ended_before: float, limit: int) -> int:
+        """Fold the entries of runs that ended before then into one piece each; return how many."""
+
+    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        """Delete sessions not used since then, listed ones too unless None; return how many."""
+
+    def set_patience(self, seconds: float) -> None:
+        """Let the calls that follow wait that long for another process's lock."""
+
+    def probe(self) -> None:
+        """Write something that changes nothing. Raises StorageUnavailable."""
 
     def find_session(self, owner: str, session_id: str) -> ChatSession | None:
         """Return the record, or None."""
@@ -120,4 +135,5 @@ class RunLimits:
     first_delta_timeout_s: float = 60
     run_timeout_s: float = 600
     store_timeout_s: float = 5
+    orphan_run_s: float = 0  # 0: a run that nobody watches goes on
     heartbeat_s: float = 5

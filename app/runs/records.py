@@ -12,6 +12,7 @@ from app.runs.usage import Usage
 Status = Literal["queued", "running", "completed", "stopped", "failed", "interrupted"]
 Part = Mapping[str, Any]
 
+KEY_TTL_S = 86400.0  # how long an idempotency key stands for its run
 ENDED: frozenset[str] = frozenset({"completed", "stopped", "failed", "interrupted"})
 
 
@@ -81,6 +82,11 @@ class RunEnd:
             "error": dict(self.error) if self.error else None,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunEnd:
+        """Return the end that `to_json` wrote."""
+        return cls(**{**data, "usage": Usage.from_json(data["usage"])})
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
@@ -103,6 +109,9 @@ class RunRecord:
     ttft_s: float | None = None
     last_seq: int = 0
     ended_at: float | None = None
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    folded: bool = False  # its entries are one row now
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +119,22 @@ class Turn:
     """What a start stores at once: the session if it is new, the caller's messages, the reply, the
     run.
 
-    `messages` become a chain after the session's leaf; `reply` hangs on the last of them.
+    `messages` become a chain after the session's leaf; `reply` hangs on the last of them. Without
+    messages the reply is the session's leaf itself, which this run carries on.
     """
 
     session: ChatSession
     messages: tuple[Message, ...]
     reply: Message
     run: RunRecord
+
+
+class AlreadyStarted(Exception):
+    """The turn's idempotency key has a run already: join that one."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +86,9 @@ class Run:
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
         self.end_offered = False  # guarded by the sink's lock
+        self.base_text = ""  # of the message this run carries on
+        self.stop_when_unwatched = False
+        self.unwatched_since = self.started_at
         self._sink = sink
         self._clock = clock
         self._max_reply_bytes = max_reply_bytes
@@ -95,12 +98,36 @@ class Run:
         self._usage: Usage | None = None
         self._lock = threading.Lock()
         self._claimed = False  # guarded by _lock
+        self._viewers = 0  # guarded by _lock
+        self._was_watched = False  # guarded by _lock
 
     @property
     def ending(self) -> bool:
         """Whether somebody has claimed the end."""
         with self._lock:
             return self._claimed
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Count a viewer while the block runs."""
+        with self._lock:
+            self._viewers += 1
+            self._was_watched = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._viewers -= 1
+                self.unwatched_since = self._clock.monotonic()
+
+    def abandoned(self, now: float, orphan_s: float) -> bool:
+        """Whether nobody watches and that is a reason to stop; `orphan_s` 0 means it never is."""
+        with self._lock:
+            if self._viewers:
+                return False
+            if self.stop_when_unwatched and self._was_watched:
+                return True
+            return bool(orphan_s) and now - self.unwatched_since >= orphan_s
 
     def drive(self, stream: PieceStream) -> None:
         """Read the provider's batches into the log, then end it. Returns when the provider is

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from app.runs.errors import BadCursor
+from app.runs.errors import BadCursor, LogReset
 from app.runs.sealed_entries import Entry, SealedEntries
 
 __all__ = ["Entry", "LogReader", "RunLog", "Waiter"]
@@ -39,9 +39,12 @@ class RunLog:
         self._sealed: list[SealedEntries] = []  # guarded by _lock
         self._tail: list[Entry] = []  # guarded by _lock
         self._end: Entry | None = None  # guarded by _lock
-        self._last_seq = 0  # guarded by _lock
+        found = list(entries)
+        # A folded log begins with one entry that stands for all before it.
+        self._first_seq = found[0].seq if found else 1
+        self._last_seq = self._first_seq - 1  # guarded by _lock
         self._readers: list[LogReader] = []  # guarded by _lock: those asleep
-        self.append(list(entries))
+        self.append(found)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add stored entries and wake the readers. Raises ValueError on a gap or after the end."""
@@ -78,9 +81,12 @@ class RunLog:
             return self._end
 
     def check(self, after: int) -> None:
-        """Raise BadCursor if `after` is ahead of the log."""
+        """Raise BadCursor if `after` is ahead of the log, LogReset if what follows it was
+        folded."""
         if after > self.last_seq:
             raise BadCursor()
+        if 0 < after < self._first_seq:
+            raise LogReset()
 
     def since(self, after: int) -> list[Entry]:
         """Return at most READ_LIMIT entries beyond `after`, in order."""
@@ -93,7 +99,8 @@ class RunLog:
             tail_first = self._end.seq
         found: list[Entry] = []
         if after + 1 < tail_first:
-            block = max(0, after) // SEAL_AT  # every block holds SEAL_AT entries, the first from 1
+            # Every block holds SEAL_AT entries.
+            block = max(0, after + 1 - self._first_seq) // SEAL_AT
             while block < len(self._sealed) and len(found) < READ_LIMIT:
                 found += self._sealed[block].since(after)
                 block += 1

@@ -1,47 +1,48 @@
-"""Runs of this process: start, find, follow, stop. Every look-up is for an owner.
-
-A run that has ended stays in memory for `KEEP_ENDED_S`, for the viewers that come right back; after
-that it is read from the store, and looks the same.
-"""
+"""Runs: start, find, follow, stop. Every look-up is for an owner."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.runs.committer import Committer
-from app.runs.errors import NotFound, OverCapacity, ShuttingDown
+from app.runs.errors import NotFound
 from app.runs.interfaces import Clock, Provider, RunLimits, RunStore, Runtime
-from app.runs.records import (
-    ENDED,
-    Message,
-    ProviderRequest,
-    Receipt,
-    RunEnd,
-    RunRecord,
-    Turn,
-)
-from app.runs.run import STOPPED, Outcome, Run
+from app.runs.live_runs import LiveRuns
+from app.runs.records import ENDED, Message, ProviderRequest, Receipt, RunEnd, RunRecord, Turn
+from app.runs.remote_logs import RemoteLogs
+from app.runs.run import STOPPED, Outcome, Run, interrupted
 from app.runs.run_errors import RunError, RunTimeout, UpstreamTimeout
 from app.runs.run_log import LogReader, RunLog
+from app.runs.store_calls import StoreCalls
 
 log = logging.getLogger(__name__)
 
-KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
+STARTING_WAIT_S = 1.0  # from a run's being stored to its being registered: milliseconds
+STARTING_LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A run to look at: its record and log; `live` is None for one read from the store."""
+    """A run to look at: its record and log; `live` is None for one that is not of this process."""
 
     record: RunRecord
     log: RunLog
     live: Run | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> FoundRun:
+        """Return a live run as found."""
+        return cls(run.record, run.log, run)
+
+    @property
+    def status(self) -> str:
+        """The status as far as the log has come."""
+        end = self.log.end
+        return str(end.data["status"]) if end is not None else self.record.status
 
 
 class RunService:
@@ -51,27 +52,36 @@ class RunService:
         self,
         store: RunStore,
         runtime: Runtime,
-        worker_id: str,
+        worker_id: Callable[[], str],
         clock: Clock | None = None,
         limits: RunLimits | None = None,
-        on_ended: Callable[[Run, RunEnd], None] = lambda run, end: None,
+        on_ended: Callable[[Run], None] = lambda run: None,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        self.worker_id = worker_id
         self.limits = limits or RunLimits()
-        self._store = store
+        self.worker_id = worker_id
+        self.store = store
         self._runtime = runtime
         self._clock = clock or Clock()
-        self._notify_ended = on_ended
-        self._committer = Committer(
-            store, runtime, worker_id, self._clock, self.limits.store_timeout_s, self._ended
+        self.calls = StoreCalls(store, runtime, self._clock, self.limits.store_timeout_s)
+        self.live = LiveRuns(
+            self.limits.max_runs, self.limits.max_runs_per_user, self._clock.monotonic
         )
-        self._lock = threading.Lock()
-        self._going: dict[str, Run] = {}  # guarded by _lock
-        self._ended_runs: dict[str, tuple[Run, float]] = {}  # guarded by _lock; oldest first
-        self._starting = 0  # guarded by _lock
-        self._of_caller: Counter[str] = Counter()  # going and starting; guarded by _lock
-        self._ended_count = 0  # guarded by _lock
-        self._shutting_down = False
+        self.remote = RemoteLogs(
+            lambda run_id, after: self.calls(store.read_entries, run_id, after)
+        )
+        self._notify_ended = on_ended
+        self._notify_lost = on_lost
+        self.committer = Committer(
+            store,
+            runtime,
+            worker_id,
+            self._clock,
+            self.limits.store_timeout_s,
+            self._ended,
+            self._lost,
+            self.calls.note,
+        )
 
     def start(
         self,
@@ -79,74 +89,69 @@ class RunService:
         provider: Provider,
         make_request: Callable[[list[Message]], ProviderRequest],
         caller: str = "",
+        stop_when_unwatched: bool = False,
     ) -> Run:
-        """Store the turn, spawn its run, return at once. Raises OverCapacity, SessionBusy,
-        StorageUnavailable."""
-        self._reserve(caller)
-        run = None
+        """Store the turn, spawn its run, return at once.
+
+        Raises OverCapacity, ShuttingDown, StorageUnavailable, and what the store's begin_turn
+        raises.
+        """
+        self.live.reserve(caller)
         try:
-            branch = self._runtime.run_blocking(self._store.begin_turn, turn)
+            branch = self.calls(self.store.begin_turn, turn)
             run = Run(
                 replace(turn.run, status="running"),
                 make_request(branch),
-                self._committer,
+                self.committer,
                 self._clock,
                 self.limits.max_reply_bytes,
                 caller,
             )
-            with self._lock:
-                self._going[run.record.id] = run
-        finally:
-            with self._lock:
-                self._starting -= 1
-                if run is None:
-                    self._release(caller)
+        except BaseException:
+            self.live.give_back(caller)
+            raise
+        run.stop_when_unwatched = stop_when_unwatched
+        if branch and branch[-1].id == turn.reply.id:
+            run.base_text = branch[-1].text
+        self.live.add(run)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
         return run
 
-    def _reserve(self, caller: str) -> None:
-        with self._lock:
-            if self._shutting_down:
-                raise ShuttingDown()
-            if len(self._going) + self._starting >= self.limits.max_runs:
-                raise OverCapacity()
-            if self._of_caller[caller] >= self.limits.max_runs_per_user:
-                raise OverCapacity("You have as many replies under way as one user may have.")
-            self._starting += 1
-            self._of_caller[caller] += 1
-
-    def _release(self, caller: str) -> None:
-        self._of_caller[caller] -= 1
-        if not self._of_caller[caller]:
-            del self._of_caller[caller]
-
     def _ended(self, run: Run, end: RunEnd) -> None:
-        with self._lock:
-            if self._going.pop(run.record.id, None) is not None:
-                self._release(run.caller)
-            self._ended_runs[run.record.id] = (run, self._clock.monotonic() + KEEP_ENDED_S)
-            self._ended_count += 1
+        self.live.ended(run)
         log.info("run %s", end.status, extra=_figures(run, end))
-        self._notify_ended(run, end)
+        self._notify_ended(run)
+
+    def _lost(self) -> None:
+        """Another worker has ended our runs: end them here too, and go on as a new worker."""
+        for run in self.live.going():
+            self._runtime.spawn(run.end_with, interrupted())
+        self._notify_lost()
 
     def find(self, owner: str, run_id: str) -> FoundRun:
-        """Return the owner's run. Raises NotFound, for another's too."""
-        with self._lock:
-            kept = self._ended_runs.get(run_id)
-            run = self._going.get(run_id) or (kept[0] if kept else None)
-        if run is not None:
-            if run.record.owner != owner:
+        """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""
+        run = self.live.get(run_id)
+        if run is None:
+            record = self.calls(self.store.find_run, owner, run_id)
+            if record is None:
                 raise NotFound()
-            return FoundRun(run.record, run.log, run)
-        record = self._runtime.run_blocking(self._store.find_run, owner, run_id)
-        if record is None:
+            if record.ended_at is None and record.worker_id == self.worker_id():
+                run = self._wait_until_registered(run_id)
+            if run is None:
+                return FoundRun(record, self.remote.open(run_id))
+        if run.record.owner != owner:
             raise NotFound()
-        entries = self._runtime.run_blocking(self._store.read_entries, run_id)
-        return FoundRun(record, RunLog(entries))
+        return FoundRun.of(run)
+
+    def _wait_until_registered(self, run_id: str) -> Run | None:
+        deadline = self._clock.monotonic() + STARTING_WAIT_S
+        while (run := self.live.get(run_id)) is None and self._clock.monotonic() < deadline:
+            self._runtime.sleep(STARTING_LOOK_S)
+        return run
 
     def follow(self, found: FoundRun, after: int = 0) -> LogReader:
-        """Return a cursor into the run's log. Raises BadCursor if `after` is ahead of it."""
+        """Return a cursor into the run's log. Raises BadCursor, LogReset."""
         return LogReader(
             found.log,
             after,
@@ -160,15 +165,17 @@ class RunService:
         return round(max(0.0, self._clock.wall() - found.record.created_at), 1)
 
     def stop(self, owner: str, run_id: str) -> Receipt:
-        """End the run, upstream closed and text kept; the same receipt however often. Raises
-        NotFound."""
+        """End the run, upstream closed and text kept; the same receipt however often.
+
+        Raises NotFound. A run of another living process goes on, and its receipt says so.
+        """
         found = self.find(owner, run_id)
         run = found.live
         if run is None:
-            return _receipt(found.record, found.log)
+            return _receipt(found)
         run.end_with(STOPPED)
         self._wait_for_end(run)
-        return _receipt(run.record, run.log, run)
+        return _receipt(FoundRun.of(run))
 
     def _wait_for_end(self, run: Run) -> None:
         reader = LogReader(
@@ -185,17 +192,19 @@ class RunService:
     def tick(self) -> None:
         """Do what time brings: heartbeats, deadlines, forgetting. Called a few times a second."""
         now = self._clock.monotonic()
-        with self._lock:
-            going = list(self._going.values())
-            for run_id, (_, until) in list(self._ended_runs.items()):
-                if until > now:
-                    break
-                del self._ended_runs[run_id]
-        for run in going:
+        self.live.forget_old()
+        self.remote.wake_due(now)
+        for run in self.live.going():
             run.log.wake_due(now)
-            error = self._overdue(run, now)
-            if error is not None and not run.ending:
-                self._runtime.spawn(run.end_with, Outcome("failed", "error", error))
+            outcome = self._due(run, now)
+            if outcome is not None and not run.ending:
+                self._runtime.spawn(run.end_with, outcome)
+
+    def _due(self, run: Run, now: float) -> Outcome | None:
+        error = self._overdue(run, now)
+        if error is not None:
+            return Outcome("failed", "error", error)
+        return STOPPED if run.abandoned(now, self.limits.orphan_run_s) else None
 
     def _overdue(self, run: Run, now: float) -> RunError | None:
         age = now - run.started_at
@@ -204,27 +213,6 @@ class RunService:
         if run.first_piece_at is None and age >= self.limits.first_delta_timeout_s:
             return UpstreamTimeout()
         return None
-
-    def refuse_new(self) -> None:
-        """From now on every start is ShuttingDown."""
-        with self._lock:
-            self._shutting_down = True
-
-    def forget_session(self, owner: str, session_id: str) -> None:
-        """Forget the ended runs of a session that was deleted."""
-        with self._lock:
-            for run_id, (run, _) in list(self._ended_runs.items()):
-                if (run.record.owner, run.record.session_id) == (owner, session_id):
-                    del self._ended_runs[run_id]
-
-    def counts(self) -> dict[str, int]:
-        """Return how many runs are going, starting and ended since the start."""
-        with self._lock:
-            return {
-                "running": len(self._going),
-                "queued": self._starting,
-                "ended": self._ended_count,
-            }
 
     def details(self) -> list[dict[str, Any]]:
         """Return what an operator may see of the runs under way; nothing of what was said."""
@@ -236,15 +224,10 @@ class RunService:
                 "provider": run.record.provider,
                 "model": run.record.model,
                 "seq": run.log.last_seq,
-                "age_s": self.age_s(FoundRun(run.record, run.log, run)),
+                "age_s": self.age_s(FoundRun.of(run)),
             }
-            for run in self.going()
+            for run in self.live.going()
         ]
-
-    def going(self) -> list[Run]:
-        """Return the runs under way."""
-        with self._lock:
-            return list(self._going.values())
 
 
 def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
@@ -265,13 +248,16 @@ def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
     }
 
 
-def _receipt(record: RunRecord, run_log: RunLog, run: Run | None = None) -> Receipt:
+def _receipt(found: FoundRun) -> Receipt:
+    record, run = found.record, found.live
+    ended = record.status in ENDED
+    not_ours = False if run is None and not ended else None
     return Receipt(
         run_id=record.id,
         session_id=record.session_id,
-        status=record.status if record.status in ENDED else "running",
-        seq=run_log.last_seq,
-        upstream_closed=run.upstream_closed if run else None,
+        status=record.status if ended else "running",
+        seq=found.log.last_seq,
+        upstream_closed=run.upstream_closed if run else not_ours,
         stopped_in_ms=run.stopped_in_ms if run else 0.0,
         usage=record.usage,
     )

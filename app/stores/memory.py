@@ -9,8 +9,15 @@ from dataclasses import replace
 from app.chats.messages import branch
 from app.runs.errors import SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
-from app.runs.records import ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
+from app.runs.records import KEY_TTL_S, ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
+from app.stores.rules import (
+    branch_for_model,
+    chain,
+    check_key,
+    folded,
+    interrupted_end,
+)
 
 Key = tuple[str, str]
 
@@ -29,27 +36,47 @@ class MemoryStore:
         self._lost_workers: set[str] = set()  # guarded by _lock
 
     def begin_turn(self, turn: Turn) -> list[Message]:
-        """Store a turn, return the branch the model is to answer. Raises SessionBusy."""
+        """Store a turn, return the branch the model is to answer.
+
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest.
+        """
         key = (turn.session.owner, turn.session.id)
         with self._lock:
-            stored = self._sessions.setdefault(key, turn.session)
+            run = turn.run
+            if run.idempotency_key is not None:
+                since = run.created_at - KEY_TTL_S
+                started = self._find_key(run.owner, run.idempotency_key, since)
+                if started is not None:
+                    check_key(started, turn)
+            stored = self._sessions.get(key, turn.session)
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
+            linked = chain(turn, stored.leaf_id)
             messages = self._messages.setdefault(key, {})
-            leaf = stored.leaf_id
-            for message in (*turn.messages, turn.reply):
-                messages[message.id] = replace(message, parent_id=leaf)
-                leaf = message.id
+            messages.update({message.id: message for message in linked})
+            reply = messages[turn.reply.id]
+            messages[reply.id] = replace(reply, status="running", run_id=run.id)
             self._sessions[key] = replace(
                 stored,
-                leaf_id=leaf,
-                active_run_id=turn.run.id,
-                updated_at=turn.run.created_at,
+                leaf_id=reply.id,
+                active_run_id=run.id,
+                updated_at=run.created_at,
                 title=stored.title or turn.session.title,
             )
-            self._runs[turn.run.id] = turn.run
-            self._entries[turn.run.id] = []
-            return branch(messages, leaf)[:-1]
+            self._runs[run.id] = run
+            self._entries[run.id] = []
+            return branch_for_model(turn, branch(messages, reply.id))
+
+    def _find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        for run in self._runs.values():
+            if (run.owner, run.idempotency_key) == (owner, key) and run.created_at >= since:
+                return run
+        return None
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+        with self._lock:
+            return self._find_key(owner, key, since)
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch. Raises WorkerLost."""
@@ -89,10 +116,26 @@ class MemoryStore:
         )
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
-    def lose_worker(self, worker_id: str) -> None:
-        """Refuse that worker's appends from now on."""
+    def other_workers(self, worker_id: str) -> list[str]:
+        """There is only one process."""
+        return []
+
+    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+        """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._lock:
             self._lost_workers.add(worker_id)
+            taken = [
+                run
+                for run in self._runs.values()
+                if run.worker_id == worker_id and run.ended_at is None
+            ]
+            for run in taken:
+                entries = self._entries[run.id]
+                end, text = interrupted_end(run, entries, error, now)
+                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
+                key = (run.owner, run.session_id)
+                self._end_run(run, end, self._messages[key][run.message_id].text + text, now)
+            return [run.id for run in taken]
 
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
         """Return the record, or None."""
@@ -100,10 +143,36 @@ class MemoryStore:
             found = self._runs.get(run_id)
             return found if found is not None and found.owner == owner else None
 
-    def read_entries(self, run_id: str) -> list[Entry]:
-        """Return all stored entries of a run, in order."""
+    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the stored entries of a run beyond `after`, in order."""
         with self._lock:
-            return list(self._entries.get(run_id, ()))
+            return [entry for entry in self._entries.get(run_id, ()) if entry.seq > after]
+
+    def fold(self, ended_before: float, limit: int) -> int:
+        """Fold the entries of runs that ended before then into one piece each; return how many."""
+        with self._lock:
+            old = [
+                run
+                for run in self._runs.values()
+                if run.ended_at is not None and run.ended_at < ended_before and not run.folded
+            ][:limit]
+            for run in old:
+                self._entries[run.id] = folded(self._entries[run.id])
+                self._runs[run.id] = replace(run, folded=True)
+            return len(old)
+
+    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        """Delete sessions not used since then, listed ones too unless None; return how many."""
+        with self._lock:
+            before = {True: listed_before, False: unlisted_before}
+            old = [
+                key
+                for key, one in self._sessions.items()
+                if one.active_run_id is None and one.updated_at < (before[one.listed] or 0)
+            ]
+            for key in old:
+                self._delete(key)
+            return len(old)
 
     def create_session(self, chat_session: ChatSession) -> ChatSession:
         """Store the session unless it is there; return what is stored."""
@@ -131,13 +200,15 @@ class MemoryStore:
     def delete_session(self, owner: str, session_id: str) -> bool:
         """Delete the session with all its messages and runs; False if it was not there."""
         with self._lock:
-            found = self._sessions.pop((owner, session_id), None)
-            self._messages.pop((owner, session_id), None)
-            for run in list(self._runs.values()):
-                if (run.owner, run.session_id) == (owner, session_id):
-                    del self._runs[run.id]
-                    del self._entries[run.id]
-            return found is not None
+            return self._delete((owner, session_id))
+
+    def _delete(self, key: Key) -> bool:
+        self._messages.pop(key, None)
+        for run in list(self._runs.values()):
+            if (run.owner, run.session_id) == key:
+                del self._runs[run.id]
+                del self._entries[run.id]
+        return self._sessions.pop(key, None) is not None
 
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
         """Return the branch in use, oldest first."""
@@ -154,6 +225,12 @@ class MemoryStore:
 
     def register_worker(self, worker_id: str, now: float) -> None:
         """Note a worker; in memory there is only one."""
+
+    def set_patience(self, seconds: float) -> None:
+        """Nobody else holds a lock here."""
+
+    def probe(self) -> None:
+        """Memory does not fail."""
 
     def checkpoint(self) -> None:
         """Nothing to tidy up."""

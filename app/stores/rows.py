@@ -40,15 +40,13 @@ def session_from(row: Mapping[str, Any]) -> ChatSession:
     )
 
 
-def message_row(
-    owner: str, session_id: str, message: Message, parent_id: str | None
-) -> dict[str, Any]:
+def message_row(owner: str, session_id: str, message: Message) -> dict[str, Any]:
     """Return the columns of a message."""
     return {
         "id": message.id,
         "owner": owner,
         "session_id": session_id,
-        "parent_id": parent_id,
+        "parent_id": message.parent_id,
         "role": message.role,
         "content": list(message.content),
         "status": message.status,

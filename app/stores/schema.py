@@ -68,6 +68,9 @@ runs = Table(
     Column("duration_s", Float),
     Column("ttft_s", Float),
     Column("last_seq", Integer, nullable=False),
+    Column("idempotency_key", Text),
+    Column("request_hash", Text),
+    Column("folded", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     ForeignKeyConstraint(
@@ -84,6 +87,13 @@ runs = Table(
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index("runs_going_of_worker", "worker_id", sqlite_where=text("ended_at IS NULL")),
+    Index("runs_to_fold", "ended_at", sqlite_where=text("NOT folded")),
+    Index(
+        "runs_of_key",
+        "owner",
+        "idempotency_key",
+        sqlite_where=text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 # One row holds the consecutive entries that one commit brought: seq is its first, last_seq its

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import (
     URL,
@@ -26,37 +26,25 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from app.chats.messages import branch
 from app.runs.errors import SessionBusy, StorageUnavailable
 from app.runs.interfaces import Batch
-from app.runs.records import ChatSession, Message, RunRecord, Turn
+from app.runs.records import KEY_TTL_S, ChatSession, Message, RunRecord, Turn
 from app.runs.run_log import Entry
+from app.stores import sql_queries as queries
 from app.stores.rows import (
-    entries_from,
-    message_from,
     message_row,
     run_from,
     run_row,
     session_from,
     session_row,
 )
-from app.stores.schema import messages, run_entries, runs, sessions, workers
+from app.stores.rules import branch_for_model, chain, check_key
+from app.stores.schema import messages, runs, sessions, workers
+from app.stores.sql_keeping import delete_old, fold
+from app.stores.sql_keeping import read_entries as _read_entries
+from app.stores.sql_keeping import take_over
 from app.stores.sqlite_appends import append_batch
-
-_ACTIVE_RUN = (
-    select(runs.c.id)
-    .where(runs.c.owner == sessions.c.owner, runs.c.session_id == sessions.c.id)
-    .where(runs.c.ended_at.is_(None))
-    .scalar_subquery()
-    .label("active_run_id")
-)
-_MESSAGE_COUNT = (
-    select(func.count())
-    .select_from(messages)
-    .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
-    .scalar_subquery()
-    .label("message_count")
-)
+from app.stores.sqlite_connections import begin, open_hub_connection, prepare
 
 
 class SqlStore:
@@ -74,20 +62,10 @@ class SqlStore:
             hide_parameters=True,  # errors are logged; what a person said is not
             connect_args={"check_same_thread": False, "timeout": busy_timeout_s},
         )
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
+        event.listen(self._engine, "connect", prepare)
+        event.listen(self._engine, "begin", begin)
         self._writes = self._engine.execution_options(tandem_write=True)
-        self._hub = self._open_hub_connection()
-
-    def _open_hub_connection(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=0, isolation_level=None, check_same_thread=False
-        )
-        _set_pragmas(connection)
-        # A checkpoint inside a commit holds up every run for milliseconds; the store's thread does
-        # it.
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        return connection
+        self._hub = open_hub_connection(path)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -113,32 +91,51 @@ class SqlStore:
     # --- runs -----------------------------------------------------------------------------------
 
     def begin_turn(self, turn: Turn) -> list[Message]:
-        """Store a turn, return the branch the model is to answer. Raises SessionBusy."""
-        wanted = turn.session
+        """Store a turn, return the branch the model is to answer.
+
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest.
+        """
+        wanted, run = turn.session, turn.run
         key = (sessions.c.owner == wanted.owner) & (sessions.c.id == wanted.id)
         with self._transaction() as connection:
+            if run.idempotency_key is not None:
+                since = run.created_at - KEY_TTL_S
+                started = queries.find_key(connection, run.owner, run.idempotency_key, since)
+                if started is not None:
+                    check_key(started, turn)
             connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
-                select(sessions.c.leaf_id, sessions.c.title, _ACTIVE_RUN).where(key)
+                select(sessions.c.leaf_id, sessions.c.title, queries.ACTIVE_RUN).where(key)
             ).one()
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
-            parent, rows = stored.leaf_id, []
-            for message in (*turn.messages, turn.reply):
-                rows.append(message_row(wanted.owner, wanted.id, message, parent))
-                parent = message.id
-            connection.execute(insert(messages), rows)
-            connection.execute(insert(runs), run_row(turn.run))
+            rows = [
+                message_row(wanted.owner, wanted.id, one) for one in chain(turn, stored.leaf_id)
+            ]
+            if rows:
+                connection.execute(insert(messages), rows)
+            connection.execute(insert(runs), run_row(run))
+            connection.execute(
+                update(messages)
+                .where(messages.c.id == turn.reply.id)
+                .values(status="running", run_id=run.id)
+            )
             connection.execute(
                 update(sessions)
                 .where(key)
                 .values(
-                    leaf_id=parent,
-                    updated_at=turn.run.created_at,
+                    leaf_id=turn.reply.id,
+                    updated_at=run.created_at,
                     title=stored.title or wanted.title,
                 )
             )
-            return _read_branch(connection, wanted.owner, wanted.id, parent)[:-1]
+            branch_in_use = queries.read_branch(connection, wanted.owner, wanted.id, turn.reply.id)
+            return branch_for_model(turn, branch_in_use)
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+        with self._reading() as connection:
+            return queries.find_key(connection, owner, key, since)
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch unless another connection is writing. Raises WorkerLost."""
@@ -161,15 +158,10 @@ class SqlStore:
             ).one_or_none()
         return run_from(row._asdict()) if row else None
 
-    def read_entries(self, run_id: str) -> list[Entry]:
-        """Return all stored entries of a run, in order."""
+    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the stored entries of a run beyond `after`, in order."""
         with self._reading() as connection:
-            rows = connection.execute(
-                select(run_entries.c.seq, run_entries.c.entries)
-                .where(run_entries.c.run_id == run_id)
-                .order_by(run_entries.c.seq)
-            ).all()
-        return [entry for row in rows for entry in entries_from(row.seq, row.entries)]
+            return _read_entries(connection, run_id, after)
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -177,20 +169,20 @@ class SqlStore:
         """Store the session unless it is there; return what is stored."""
         with self._transaction() as connection:
             connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(chat_session))
-            found = _find_session(connection, chat_session.owner, chat_session.id)
+            found = queries.find_session(connection, chat_session.owner, chat_session.id)
         assert found is not None
         return found
 
     def find_session(self, owner: str, session_id: str) -> ChatSession | None:
         """Return the record, or None."""
         with self._reading() as connection:
-            return _find_session(connection, owner, session_id)
+            return queries.find_session(connection, owner, session_id)
 
     def list_sessions(self, owner: str) -> list[ChatSession]:
         """Return the owner's listed sessions, newest first."""
         with self._reading() as connection:
             rows = connection.execute(
-                select(sessions, _ACTIVE_RUN, _MESSAGE_COUNT)
+                select(sessions, queries.ACTIVE_RUN, queries.MESSAGE_COUNT)
                 .where(sessions.c.owner == owner, sessions.c.listed)
                 .order_by(sessions.c.updated_at.desc())
             ).all()
@@ -207,10 +199,10 @@ class SqlStore:
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
         """Return the branch in use, oldest first."""
         with self._reading() as connection:
-            found = _find_session(connection, owner, session_id)
+            found = queries.find_session(connection, owner, session_id)
             if found is None:
                 return []
-            return _read_branch(connection, owner, session_id, found.leaf_id)
+            return queries.read_branch(connection, owner, session_id, found.leaf_id)
 
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""
@@ -224,10 +216,36 @@ class SqlStore:
         with self._transaction() as connection:
             connection.execute(insert(workers), {"id": worker_id, "started_at": now})
 
-    def lose_worker(self, worker_id: str, now: float = 0.0) -> None:
-        """Refuse that worker's appends from now on."""
+    def other_workers(self, worker_id: str) -> list[str]:
+        """Return the workers that are not known to be gone, but this one."""
+        with self._reading() as connection:
+            others = select(workers.c.id).where(workers.c.lost_at.is_(None))
+            return list(connection.execute(others.where(workers.c.id != worker_id)).scalars())
+
+    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+        """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._transaction() as connection:
-            connection.execute(update(workers).where(workers.c.id == worker_id).values(lost_at=now))
+            return take_over(connection, worker_id, error, now)
+
+    def fold(self, ended_before: float, limit: int) -> int:
+        """Fold the entries of runs that ended before then into one piece each; return how many."""
+        with self._transaction() as connection:
+            return fold(connection, ended_before, limit)
+
+    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        """Delete sessions not used since then, listed ones too unless None; return how many."""
+        with self._transaction() as connection:
+            return delete_old(connection, listed_before, unlisted_before)
+
+    def set_patience(self, seconds: float) -> None:
+        """Let the calls that follow wait that long for another process's lock."""
+        with self._driver() as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def probe(self) -> None:
+        """Write something that changes nothing. Raises StorageUnavailable."""
+        with self._transaction() as connection:
+            connection.execute(update(workers).values(lost_at=workers.c.lost_at))
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file, as far as no reader is in the way."""
@@ -246,43 +264,3 @@ def _mapped_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise StorageUnavailable() from error
-
-
-def _find_session(connection: Connection, owner: str, session_id: str) -> ChatSession | None:
-    row = connection.execute(
-        select(sessions, _ACTIVE_RUN, _MESSAGE_COUNT).where(
-            sessions.c.owner == owner, sessions.c.id == session_id
-        )
-    ).one_or_none()
-    return session_from(row._asdict()) if row else None
-
-
-def _read_branch(
-    connection: Connection, owner: str, session_id: str, leaf_id: str | None
-) -> list[Message]:
-    rows = connection.execute(
-        select(messages).where(messages.c.owner == owner, messages.c.session_id == session_id)
-    ).all()
-    return branch({row.id: message_from(row._asdict()) for row in rows}, leaf_id)
-
-
-def _set_pragmas(connection: Any) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    # Survives any death of the process; FULL, which survives a power cut too, costs ten times as
-    # much.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _prepare(connection: Any, _: Any) -> None:
-    # the driver's own BEGIN is deferred; `_begin` takes the lock at once
-    connection.isolation_level = None
-    _set_pragmas(connection)
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-
-
-def _begin(connection: Connection) -> None:
-    # A writer takes the lock at its start: a transaction that turns into a writer may be refused
-    # half-way.
-    writes = connection.get_execution_options().get("tandem_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -15,11 +15,13 @@ from app.runs.records import RunEnd, RunRecord, text_parts
 from app.stores.rows import entries_json
 
 _ALIVE = "SELECT 1 FROM workers WHERE id = ? AND lost_at IS NULL"
-# Joined with runs: a run whose session was deleted meanwhile leaves no orphans.
+# Joined with runs: one whose session was deleted meanwhile leaves no orphans, and one that another
+# worker has ended gets nothing after its end.
 _INSERT = """
 INSERT INTO run_entries (run_id, seq, last_seq, entries)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
 FROM json_each(?) JOIN runs ON runs.id = value ->> 0
+WHERE runs.worker_id = ? AND runs.ended_at IS NULL
 """
 _END_RUN = """
 UPDATE runs SET status = ?, finish_reason = ?, error = ?, usage = ?, duration_s = ?, ttft_s = ?,
@@ -40,7 +42,7 @@ def append_batch(connection: sqlite3.Connection, worker_id: str, batch: Batch) -
             [run_id, entries[0].seq, entries[-1].seq, entries_json(entries)]
             for run_id, entries in batch.entries
         ]
-        connection.execute(_INSERT, (orjson.dumps(rows).decode(),))
+        connection.execute(_INSERT, (orjson.dumps(rows).decode(), worker_id))
         for record, end, reply, at in batch.ends:
             _end_run(connection, record, end, reply, at)
         connection.execute("COMMIT")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Response, g, request
 
 from app.chats.chat_request import check_request
-from app.dialects.base import Encoder, Reply, json_line
-from app.dialects.plain_text import PlainTextEncoder
+from app.dialects.base import json_line
 from app.dialects.table import ROUTES, Route
-from app.runs.errors import StorageUnavailable
-from app.runs.run import Run
-from app.runs.run_errors import error_for_code
-from app.runs.run_log import LogReader
+from app.runs.cursor import parse_cursor
+from app.runs.errors import InvalidRequest, StorageUnavailable
+from app.runs.run_errors import RunError, error_for_code
 from app.runs.run_service import FoundRun
+from app.transports.answers import reply_of, run_headers, stream
 from app.transports.request_body import read_object
 from app.transports.services import Services
-from app.transports.viewer import frames
 
 
 def register(app: Flask, services: Services) -> None:
@@ -36,75 +34,67 @@ def register(app: Flask, services: Services) -> None:
 
 def _view(route: Route, services: Services) -> Callable[..., Response]:
     dialect = route.dialect
+    kind = "stream" if route.answer == "stream" else "chat"
 
     def start_run() -> Response:
         g.dialect = dialect
         body = read_object(request, services.max_body_bytes)
+        last_event_id = request.headers.get("Last-Event-ID")
+        if last_event_id:
+            return _resumed(route, services, last_event_id, body)
         spoken = dialect.parse(body)
         asked = replace(
             spoken.request,
             paced=route.answer == "stream",
             dialect=dialect.name,
             caller=g.caller,
+            idempotency_key=request.headers.get("Idempotency-Key", spoken.request.idempotency_key),
         )
         check_request(asked, services.max_message_bytes)
-        principal = g.principal
-        services.rates.check("stream" if route.answer == "stream" else "chat", g.caller)
-        run = services.sessions.start(principal.id, asked)
-        reply = Reply(run.record, run.log, principal.name)
-        reader = services.runs.follow(FoundRun(run.record, run.log, run))
+        started = services.sessions.start(
+            g.principal.id, asked, lambda joins: services.rates.check(_kind(joins, kind), g.caller)
+        )
         if route.answer == "whole":
-            return _whole(route, services, run, reader, principal.name)
-        if wants_plain_text():
-            return stream(
-                reply, reader, PlainTextEncoder(), PlainTextEncoder.content_type, services
-            )
-        encoder = dialect.encoder(reply, 0, spoken.options)
-        return stream(reply, reader, encoder, dialect.content_type, services)
+            return _whole(route, services, started.found)
+        return stream(services, dialect, started.found, 0, spoken.options)
 
     return start_run
 
 
-def wants_plain_text() -> bool:
-    """Whether the client asked for bare text and nothing else."""
-    accepted = request.accept_mimetypes
-    return accepted.best == "text/plain" and accepted["text/plain"] > accepted["text/event-stream"]
+def _kind(joins: bool, kind: Any) -> Any:
+    return "read" if joins else kind
 
 
-def stream(
-    reply: Reply,
-    reader: LogReader,
-    encoder: Encoder,
-    content_type: str,
-    services: Services,
+def _resumed(
+    route: Route, services: Services, last_event_id: str, body: Mapping[str, Any]
 ) -> Response:
-    """Return the answer that follows the run to its end."""
-    response = Response(frames(reader, encoder, services.viewers), content_type=content_type)
-    response.headers.update(run_headers(reply))
-    response.headers["Cache-Control"] = "no-cache, no-transform"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
-    return response
+    """Answer a POST that is sent again by a client which has seen part of the answer.
+
+    What it names is the run; its body is only asked how to speak. fetch-event-source does this.
+    """
+    if route.answer == "whole":
+        raise InvalidRequest({"Last-Event-ID": "only a streamed answer can be resumed"})
+    run_id, after = parse_cursor(last_event_id)
+    services.rates.check("read", g.caller)
+    found = services.runs.find(g.principal.id, run_id)
+    return stream(services, route.dialect, found, after, route.dialect.parse(body).options)
 
 
-def run_headers(reply: Reply) -> dict[str, str]:
-    """Return the headers that name the run and its session."""
-    return {"X-Run-Id": reply.record.id, "X-Session-Id": reply.record.session_id}
-
-
-def _whole(route: Route, services: Services, run: Run, reader: LogReader, user: str) -> Response:
+def _whole(route: Route, services: Services, found: FoundRun) -> Response:
+    reader = services.runs.follow(found)
     while not reader.done:
         reader.read()
-    end = run.log.end
+    end = found.log.end
     assert end is not None
-    reply = Reply(run.record, run.log, user)
     if end.data["error"]:
-        raise as_error(end.data["error"], run.record.id)
+        raise _as_error(end.data["error"], found.record.id)
+    reply = reply_of(found, g.principal.name)
     response = Response(json_line(route.dialect.whole(reply)), mimetype="application/json")
-    response.headers.update(run_headers(reply))
+    response.headers.update(run_headers(found))
     return response
 
 
-def as_error(data: dict[str, Any], run_id: str) -> Exception:
+def _as_error(data: Mapping[str, Any], run_id: str) -> RunError:
     """Return the error of a run that failed, with the error id that its end has."""
     error = error_for_code(data["code"])
     error.error_id, error.run_id = data["error_id"], run_id

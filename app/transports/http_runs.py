@@ -6,15 +6,22 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from app.dialects.base import Reply, json_line, timestamp
-from app.dialects.plain_text import PlainTextEncoder
+from app.chats.chat_request import ChatRequest
+from app.dialects.base import Body, json_line, timestamp, validated
 from app.dialects.table import NATIVE
 from app.runs.cursor import seq_of_run
 from app.runs.errors import BadCursor
 from app.runs.records import RunRecord
 from app.runs.run_service import FoundRun
-from app.transports.http_dialects import run_headers, stream, wants_plain_text
+from app.transports.answers import stream
+from app.transports.request_body import read_object
 from app.transports.services import Services
+
+
+class ContinueBody(Body):
+    """The body of `POST /api/runs/<run_id>/continue`; all of it optional."""
+
+    partial: bool = True
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -29,25 +36,23 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/<run_id>/events", strict_slashes=False)
     def read_events(run_id: str) -> Response:
         found = services.runs.find(g.principal.id, run_id)
-        after = _cursor(run_id)
-        found.log.check(after)
-        reply = Reply(found.record, found.log, g.principal.name)
-        end = found.log.end
-        if end is not None and after >= end.seq:
-            # 204 is what makes an EventSource stop coming back (WHATWG HTML, server-sent events).
-            return Response(status=204, headers=run_headers(reply))
-        reader = services.runs.follow(found, after)
-        if wants_plain_text():
-            return stream(
-                reply, reader, PlainTextEncoder(), PlainTextEncoder.content_type, services
-            )
-        encoder = NATIVE.encoder(reply, after, {"partial": _wants_partial()})
-        return stream(reply, reader, encoder, NATIVE.content_type, services)
+        options = {"partial": _wants_partial()}
+        return stream(services, NATIVE, found, _cursor(run_id), options)
 
     @routes.post("/<run_id>/stop", strict_slashes=False)
     def stop_run(run_id: str) -> Response:
         receipt = services.runs.stop(g.principal.id, run_id)
         return Response(json_line(receipt.to_json()), mimetype="application/json")
+
+    @routes.post("/<run_id>/continue", strict_slashes=False)
+    def continue_run(run_id: str) -> Response:
+        wanted = ContinueBody()
+        if request.content_length or "chunked" in request.headers.get("Transfer-Encoding", ""):
+            wanted = validated(ContinueBody, read_object(request, services.max_body_bytes))
+        services.rates.check("stream", g.caller)
+        asked = ChatRequest("", caller=g.caller, dialect=NATIVE.name)
+        found = services.sessions.continue_run(g.principal.id, run_id, asked)
+        return stream(services, NATIVE, found, 0, {"partial": wanted.partial})
 
     return routes
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from app.dialects.base import Body, json_line, timestamp, validated
+from app.chats.session_feed import Listener
+from app.dialects.base import (
+    OPEN,
+    PING,
+    SSE_CONTENT_TYPE,
+    Body,
+    json_line,
+    timestamp,
+    validated,
+)
 from app.runs.errors import NotFound
 from app.runs.records import ChatSession, Message
+from app.transports.answers import event_stream
 from app.transports.request_body import read_object
 from app.transports.services import Services
 
@@ -46,12 +57,32 @@ def blueprint(services: Services) -> Blueprint:
         found = sessions.messages(g.principal.id, session_id)
         return _json({"messages": [_message(message) for message in found]})
 
+    @routes.get("/<session_id>/events", strict_slashes=False)
+    def follow_session(session_id: str) -> Response:
+        owner = g.principal.id
+        listener = sessions.listen(owner, session_id)
+        return event_stream(_news(services, owner, session_id, listener), SSE_CONTENT_TYPE)
+
     @routes.delete("/<session_id>", strict_slashes=False)
     def delete_session(session_id: str) -> Response:
         sessions.delete(g.principal.id, session_id)
         return _json({"success": True, "message": "Session deleted"})
 
     return routes
+
+
+def _news(services: Services, owner: str, session_id: str, listener: Listener) -> Iterator[bytes]:
+    try:
+        with services.viewers.watching("sse"):
+            yield OPEN
+            while True:
+                news = listener.next(services.runs.limits.heartbeat_s)
+                if news is None:
+                    yield PING
+                else:
+                    yield b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
+    finally:
+        services.sessions.feed.leave(owner, session_id, listener)
 
 
 def _json(value: Any, status: int = 200) -> Response:

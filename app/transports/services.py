@@ -21,6 +21,7 @@ class DoorLimits:
 
     max_sockets_per_user: int = 200
     socket_events_per_s: int = 50
+    viewer_stall_s: float = 30
     request_head_timeout_s: float = 10
     request_body_timeout_s: float = 10
     trusted_proxies: int = 0

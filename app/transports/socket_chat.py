@@ -17,6 +17,7 @@ from flask_socketio import Namespace
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
 from app.chats.chat_request import Principal, check_request
+from app.chats.session_feed import Listener
 from app.dialects.base import Body, Reply, validated
 from app.dialects.native import NativeEvents
 from app.dialects.table import NATIVE
@@ -37,6 +38,7 @@ from app.transports.rate_limits import caller_of
 from app.transports.request_body import check_depth
 from app.transports.services import Services
 from app.transports.socket_guard import REFUSED
+from app.transports.viewer import watching
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,12 @@ class ResumeData(Body):
     run_id: str
     seq: int = 0
     partial: bool = True
+
+
+class JoinData(Body):
+    """The data of `session_join`."""
+
+    session_id: str
 
 
 class StopData(Body):
@@ -82,6 +90,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "chat_stream": self._chat_stream,
             "chat_resume": self._chat_resume,
             "chat_stop": self._chat_stop,
+            "session_join": self._session_join,
         }
 
     def trigger_event(self, event: str, *args: Any) -> Any:
@@ -183,10 +192,14 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         spoken = NATIVE.parse(data)
         asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
         check_request(asked, services.max_message_bytes)
-        services.rates.check("stream", client.caller)
-        run = services.sessions.start(client.principal.id, asked)
-        self._follow(sid, client, FoundRun(run.record, run.log, run), 0, spoken.options["partial"])
-        return {"run_id": run.record.id, "session_id": run.record.session_id}
+        started = services.sessions.start(
+            client.principal.id,
+            asked,
+            lambda joins: services.rates.check("read" if joins else "stream", client.caller),
+        )
+        self._follow(sid, client, started.found, 0, spoken.options["partial"])
+        record = started.found.record
+        return {"run_id": record.id, "session_id": record.session_id}
 
     def _chat_resume(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(ResumeData, data)
@@ -198,8 +211,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         end = found.log.end
         if end is None or wanted.seq < end.seq:
             self._follow(sid, client, found, wanted.seq, wanted.partial)
-        record = found.live.record if found.live else found.record
-        return {"run_id": record.id, "status": record.status}
+        return {"run_id": found.record.id, "status": found.status}
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(StopData, data)
@@ -222,24 +234,57 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         self, sid: str, client: Client, reader: LogReader, events: NativeEvents, found: FoundRun
     ) -> None:
         run_id = found.record.id
-        with self._services.viewers.watching("socket"):
+        with self._services.viewers.watching("socket"), watching(found):
             while not reader.done:
                 entries = reader.read()
                 for event in events.events(entries):
                     self._emit(sid, event.name, event.payload)
                 if not entries and not reader.done:
                     self._emit(sid, "chat_status", self._status(found))
-                self._wait_until_sent(sid)
+                if not self._wait_until_sent(sid):
+                    # Nobody takes it: let the client go. It may come back with its cursor.
+                    self._services.runtime.spawn(self._server.disconnect, sid)
+                    break
         client.following.pop(run_id, None)
+
+    def _session_join(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(JoinData, data)
+        self._services.rates.check("read", client.caller)
+        owner, session_id = client.principal.id, wanted.session_id
+        listener = self._services.sessions.listen(owner, session_id)
+        key = f"session {session_id}"
+        before = client.following.pop(key, None)
+        if before is not None:
+            before.kill()
+        client.following[key] = self._services.runtime.spawn(
+            self._forward_news, sid, owner, session_id, listener
+        )
+        return {"session_id": session_id}
+
+    def _forward_news(self, sid: str, owner: str, session_id: str, listener: Listener) -> None:
+        try:
+            while True:
+                news = listener.next(self._services.runs.limits.heartbeat_s)
+                if news is not None:
+                    self._emit(sid, news.name, news.data)
+        finally:
+            self._services.sessions.feed.leave(owner, session_id, listener)
 
     def _status(self, found: FoundRun) -> dict[str, Any]:
         """Return what a heartbeat says here, where there are no comments."""
         age_s = self._services.runs.age_s(found)
         return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
 
-    def _wait_until_sent(self, sid: str) -> None:
-        while self._unsent(sid) > MAX_UNSENT:
+    def _wait_until_sent(self, sid: str) -> bool:
+        """Wait while the client has too much unsent; False if it takes nothing for too long."""
+        least, since = self._unsent(sid), time.monotonic()
+        while (unsent := self._unsent(sid)) > MAX_UNSENT:
+            if unsent < least:
+                least, since = unsent, time.monotonic()
+            elif time.monotonic() - since > self._services.limits.viewer_stall_s:
+                return False
             self._services.runtime.sleep(UNSENT_WAIT_S)
+        return True
 
     def _unsent(self, sid: str) -> int:
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from app.dialects.base import Encoder
 from app.runs.run_log import LogReader
+from app.runs.run_service import FoundRun
 from app.transports.counts import ViewerCounts
 
 
-def frames(reader: LogReader, encoder: Encoder, viewers: ViewerCounts) -> Iterator[bytes]:
-    """Yield one write for each read: all that is new, or a heartbeat after silence. May raise
-    ReplyCut."""
-    with viewers.watching("sse"):
+def watching(found: FoundRun) -> AbstractContextManager[None]:
+    """Return a block during which the run has one viewer more."""
+    return found.live.watched() if found.live is not None else nullcontext()
+
+
+def frames(
+    found: FoundRun, reader: LogReader, encoder: Encoder, viewers: ViewerCounts
+) -> Iterator[bytes]:
+    """Yield one write for each read: all that is new, or a heartbeat after silence.
+
+    May raise ReplyCut.
+    """
+    with viewers.watching("sse"), watching(found):
         yield encoder.opening
         while not reader.done:
             entries = reader.read()

@@ -54,6 +54,9 @@ def upgrade() -> None:
         sa.Column("duration_s", sa.Float),
         sa.Column("ttft_s", sa.Float),
         sa.Column("last_seq", sa.Integer, nullable=False),
+        sa.Column("idempotency_key", sa.Text),
+        sa.Column("request_hash", sa.Text),
+        sa.Column("folded", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("ended_at", sa.Float),
         sa.ForeignKeyConstraint(
@@ -66,6 +69,13 @@ def upgrade() -> None:
         "one_run_going_a_session", "runs", ["owner", "session_id"], unique=True, sqlite_where=going
     )
     op.create_index("runs_going_of_worker", "runs", ["worker_id"], sqlite_where=going)
+    op.create_index("runs_to_fold", "runs", ["ended_at"], sqlite_where=sa.text("NOT folded"))
+    op.create_index(
+        "runs_of_key",
+        "runs",
+        ["owner", "idempotency_key"],
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    )
     op.create_table(
         "run_entries",
         sa.Column("run_id", sa.Text, primary_key=True),

@@ -1,0 +1,88 @@
+"""Runs that died with their process: found, ended as `interrupted`, exactly once.
+
+Each worker (a process) holds a lock on a file of its own; the kernel lets go of it when the process
+dies, however it dies. A worker whose lock is free is gone: its runs get their end, in the
+transaction that also marks it as lost, and whatever it may still try to append is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from app.runs.interfaces import Clock
+from app.runs.records import new_id
+from app.runs.run_errors import RunInterrupted
+from app.runs.store_calls import StoreCalls
+
+log = logging.getLogger(__name__)
+
+
+class WorkerStore(Protocol):
+    """What recovery needs of a store."""
+
+    def register_worker(self, worker_id: str, now: float) -> None:
+        """Note a worker that will append."""
+
+    def other_workers(self, worker_id: str) -> list[str]:
+        """Return the workers that are not known to be gone, but this one."""
+
+    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+        """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
+
+
+class WorkerLocks(Protocol):
+    """Who is alive on this host."""
+
+    def hold(self, worker_id: str) -> None:
+        """Hold the lock of this worker until it is let go, or the process dies."""
+
+    def let_go(self, worker_id: str) -> None:
+        """Let the lock go."""
+
+    def is_gone(self, worker_id: str) -> bool:
+        """Whether nobody holds that worker's lock."""
+
+
+class Recovery:
+    """This process's identity as a worker, and its eye on the others."""
+
+    def __init__(
+        self, store: WorkerStore, locks: WorkerLocks, calls: StoreCalls, clock: Clock
+    ) -> None:
+        self._store = store
+        self._locks = locks
+        self._calls = calls
+        self._clock = clock
+        self.worker_id = ""
+
+    def register(self) -> None:
+        """Become a (new) worker. Raises StorageUnavailable, OSError."""
+        before, worker_id = self.worker_id, new_id()
+        self._locks.hold(worker_id)  # before it is known, or another might find it without a lock
+        self._calls(self._store.register_worker, worker_id, self._clock.wall())
+        self.worker_id = worker_id
+        if before:
+            self._locks.let_go(before)
+
+    def sweep(self) -> list[str]:
+        """End the runs of workers that are gone; return their ids. Raises StorageUnavailable."""
+        interrupted: list[str] = []
+        for worker_id in self._calls(self._store.other_workers, self.worker_id):
+            if self._locks.is_gone(worker_id):
+                interrupted += self.take_over(worker_id)
+        return interrupted
+
+    def take_over(self, worker_id: str) -> list[str]:
+        """End that worker's runs and refuse its appends from now on."""
+        error = RunInterrupted().end_data()
+        found = self._calls(self._store.take_over, worker_id, error, self._clock.wall())
+        if found:
+            extra = {"runs": len(found), "error_id": error["error_id"]}
+            log.warning("a worker is gone; its runs are interrupted", extra=extra)
+        return found
+
+    def retire(self) -> None:
+        """Leave in order: nothing of this worker's is left to end. Raises StorageUnavailable."""
+        self.take_over(self.worker_id)
+        self._locks.let_go(self.worker_id)

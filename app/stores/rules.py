@@ -1,0 +1,66 @@
+"""What begins, continues and folds a run, decided once for every store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.runs.errors import IdempotencyConflict, InvalidRequest
+from app.runs.records import AlreadyStarted, Message, RunEnd, RunRecord, Turn
+from app.runs.run_log import Entry
+from app.runs.usage import Usage
+
+
+def check_key(started: RunRecord, turn: Turn) -> None:
+    """Raise AlreadyStarted for the same request, IdempotencyConflict for another."""
+    if started.request_hash != turn.run.request_hash:
+        raise IdempotencyConflict(run_id=started.id)
+    raise AlreadyStarted(started.id)
+
+
+def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
+    """Return the turn's new messages, each with its parent. Raises InvalidRequest.
+
+    A turn without messages carries on the reply that the session's leaf is.
+    """
+    if not turn.messages:
+        if leaf_id != turn.reply.id:
+            raise InvalidRequest({"run_id": "only the last reply of a session can be continued"})
+        return []
+    linked = []
+    for message in (*turn.messages, turn.reply):
+        linked.append(replace(message, parent_id=leaf_id))
+        leaf_id = message.id
+    return linked
+
+
+def branch_for_model(turn: Turn, branch: list[Message]) -> list[Message]:
+    """Return what the model is to answer: all but the empty reply, or with it what it carries
+    on."""
+    return branch[:-1] if turn.messages else branch
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry]:
+    """Return an ended run's entries as one piece of text and the end."""
+    end = entries[-1]
+    text = "".join(entry.data for entry in entries if entry.kind == "text")
+    if not text:
+        return [end]
+    return [Entry(end.seq - 1, "text", text, entries[0].at), end]
+
+
+def interrupted_end(
+    run: RunRecord, entries: Sequence[Entry], error: dict[str, object], now: float
+) -> tuple[RunEnd, str]:
+    """Return the end of a run whose worker is gone, and the text that was kept."""
+    text = "".join(entry.data for entry in entries if entry.kind == "text")
+    ttft_s = max(0.0, entries[0].at - run.created_at) if entries else None
+    end = RunEnd(
+        status="interrupted",
+        finish_reason="interrupted",
+        usage=Usage.estimated("", text),
+        duration_s=round(max(0.0, now - run.created_at), 6),
+        ttft_s=ttft_s,
+        error=error,
+    )
+    return end, text

@@ -1,0 +1,110 @@
+"""Keeping house in SQL: ending the runs of workers that are gone, folding, deleting what is old."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+
+from app.runs.records import RunRecord, text_parts
+from app.runs.run_log import Entry
+from app.stores.rows import entries_from, entries_json, run_from
+from app.stores.rules import folded, interrupted_end
+from app.stores.schema import messages, run_entries, runs, sessions, workers
+
+
+def read_entries(connection: Connection, run_id: str, after: int = 0) -> list[Entry]:
+    """Return the stored entries of a run beyond `after`, in order."""
+    rows = connection.execute(
+        select(run_entries.c.seq, run_entries.c.entries)
+        .where(run_entries.c.run_id == run_id, run_entries.c.last_seq > after)
+        .order_by(run_entries.c.seq)
+    ).all()
+    entries = [entry for row in rows for entry in entries_from(row.seq, row.entries)]
+    return [entry for entry in entries if entry.seq > after]
+
+
+def take_over(
+    connection: Connection, worker_id: str, error: dict[str, object], now: float
+) -> list[str]:
+    """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
+    alive = (workers.c.id == worker_id) & workers.c.lost_at.is_(None)
+    if not connection.execute(update(workers).where(alive).values(lost_at=now)).rowcount:
+        return []  # somebody else was first
+    going = select(runs).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+    taken = [run_from(row._asdict()) for row in connection.execute(going).all()]
+    for run in taken:
+        _interrupt(connection, run, error, now)
+    return [run.id for run in taken]
+
+
+def _interrupt(
+    connection: Connection, run: RunRecord, error: dict[str, object], now: float
+) -> None:
+    entries = read_entries(connection, run.id)
+    end, text = interrupted_end(run, entries, error, now)
+    seq = (entries[-1].seq if entries else 0) + 1
+    connection.execute(insert(run_entries), _row(run.id, [Entry(seq, "end", end.to_json(), now)]))
+    usage = end.usage.to_json()
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id)
+        .values(
+            status=end.status,
+            finish_reason=end.finish_reason,
+            error=error,
+            usage=usage,
+            duration_s=end.duration_s,
+            ttft_s=end.ttft_s,
+            last_seq=seq,
+            ended_at=now,
+        )
+    )
+    message = messages.c.id == run.message_id
+    before = connection.execute(select(messages.c.content).where(message)).scalar_one_or_none()
+    kept = "".join(part["text"] for part in before or []) + text
+    connection.execute(
+        update(messages)
+        .where(message)
+        .values(content=list(text_parts(kept)), status=end.status, usage=usage)
+    )
+
+
+def _row(run_id: str, entries: list[Entry]) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "seq": entries[0].seq,
+        "last_seq": entries[-1].seq,
+        "entries": entries_json(entries),
+    }
+
+
+def fold(connection: Connection, ended_before: float, limit: int) -> int:
+    """Fold the entries of runs that ended before then into one row each; return how many."""
+    old = connection.execute(
+        select(runs.c.id)
+        .where(runs.c.ended_at < ended_before, runs.c.folded.is_(False))
+        .order_by(runs.c.ended_at)
+        .limit(limit)
+    ).scalars()
+    ids = list(old)
+    for run_id in ids:
+        entries = read_entries(connection, run_id)
+        connection.execute(delete(run_entries).where(run_entries.c.run_id == run_id))
+        if entries:
+            connection.execute(insert(run_entries), _row(run_id, folded(entries)))
+    if ids:
+        connection.execute(update(runs).where(runs.c.id.in_(ids)).values(folded=True))
+    return len(ids)
+
+
+def delete_old(connection: Connection, listed_before: float | None, unlisted_before: float) -> int:
+    """Delete sessions not used since then, listed ones too unless None; return how many."""
+    old = and_(sessions.c.listed.is_(False), sessions.c.updated_at < unlisted_before)
+    if listed_before is not None:
+        old = or_(old, and_(sessions.c.listed, sessions.c.updated_at < listed_before))
+    going = exists().where(
+        runs.c.owner == sessions.c.owner,
+        runs.c.session_id == sessions.c.id,
+        runs.c.ended_at.is_(None),
+    )
+    connection.execute(delete(workers).where(workers.c.lost_at < unlisted_before))
+    return connection.execute(delete(sessions).where(old, ~going)).rowcount

@@ -1,0 +1,52 @@
+"""Queries that several of the store's calls make."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select
+
+from app.chats.messages import branch
+from app.runs.records import ChatSession, Message, RunRecord
+from app.stores.rows import message_from, run_from, session_from
+from app.stores.schema import messages, runs, sessions
+
+ACTIVE_RUN = (
+    select(runs.c.id)
+    .where(runs.c.owner == sessions.c.owner, runs.c.session_id == sessions.c.id)
+    .where(runs.c.ended_at.is_(None))
+    .scalar_subquery()
+    .label("active_run_id")
+)
+MESSAGE_COUNT = (
+    select(func.count())
+    .select_from(messages)
+    .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
+    .scalar_subquery()
+    .label("message_count")
+)
+
+
+def find_session(connection: Connection, owner: str, session_id: str) -> ChatSession | None:
+    row = connection.execute(
+        select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(
+            sessions.c.owner == owner, sessions.c.id == session_id
+        )
+    ).one_or_none()
+    return session_from(row._asdict()) if row else None
+
+
+def find_key(connection: Connection, owner: str, key: str, since: float) -> RunRecord | None:
+    row = connection.execute(
+        select(runs)
+        .where(runs.c.owner == owner, runs.c.idempotency_key == key)
+        .where(runs.c.created_at >= since)
+    ).first()
+    return run_from(row._asdict()) if row else None
+
+
+def read_branch(
+    connection: Connection, owner: str, session_id: str, leaf_id: str | None
+) -> list[Message]:
+    rows = connection.execute(
+        select(messages).where(messages.c.owner == owner, messages.c.session_id == session_id)
+    ).all()
+    return branch({row.id: message_from(row._asdict()) for row in rows}, leaf_id)
