@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check unit e2e token lock clean
+.PHONY: run test check unit e2e e2e-gevent token backup lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -11,19 +11,25 @@ test: check
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
 	@$(BIN)/coverage report --include='app/runs/*,app/chats/*,app/dialects/*' --fail-under=95
-	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest tests/e2e -n 2
 
 token: .venv/run.stamp
 	@SUB="$(SUB)" DAYS="$(DAYS)" ADMIN="$(ADMIN)" $(BIN)/python tools/make_token.py
+
+backup: .venv/run.stamp
+	@TO="$(TO)" $(BIN)/python tools/backup.py
 
 unit: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests --ignore=tests/e2e
 
 e2e: .venv/dev.stamp
-	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest tests/e2e -s
+
+e2e-gevent: .venv/dev.stamp
+	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/e2e -s
 
 check: .venv/dev.stamp
-	@$(BIN)/flake8 app tests run.py
+	@$(BIN)/flake8 app tests tools run.py
 	@$(BIN)/mypy
 
 .venv/run.stamp: requirements.lock

@@ -23,9 +23,10 @@ _SECRETS = (
     re.compile(r"(?i)(bearer\s+)[^\s\"',]+"),
     re.compile(r"()\bsk-[A-Za-z0-9_-]{6,}"),
     re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),  # a JWT
-    re.compile(r"(\w://)[^/\s:@]+:[^/\s@]+(?=@)"),  # the user and password of a URL
+    re.compile(r"(\w://)[^/\s\"']+(?=@)"),  # the user and password of a URL
     re.compile(r"(?i)([?&](?:token|access_token|key|api_key)=)[^&\s\"']+"),
 )
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -38,7 +39,7 @@ def set_up_logs(
         Path(log_dir, "app.log"), maxBytes=file_bytes, backupCount=files, encoding="utf-8"
     )
     to_stdout = logging.StreamHandler(sys.stdout)
-    known = tuple(secret for secret in secrets if secret)
+    known = _as_written(secrets)
     to_file.setFormatter(JsonLines(known))
     to_stdout.setFormatter(Readable(known))
     logging.basicConfig(level=level, handlers=[to_stdout, to_file], force=True)
@@ -54,6 +55,10 @@ class Readable(logging.Formatter):
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
         self._secrets = secrets
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the library's name)
+        """Return the message on one line: a path may hold a line end, and forge the next."""
+        return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback below it if there is one."""
@@ -82,6 +87,12 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return redact(json.dumps(line, default=str), self._secrets)
+
+
+def _as_written(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return the secrets, and what JSON and repr make of them."""
+    forms = [(secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) for secret in secrets if secret]
+    return tuple(dict.fromkeys(form for of_one in forms for form in of_one))
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:

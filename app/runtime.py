@@ -6,7 +6,6 @@ says what it must do); app/threads.py has one that needs neither library, and ca
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -14,12 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from app.tasks import GreenWaiter, Tasks
+from app.tasks import GreenWaiter, Tasks, outcome_of
 from app.threads import ThreadRuntime
+from app.timed_http import KEEPALIVE_S, log, timed_eventlet_protocol, timed_gevent_handler
 
 KILL_WAIT_S = 1.0  # a killed task closes a socket; one that takes longer is left to itself
 MAX_CONNECTIONS = 10_000  # eventlet's own default, 1024, hangs the next connection without a word
-KEEPALIVE_S = 75  # idle connections; nginx's default, so a proxy in front closes first
+MAX_HEADER_BYTES = 65536  # of a line; gevent's figure. eventlet's 8192 refuses long tokens bare
 
 
 class Server(Protocol):
@@ -29,7 +29,7 @@ class Server(Protocol):
     def wsgi(self) -> Callable[..., Any]:
         """The application."""
 
-    head_timeout_s: float  # how long the head of a request may take to arrive
+    head_timeout_s: float  # for the head of a request, and for a body that nobody reads
     viewer_stall_s: float  # how long a write may find nobody reading
 
     def started(self) -> None:
@@ -79,7 +79,9 @@ class EventletRuntime:
         return self._eventlet.Timeout(seconds, TimeoutError())
 
     def stop_reading(self, body: Any) -> None:
-        _shut_reading(body.get_socket())
+        body.is_over = True
+        with suppress(OSError):
+            body.get_socket().shutdown(socket.SHUT_RD)
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
@@ -88,14 +90,17 @@ class EventletRuntime:
         """Serve until SIGTERM or SIGINT."""
         from eventlet import wsgi
 
+        wsgi.MAX_HEADER_LINE = MAX_HEADER_BYTES
         # eventlet's own socket class: it knows how to wait in the hub.
         green = self._eventlet.green.socket.socket(fileno=listener.detach())
         accepting = self._eventlet.spawn(
             wsgi.server,
             green,
             _without_buffering(server.wsgi),
-            protocol=self._protocol(server.head_timeout_s),
-            log=logging.getLogger("tandem.wsgi"),
+            protocol=timed_eventlet_protocol(
+                wsgi.HttpProtocol, self._eventlet.Timeout, server.head_timeout_s
+            ),
+            log=log,
             log_output=False,
             debug=False,  # True sends tracebacks to clients
             minimum_chunk_size=1,  # else 4096 bytes are held back
@@ -107,26 +112,6 @@ class EventletRuntime:
         self._wait_for_signal()
         server.stopping()
         accepting.kill()
-
-    def _protocol(self, head_timeout_s: float) -> type:
-        """Return the HTTP protocol with a limit for how long a request's head may take."""
-        from eventlet import wsgi
-
-        timeout = self._eventlet.Timeout
-
-        class Timed(wsgi.HttpProtocol):  # type: ignore[misc]
-            def _read_request_line(self) -> Any:
-                with timeout(KEEPALIVE_S, False):
-                    return super()._read_request_line()
-                return ""
-
-            def parse_request(self) -> bool:
-                with timeout(head_timeout_s, False):
-                    return bool(super().parse_request())
-                self.close_connection = True
-                return False
-
-        return Timed
 
     def _wait_for_signal(self) -> None:
         # PEP 475 restarts the hub's poll after a signal, so a handler alone is not run until the
@@ -183,10 +168,14 @@ class GeventRuntime:
         return self._gevent.Timeout(seconds, TimeoutError())
 
     def stop_reading(self, body: Any) -> None:
-        _shut_reading(body.socket)
+        body._chunked_input_error = True  # what makes the library leave the rest alone
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self._store_thread.apply(function, args)
+        # gevent prints the traceback of whatever is raised in its threads; refusals are no news.
+        result, error = self._store_thread.apply(outcome_of, (function, args))
+        if error is not None:
+            raise error
+        return result
 
     def serve(self, listener: socket.socket, server: Server) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -194,39 +183,23 @@ class GeventRuntime:
         from gevent.pool import Pool
         from gevent.pywsgi import WSGIHandler, WSGIServer
 
-        timeout, head_timeout_s = self._gevent.Timeout, server.head_timeout_s
-        stall_s = server.viewer_stall_s
-
-        class Timed(WSGIHandler):  # type: ignore[misc]
-            def read_requestline(self) -> Any:
-                with timeout(KEEPALIVE_S, False):
-                    return super().read_requestline()
-                return ""
-
-            def run_application(self) -> None:
-                if "HTTP_UPGRADE" not in self.environ:
-                    self.socket.settimeout(stall_s)
-                try:
-                    super().run_application()
-                finally:
-                    self.socket.settimeout(None)
-
-            def read_request(self, raw_requestline: Any) -> Any:
-                with timeout(head_timeout_s, False):
-                    return super().read_request(raw_requestline)
-                self.close_connection = True
-                return None
-
+        gevent = self._gevent
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            self._gevent.signal_handler(number, stop.set)
+            gevent.signal_handler(number, stop.set)
         wsgi = WSGIServer(
             listener,
             server.wsgi,
             log=None,
-            error_log=logging.getLogger("tandem.wsgi"),
+            error_log=log,
             spawn=Pool(MAX_CONNECTIONS),
-            handler_class=Timed,
+            handler_class=timed_gevent_handler(
+                WSGIHandler,
+                gevent.Timeout,
+                gevent.GreenletExit,
+                server.head_timeout_s,
+                server.viewer_stall_s,
+            ),
         )
         wsgi.start()
         server.started()
@@ -255,11 +228,6 @@ RUNTIMES: dict[str, type[EventletRuntime] | type[GeventRuntime] | type[ThreadRun
 def make_runtime(name: str) -> Runtime:
     """Return the runtime of that name."""
     return RUNTIMES[name]()
-
-
-def _shut_reading(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RD)
 
 
 def _without_buffering(app: Callable[..., Any]) -> Callable[..., Any]:

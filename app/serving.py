@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask
-
 from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import Clock, Runtime
 from app.runs.run import interrupted
@@ -25,7 +23,7 @@ LAST_EVENTS_S = 0.3  # for the ends to reach their viewers before the process go
 class Tandem:
     """The Flask app, and what its life needs. Implements `runtime.Server`; times in seconds."""
 
-    app: Flask
+    app: Any  # of Flask, which only the transports know
     runtime: Runtime
     runs: RunService
     clock: Clock
@@ -40,7 +38,8 @@ class Tandem:
     @property
     def wsgi(self) -> Callable[..., Any]:
         """The WSGI application."""
-        return self.app
+        wsgi: Callable[..., Any] = self.app
+        return wsgi
 
     def started(self) -> None:
         """Start the tasks that do what time brings; connections are accepted now."""

@@ -77,3 +77,11 @@ class Tasks:
     def count(self) -> int:
         with self._lock:
             return self._alive
+
+
+def outcome_of(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Exception | None]:
+    """Return what a function returned, or what it raised."""
+    try:
+        return function(*args), None
+    except Exception as error:
+        return None, error

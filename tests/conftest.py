@@ -79,4 +79,4 @@ def runs(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) ->
         store_timeout_s=1,
         heartbeat_s=5,
     )
-    return RunService(memory_store, runtime, WORKER, clock.clock, limits)
+    return RunService(memory_store, runtime, lambda: WORKER, clock.clock, limits)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from app.settings import BadSetting, load_settings  # noqa: E402
 
 DAY_S = 86400
+MAX_DAYS = 3650  # a token cannot be taken back
 
 
 def main() -> int:
@@ -24,9 +25,12 @@ def main() -> int:
     subject = os.environ.get("SUB", "").strip()
     try:
         settings = load_settings()
-        days = float(os.environ.get("DAYS", "") or 30)
-    except (BadSetting, ValueError) as error:
+    except BadSetting as error:
         print(f"No token: {error}", file=sys.stderr)
+        return 2
+    days = _days(os.environ.get("DAYS", "").strip() or "30")
+    if days is None:
+        print(f"No token: DAYS must be more than 0 and at most {MAX_DAYS}.", file=sys.stderr)
         return 2
     if not subject or not settings.jwt_secret:
         missing = "SUB=<who>" if not subject else "JWT_SECRET in .env (`openssl rand -hex 32`)"
@@ -42,6 +46,14 @@ def main() -> int:
         claims["admin"] = True
     print(jwt.encode(claims, settings.jwt_secret, algorithm="HS256"))
     return 0
+
+
+def _days(value: str) -> float | None:
+    try:
+        days = float(value)
+    except ValueError:
+        return None
+    return days if 0 < days <= MAX_DAYS else None  # NaN fails here too
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from app.runs.run_service import FoundRun, RunService
 
 Messages = list[Message]
 Admit = Callable[[bool], None]
+CUT = {"stopped", "failed", "interrupted"}
 
 
 class Started(NamedTuple):
@@ -87,10 +88,12 @@ class SessionService:
         """Carry on the kept text of a run that did not complete. Raises NotFound,
         InvalidRequest."""
         found = self._runs.find(owner, run_id)
-        if found.status not in {"stopped", "failed", "interrupted"}:
+        record = found.record
+        # The reply may have been completed since, by a run that carried this one on.
+        said = {one.id: one.status for one in self.messages(owner, record.session_id)}
+        if found.status not in CUT or said.get(record.message_id) == "completed":
             raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
-        chat = self._map.open(owner, found.record.session_id)
-        run = chat.continue_run(found.record, request)
+        run = self._map.open(owner, record.session_id).continue_run(record, request)
         self._tell_started(run)
         return FoundRun.of(run)
 

@@ -64,10 +64,10 @@ class NativeEvents:
         self._count = reply.log.text_count(after) if after else 0
         self._so_far: str | None = (reply.log.text(after) if after else "") if partial else None
 
-    def events(self, entries: Sequence[Entry]) -> list[Event]:
-        """Return the events of these entries; of many, runs of text are joined."""
+    def events(self, entries: Sequence[Entry], most: int = MERGE_ABOVE) -> list[Event]:
+        """Return the events of these entries; of more than `most`, runs of text are joined."""
         events = []
-        for entry, texts in _joined(entries) if len(entries) > MERGE_ABOVE else _single(entries):
+        for entry, texts in _joined(entries) if len(entries) > most else _single(entries):
             if entry.kind == "text":
                 self._count += texts
                 events.append(self._token(entry))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from app.runs.errors import StorageUnavailable
@@ -52,16 +53,14 @@ class Committer:
         self,
         store: RunStore,
         runtime: Runtime,
-        worker_id: Callable[[], str],
         clock: Clock,
         store_timeout_s: float,
         on_ended: Callable[[Run, RunEnd], None] = lambda run, end: None,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[str], None] = lambda worker_id: None,
         on_health: Callable[[bool], None] = lambda works: None,
     ) -> None:
         self._store = store
         self._runtime = runtime
-        self._worker_id = worker_id
         self._clock = clock
         self._store_timeout_s = store_timeout_s
         self._on_ended = on_ended
@@ -87,6 +86,8 @@ class Committer:
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
         with self._lock:
+            if run.end_offered:
+                return  # we ended it meanwhile, as its store failed
             run.end_offered = True
             offered = self._of(run)
             offered.end, offered.end_at = end, at
@@ -114,7 +115,7 @@ class Committer:
 
     def _flush(self) -> None:
         while offered := self._take():
-            worker_id, batch = self._worker_id(), self._to_batch(offered)
+            worker_id, batch = offered[0].run.record.worker_id, self._to_batch(offered)
             try:
                 stored = self._store.append_now(worker_id, batch)
             except Exception as error:  # whatever it is, it must not hold up the runs to come
@@ -131,8 +132,12 @@ class Committer:
             self._last_flush = self._clock.monotonic()
             if self._writing or not self._offered:
                 return []
-            offered = list(self._offered.values())
-            self._offered = {}
+            waiting = list(self._offered.values())
+            # Of one worker: a process that was taken for dead goes on as another.
+            worker_id = waiting[0].run.record.worker_id
+            offered = [one for one in waiting if one.run.record.worker_id == worker_id]
+            for one in offered:
+                del self._offered[one.run.record.id]
             self._writing = True
             return offered
 
@@ -144,7 +149,8 @@ class Committer:
             if one.end is not None:
                 reply = run.log.text() + "".join(e.data for e in entries if e.kind == "text")
                 one.end = replace(one.end, usage=run.usage_of(reply))
-                one.entries.append(_end_entry(run, one))
+                last_seq = entries[-1].seq if entries else run.log.last_seq
+                one.entries.append(_end_entry(one, last_seq + 1))
                 entries = list(one.entries)
                 batch.ends.append((run.record, one.end, run.base_text + reply, one.end_at))
             if entries:
@@ -152,15 +158,22 @@ class Committer:
         return batch
 
     def _write_later(self, worker_id: str, offered: list[_Offered], batch: Batch) -> None:
-        """Try for as long as a store may fail; whatever comes of it, the next batch gets its
-        turn."""
+        """Try for as long as a store may fail; whatever comes of it, the next batch is next."""
         deadline = self._clock.monotonic() + self._store_timeout_s
+        try:
+            self._write_until(deadline, worker_id, offered, batch)
+        finally:
+            self._flush()
+
+    def _write_until(
+        self, deadline: float, worker_id: str, offered: list[_Offered], batch: Batch
+    ) -> None:
         try:
             self._try_until(deadline, worker_id, batch)
         except WorkerLost:
             log.error("this worker was taken for dead; its runs are interrupted")
             self._end_as_stored(offered)
-            self._on_lost()
+            self._on_lost(worker_id)
         except StorageUnavailable:
             log.error("the store failed for %s s", self._store_timeout_s)
             self._give_up(worker_id, offered, Outcome("failed", "error", RunStorageFailed()))
@@ -170,7 +183,6 @@ class Committer:
             self._give_up(worker_id, offered, Outcome("failed", "error", ours))
         else:
             self._written(offered)
-        self._flush()
 
     def _try_until(self, deadline: float, worker_id: str, batch: Batch) -> None:
         while True:
@@ -214,20 +226,13 @@ class Committer:
             self._on_ended(run, end)
 
     def _give_up(self, worker_id: str, offered: list[_Offered], outcome: Outcome) -> None:
-        """End the runs of a batch that cannot be stored: show the end alone, store it when we
-        can."""
+        """End the runs of a batch that cannot be stored: show the end alone, and owe it."""
         self._close(offered, outcome)
         owed = Batch()
         for one in offered:
             run = one.run
-            one.end = replace(
-                one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
-                status=outcome.status,
-                finish_reason=outcome.finish_reason,
-                error=outcome.error.end_data() if outcome.error else None,
-                usage=run.usage_of(run.log.text()),
-            )
-            entry = _end_entry(run, one, run.log.last_seq + 1)
+            one.end = _end_of(one, outcome)
+            entry = _end_entry(one, run.log.last_seq + 1)
             owed.entries.append((run.record.id, [entry]))
             owed.ends.append((run.record, one.end, run.base_text + run.log.text(), one.end_at))
             self._show(one, [entry])
@@ -235,15 +240,24 @@ class Committer:
             self._owed.append((worker_id, owed))
 
     def _end_as_stored(self, offered: list[_Offered]) -> None:
-        """End the runs that another worker has ended: show what it stored, and nothing of ours."""
-        self._close(offered, interrupted())
+        """End the runs that another worker has ended: show what it stored, and nothing of ours.
+
+        Where that cannot be read, or went with its session, ours is shown: there must be one.
+        """
+        outcome = interrupted()
+        self._close(offered, outcome)
         for one in offered:
-            stored = self._runtime.run_blocking(
-                self._store.read_entries, one.run.record.id, one.run.log.last_seq
-            )
+            run, stored = one.run, []
+            with suppress(StorageUnavailable):
+                stored = self._runtime.run_blocking(
+                    self._store.read_entries, run.record.id, run.log.last_seq
+                )
             if stored and stored[-1].kind == "end":
                 one.end = RunEnd.from_json(stored[-1].data)
-                self._show(one, stored)
+            else:
+                one.end = _end_of(one, outcome)
+                stored = [_end_entry(one, run.log.last_seq + 1)]
+            self._show(one, stored)
 
     def _close(self, offered: list[_Offered], outcome: Outcome) -> None:
         for one in offered:
@@ -251,6 +265,7 @@ class Committer:
         with self._lock:
             self._writing = False
             for one in offered:
+                one.run.end_offered = True
                 late = self._offered.pop(one.run.record.id, None)
                 one.end = (late.end if late else None) or one.end
                 one.end_at = self._clock.wall()
@@ -261,14 +276,24 @@ class Committer:
             worker_id, batch = self._owed[0]
             try:
                 self._runtime.run_blocking(self._store.append, worker_id, batch)
-            except WorkerLost:
-                log.info("ends that were owed were written by another worker")
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # WorkerLost: another has written them; or nobody ever can
+                log.warning("ends that are owed are given up: %s", type(error).__name__)
             with self._lock:
                 self._owed.pop(0)
 
 
-def _end_entry(run: Run, one: _Offered, seq: int | None = None) -> Entry:
+def _end_of(one: _Offered, outcome: Outcome) -> RunEnd:
+    return replace(
+        one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
+        status=outcome.status,
+        finish_reason=outcome.finish_reason,
+        error=outcome.error.end_data() if outcome.error else None,
+        usage=one.run.usage_of(one.run.log.text()),
+    )
+
+
+def _end_entry(one: _Offered, seq: int) -> Entry:
     assert one.end is not None
-    if seq is None:
-        seq = (one.entries[-1].seq if one.entries else run.log.last_seq) + 1
     return Entry(seq, "end", one.end.to_json(), one.end_at)

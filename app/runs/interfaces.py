@@ -83,8 +83,11 @@ class RunStore(Protocol):
     """What runs need of a store. A foreign id answers exactly like an absent one."""
 
     def begin_turn(self, turn: Turn) -> list[Message]:
-        """Store a turn, return the branch the model is to answer. Raises SessionBusy,
-        StorageUnavailable."""
+        """Store a turn, return the branch the model is to answer.
+
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost,
+        StorageUnavailable.
+        """
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch without waiting for anybody; False if that cannot be done now."""

@@ -18,7 +18,7 @@ from app.runs.sealed_entries import Entry, SealedEntries
 __all__ = ["Entry", "LogReader", "RunLog", "Waiter"]
 
 SEAL_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
-READ_LIMIT = 4096  # entries a read returns at most: a reader far behind is served in bounded steps
+READ_LIMIT = 1024  # entries a read returns at most: a reader far behind is served in bounded steps
 
 
 class Waiter(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.runs.committer import Committer
-from app.runs.errors import NotFound
-from app.runs.interfaces import Clock, Provider, RunLimits, RunStore, Runtime
+from app.runs.errors import NotFound, StorageUnavailable
+from app.runs.interfaces import Clock, Provider, RunLimits, RunStore, Runtime, WorkerLost
 from app.runs.live_runs import LiveRuns
 from app.runs.records import ENDED, Message, ProviderRequest, Receipt, RunEnd, RunRecord, Turn
 from app.runs.remote_logs import RemoteLogs
@@ -75,7 +75,6 @@ class RunService:
         self.committer = Committer(
             store,
             runtime,
-            worker_id,
             self._clock,
             self.limits.store_timeout_s,
             self._ended,
@@ -98,7 +97,7 @@ class RunService:
         """
         self.live.reserve(caller)
         try:
-            branch = self.calls(self.store.begin_turn, turn)
+            branch = self._begin(turn)
             run = Run(
                 replace(turn.run, status="running"),
                 make_request(branch),
@@ -118,16 +117,26 @@ class RunService:
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
         return run
 
+    def _begin(self, turn: Turn) -> list[Message]:
+        try:
+            branch: list[Message] = self.calls(self.store.begin_turn, turn)
+        except WorkerLost:
+            self._lost(turn.run.worker_id)
+            raise StorageUnavailable() from None
+        return branch
+
     def _ended(self, run: Run, end: RunEnd) -> None:
         self.live.ended(run)
         log.info("run %s", end.status, extra=_figures(run, end))
         self._notify_ended(run)
 
-    def _lost(self) -> None:
+    def _lost(self, worker_id: str) -> None:
         """Another worker has ended our runs: end them here too, and go on as a new worker."""
         for run in self.live.going():
-            self._runtime.spawn(run.end_with, interrupted())
-        self._notify_lost()
+            if run.record.worker_id == worker_id:
+                self._runtime.spawn(run.end_with, interrupted())
+        if worker_id == self.worker_id():  # not if we are a new one already
+            self._notify_lost()
 
     def find(self, owner: str, run_id: str) -> FoundRun:
         """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""

@@ -38,11 +38,13 @@ class MemoryStore:
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
 
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest.
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost.
         """
         key = (turn.session.owner, turn.session.id)
         with self._lock:
             run = turn.run
+            if run.worker_id in self._lost_workers:
+                raise WorkerLost(run.worker_id)
             if run.idempotency_key is not None:
                 since = run.created_at - KEY_TTL_S
                 started = self._find_key(run.owner, run.idempotency_key, since)
@@ -89,15 +91,19 @@ class MemoryStore:
             if worker_id in self._lost_workers:
                 raise WorkerLost(worker_id)
             for run_id, entries in batch.entries:
-                if run_id in self._entries:  # not if its session was deleted meanwhile
+                if self._is_going(run_id, worker_id):
                     self._entries[run_id] += entries
             for record, end, reply, at in batch.ends:
-                self._end_run(record, end, reply, at)
+                if self._is_going(record.id, worker_id):
+                    self._end_run(record, end, reply, at)
+
+    def _is_going(self, run_id: str, worker_id: str) -> bool:
+        # Not if its session was deleted meanwhile, or another worker has ended it.
+        run = self._runs.get(run_id)
+        return run is not None and run.worker_id == worker_id and run.ended_at is None
 
     def _end_run(self, record: RunRecord, end: RunEnd, reply: str, at: float) -> None:
-        stored = self._runs.get(record.id)
-        if stored is None or stored.ended_at is not None:
-            return
+        stored = self._runs[record.id]
         key = (stored.owner, stored.session_id)
         self._runs[record.id] = replace(
             stored,

@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from app.runs.errors import SessionBusy, StorageUnavailable
-from app.runs.interfaces import Batch
+from app.runs.interfaces import Batch, WorkerLost
 from app.runs.records import KEY_TTL_S, ChatSession, Message, RunRecord, Turn
 from app.runs.run_log import Entry
 from app.stores import sql_queries as queries
@@ -93,11 +93,13 @@ class SqlStore:
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
 
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest.
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost.
         """
         wanted, run = turn.session, turn.run
         key = (sessions.c.owner == wanted.owner) & (sessions.c.id == wanted.id)
         with self._transaction() as connection:
+            if not queries.is_alive(connection, run.worker_id):
+                raise WorkerLost(run.worker_id)
             if run.idempotency_key is not None:
                 since = run.created_at - KEY_TTL_S
                 started = queries.find_key(connection, run.owner, run.idempotency_key, since)

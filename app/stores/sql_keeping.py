@@ -66,6 +66,8 @@ def _interrupt(
         .where(message)
         .values(content=list(text_parts(kept)), status=end.status, usage=usage)
     )
+    session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
+    connection.execute(update(sessions).where(session).values(updated_at=now))
 
 
 def _row(run_id: str, entries: list[Entry]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from app.chats.messages import branch
 from app.runs.records import ChatSession, Message, RunRecord
 from app.stores.rows import message_from, run_from, session_from
-from app.stores.schema import messages, runs, sessions
+from app.stores.schema import messages, runs, sessions, workers
 
 ACTIVE_RUN = (
     select(runs.c.id)
@@ -32,6 +32,11 @@ def find_session(connection: Connection, owner: str, session_id: str) -> ChatSes
         )
     ).one_or_none()
     return session_from(row._asdict()) if row else None
+
+
+def is_alive(connection: Connection, worker_id: str) -> bool:
+    alive = select(workers.c.id).where(workers.c.id == worker_id, workers.c.lost_at.is_(None))
+    return connection.execute(alive).first() is not None
 
 
 def find_key(connection: Connection, owner: str, key: str, since: float) -> RunRecord | None:

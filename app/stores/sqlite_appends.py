@@ -26,7 +26,7 @@ WHERE runs.worker_id = ? AND runs.ended_at IS NULL
 _END_RUN = """
 UPDATE runs SET status = ?, finish_reason = ?, error = ?, usage = ?, duration_s = ?, ttft_s = ?,
   last_seq = (SELECT max(last_seq) FROM run_entries WHERE run_id = runs.id), ended_at = ?
-WHERE id = ? AND ended_at IS NULL
+WHERE id = ? AND worker_id = ? AND ended_at IS NULL
 """
 _END_MESSAGE = "UPDATE messages SET content = ?, status = ?, usage = ? WHERE id = ?"
 _TOUCH_SESSION = "UPDATE sessions SET updated_at = ? WHERE owner = ? AND id = ?"
@@ -43,8 +43,8 @@ def append_batch(connection: sqlite3.Connection, worker_id: str, batch: Batch) -
             for run_id, entries in batch.entries
         ]
         connection.execute(_INSERT, (orjson.dumps(rows).decode(), worker_id))
-        for record, end, reply, at in batch.ends:
-            _end_run(connection, record, end, reply, at)
+        for one in batch.ends:
+            _end_run(connection, worker_id, *one)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -53,14 +53,17 @@ def append_batch(connection: sqlite3.Connection, worker_id: str, batch: Batch) -
 
 
 def _end_run(
-    connection: sqlite3.Connection, record: RunRecord, end: RunEnd, reply: str, at: float
+    connection: sqlite3.Connection,
+    worker_id: str,
+    record: RunRecord,
+    end: RunEnd,
+    reply: str,
+    at: float,
 ) -> None:
     usage = orjson.dumps(end.usage.to_json()).decode()
     error = orjson.dumps(dict(end.error)).decode() if end.error else None
-    updated = connection.execute(
-        _END_RUN,
-        (end.status, end.finish_reason, error, usage, end.duration_s, end.ttft_s, at, record.id),
-    )
+    how = (end.status, end.finish_reason, error, usage, end.duration_s, end.ttft_s, at)
+    updated = connection.execute(_END_RUN, (*how, record.id, worker_id))
     if updated.rowcount:
         content = orjson.dumps(text_parts(reply)).decode()
         connection.execute(_END_MESSAGE, (content, end.status, usage, record.message_id))

@@ -60,13 +60,18 @@ class Authenticator:
                 return ANONYMOUS
             raise Unauthorized()
         claims = self._claims(token)
-        if claims["exp"] <= self._now() or not claims["sub"]:
+        try:
+            expires_at = float(claims["exp"])  # an issuer may write it as a string
+            claims["sub"].encode()  # half a surrogate pair cannot be stored
+        except (ValueError, OverflowError):
+            raise Unauthorized() from None
+        if expires_at <= self._now() or not claims["sub"]:
             raise Unauthorized()
         return Principal(
             id=f"user:{claims['sub']}",
             name=claims["sub"],
             is_admin=claims.get("admin") is True,
-            expires_at=float(claims["exp"]),
+            expires_at=expires_at,
         )
 
     def still_valid(self, principal: Principal) -> bool:

@@ -31,6 +31,8 @@ def caller_of(principal: Principal, environ: dict[str, Any]) -> str:
     except ValueError:
         return f"address:{address}"
     if parsed.version == 6:
+        if parsed.ipv4_mapped:  # how a socket that listens on :: sees IPv4: all are in one /64
+            return f"address:{parsed.ipv4_mapped}"
         return f"address:{ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False)}"
     return f"address:{parsed}"
 

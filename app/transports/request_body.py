@@ -27,6 +27,8 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
         data = _read(request, max_bytes)
     except TimeoutError:
         raise BadJson("The body took too long to arrive.") from None
+    except (OSError, ValueError):
+        raise BadJson("The body is cut off, or its chunks are malformed.") from None
     if request.mimetype in FORMS:
         raise UnsupportedMediaType()
     return parse_object(data)

@@ -1,8 +1,6 @@
 """The chat over Socket.IO: the same verbs as over HTTP; each event is answered by one ack.
 
-docs/events.md lists the events. A viewer here is a task that follows a log and emits; it looks at
-how much the client has unsent before it emits, because the library's queue for a client has no
-bound.
+docs/events.md lists the events; socket_viewers.py has the tasks that follow logs and emit.
 """
 
 from __future__ import annotations
@@ -10,16 +8,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from flask_socketio import Namespace
 from socketio.exceptions import ConnectionRefusedError as RefusedError
 
 from app.chats.chat_request import Principal, check_request
-from app.chats.session_feed import Listener
-from app.dialects.base import Body, Reply, validated
-from app.dialects.native import NativeEvents
+from app.dialects.base import Body, validated
 from app.dialects.table import NATIVE
 from app.runs.errors import (
     BadJson,
@@ -31,19 +27,14 @@ from app.runs.errors import (
     RequestError,
     Unauthorized,
 )
-from app.runs.interfaces import Task
-from app.runs.run_log import LogReader
-from app.runs.run_service import FoundRun
 from app.transports.rate_limits import caller_of
 from app.transports.request_body import check_depth
 from app.transports.services import Services
 from app.transports.socket_guard import REFUSED
-from app.transports.viewer import watching
+from app.transports.socket_viewers import SocketViewers
 
 log = logging.getLogger(__name__)
 
-MAX_UNSENT = 64  # packets a client may have waiting; above that its viewer waits and merges
-UNSENT_WAIT_S = 0.02
 MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
 
 
@@ -76,7 +67,6 @@ class Client:
     refused: int = 0
     second: int = 0
     events: int = 0  # in that second
-    following: dict[str, Task] = field(default_factory=dict)
 
 
 class ChatNamespace(Namespace):  # type: ignore[misc]
@@ -92,6 +82,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "chat_stop": self._chat_stop,
             "session_join": self._session_join,
         }
+        self._viewers = SocketViewers(services, lambda: self._server)
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Dispatch everything the library has for us; nothing raised in here gets out.
@@ -145,8 +136,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
     def _disconnect(self, sid: str) -> None:
         client = self._clients.pop(sid, None)
         if client is not None:
-            for task in list(client.following.values()):
-                task.kill()
+            self._viewers.leave(sid)
 
     def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
         self._count_event(client)
@@ -197,7 +187,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             asked,
             lambda joins: services.rates.check("read" if joins else "stream", client.caller),
         )
-        self._follow(sid, client, started.found, 0, spoken.options["partial"])
+        self._viewers.follow(
+            sid, client.principal.name, started.found, 0, spoken.options["partial"]
+        )
         record = started.found.record
         return {"run_id": record.id, "session_id": record.session_id}
 
@@ -210,7 +202,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         found.log.check(wanted.seq)
         end = found.log.end
         if end is None or wanted.seq < end.seq:
-            self._follow(sid, client, found, wanted.seq, wanted.partial)
+            self._viewers.follow(sid, client.principal.name, found, wanted.seq, wanted.partial)
         return {"run_id": found.record.id, "status": found.status}
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,78 +210,11 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         self._services.rates.check("read", client.caller)
         return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
 
-    def _follow(self, sid: str, client: Client, found: FoundRun, after: int, partial: bool) -> None:
-        """Emit the run's events to the client from `after` on; a run is followed once a client."""
-        run_id = found.record.id
-        before = client.following.pop(run_id, None)
-        if before is not None:
-            before.kill()
-        reader = self._services.runs.follow(found, after)
-        events = NativeEvents(Reply(found.record, found.log, client.principal.name), after, partial)
-        client.following[run_id] = self._services.runtime.spawn(
-            self._forward, sid, client, reader, events, found
-        )
-
-    def _forward(
-        self, sid: str, client: Client, reader: LogReader, events: NativeEvents, found: FoundRun
-    ) -> None:
-        run_id = found.record.id
-        with self._services.viewers.watching("socket"), watching(found):
-            while not reader.done:
-                entries = reader.read()
-                for event in events.events(entries):
-                    self._emit(sid, event.name, event.payload)
-                if not entries and not reader.done:
-                    self._emit(sid, "chat_status", self._status(found))
-                if not self._wait_until_sent(sid):
-                    # Nobody takes it: let the client go. It may come back with its cursor.
-                    self._services.runtime.spawn(self._server.disconnect, sid)
-                    break
-        client.following.pop(run_id, None)
-
     def _session_join(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(JoinData, data)
         self._services.rates.check("read", client.caller)
-        owner, session_id = client.principal.id, wanted.session_id
-        listener = self._services.sessions.listen(owner, session_id)
-        key = f"session {session_id}"
-        before = client.following.pop(key, None)
-        if before is not None:
-            before.kill()
-        client.following[key] = self._services.runtime.spawn(
-            self._forward_news, sid, owner, session_id, listener
-        )
-        return {"session_id": session_id}
-
-    def _forward_news(self, sid: str, owner: str, session_id: str, listener: Listener) -> None:
-        try:
-            while True:
-                news = listener.next(self._services.runs.limits.heartbeat_s)
-                if news is not None:
-                    self._emit(sid, news.name, news.data)
-        finally:
-            self._services.sessions.feed.leave(owner, session_id, listener)
-
-    def _status(self, found: FoundRun) -> dict[str, Any]:
-        """Return what a heartbeat says here, where there are no comments."""
-        age_s = self._services.runs.age_s(found)
-        return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
-
-    def _wait_until_sent(self, sid: str) -> bool:
-        """Wait while the client has too much unsent; False if it takes nothing for too long."""
-        least, since = self._unsent(sid), time.monotonic()
-        while (unsent := self._unsent(sid)) > MAX_UNSENT:
-            if unsent < least:
-                least, since = unsent, time.monotonic()
-            elif time.monotonic() - since > self._services.limits.viewer_stall_s:
-                return False
-            self._services.runtime.sleep(UNSENT_WAIT_S)
-        return True
-
-    def _unsent(self, sid: str) -> int:
-        eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
-        socket = self._server.eio.sockets.get(eio_sid)
-        return socket.queue.qsize() if socket is not None else 0
+        self._viewers.join(sid, client.principal.id, wanted.session_id)
+        return {"session_id": wanted.session_id}
 
     def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
         self._server.emit(name, payload, to=sid)

@@ -26,9 +26,13 @@ def frames(
     with viewers.watching("sse"), watching(found):
         yield encoder.opening
         while not reader.done:
-            entries = reader.read()
-            if entries:
-                yield encoder.encode(entries)
-            elif not reader.done:
-                yield encoder.heartbeat
+            yield _next_frame(reader, encoder)
         encoder.close()
+
+
+def _next_frame(reader: LogReader, encoder: Encoder) -> bytes:
+    # A function of its own: the entries must not be held while the frame waits for a slow client.
+    entries = reader.read()
+    if entries:
+        return encoder.encode(entries)
+    return b"" if reader.done else encoder.heartbeat

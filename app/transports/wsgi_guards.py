@@ -73,17 +73,17 @@ class TimedInput:
             with self._deadline(max(0.0, self._until - now)):
                 data: bytes = getattr(self._body, method)(*args)
                 return data
-        except TimeoutError:
+        except (OSError, ValueError):  # too late, cut off, or chunks that are none
             # The server would go on reading what is left of the body, to use the connection again.
             self._stop_reading(self._body)
             raise
 
     def read(self, *args: Any) -> bytes:
-        """Read as the body would. Raises TimeoutError."""
+        """Read as the body would. Raises OSError, TimeoutError too, and ValueError."""
         return self._read("read", *args)
 
     def readline(self, *args: Any) -> bytes:
-        """Read a line as the body would. Raises TimeoutError."""
+        """Read a line as the body would. Raises what `read` does."""
         return self._read("readline", *args)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -1,28 +1,55 @@
-"""What the tests of chats share: a map and a service of sessions, in memory."""
+"""What the tests of chats share: a map and a service of sessions, in memory or in threads."""
 
 from __future__ import annotations
 
 import pytest
 
 from app.chats.chat_interface import ChatInterface
+from app.chats.interfaces import Catalog
+from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.session_service import SessionService
 from app.providers.catalog import ProviderCatalog
+from app.runs.interfaces import Clock, Runtime
 from app.runs.run_service import RunService
 from app.stores.memory import MemoryStore
+from app.stores.sql import SqlStore
+from tests.conftest import WORKER
 from tests.support.clock import HandClock
-from tests.support.manual import ManualRuntime
+from tests.support.manual import ManualRuntime, OneStoreThread
 
 IDLE_S = 60.0
 MAX_SIZE = 3
 
 
+def make_map(runs: RunService, catalog: Catalog, clock: Clock) -> SessionMap:
+    """Return a small map."""
+
+    def make(owner: str, session_id: str) -> ChatInterface:
+        return ChatInterface(owner, session_id, runs, catalog, clock)
+
+    return SessionMap(make, IDLE_S, MAX_SIZE, clock.monotonic)
+
+
+def make_sessions(
+    store: MemoryStore | SqlStore, runtime: Runtime, clock: Clock, catalog: Catalog
+) -> SessionService:
+    """Return a service with runs of its own, which tell it how they end."""
+    runs = RunService(
+        store,
+        runtime,
+        lambda: WORKER,
+        clock,
+        on_ended=lambda run: sessions.tell_ended(run),
+    )
+    feed = SessionFeed(runtime.new_waiter, clock.monotonic)
+    sessions = SessionService(store, make_map(runs, catalog, clock), runs, feed, clock)
+    return sessions
+
+
 @pytest.fixture
 def session_map(runs: RunService, catalog: ProviderCatalog, clock: HandClock) -> SessionMap:
-    def make(owner: str, session_id: str) -> ChatInterface:
-        return ChatInterface(owner, session_id, runs, catalog, clock.clock)
-
-    return SessionMap(make, IDLE_S, MAX_SIZE, clock.clock.monotonic)
+    return make_map(runs, catalog, clock.clock)
 
 
 @pytest.fixture
@@ -33,4 +60,12 @@ def sessions(
     runtime: ManualRuntime,
     clock: HandClock,
 ) -> SessionService:
-    return SessionService(memory_store, session_map, runs, runtime, clock.clock)
+    feed = SessionFeed(runtime.new_waiter, clock.clock.monotonic)
+    return SessionService(memory_store, session_map, runs, feed, clock.clock)
+
+
+@pytest.fixture(params=["memory_store", "sql_store"])
+def threaded(request: pytest.FixtureRequest, catalog: ProviderCatalog) -> SessionService:
+    """A service whose callers are threads; its store is either."""
+    store: MemoryStore | SqlStore = request.getfixturevalue(request.param)
+    return make_sessions(store, OneStoreThread(), Clock(), catalog)

@@ -86,7 +86,7 @@ def test_stopped_reply_just_ends(
     session_map: SessionMap, runs: RunService, scripted: ScriptedProvider
 ) -> None:
     def stop() -> None:
-        [run] = runs.going()
+        [run] = runs.live.going()
         runs.stop("ann", run.record.id)
 
     scripted.enqueue("so far", stop, "never", STOP)

@@ -131,7 +131,7 @@ def test_migrating_again_changes_nothing(sql_path: str, sql_store: SqlStore) -> 
 
 def test_database_of_newer_code_is_left_alone(sql_path: str) -> None:
     with closing(sqlite3.connect(sql_path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE alembic_version SET version_num = 'zzzz'")
         connection.commit()
 
     with pytest.raises(DatabaseTooNew):

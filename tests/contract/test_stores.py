@@ -7,25 +7,17 @@ from dataclasses import replace
 import pytest
 
 from app.runs.errors import SessionBusy
-from app.runs.interfaces import Batch, WorkerLost
+from app.runs.interfaces import Batch
 from app.runs.records import ChatSession, Message
 from app.runs.run_errors import UpstreamTimeout
 from app.runs.run_log import Entry
-from app.stores.memory import MemoryStore
-from app.stores.sql import SqlStore
 from tests.conftest import WORKER
+from tests.contract.conftest import Store
 from tests.support.clock import START
 from tests.support.manual import OneStoreThread, at_once
 from tests.support.samples import USAGE, end_entry, ended, run_end, run_record, texts, turn_of
 
-Store = MemoryStore | SqlStore
-
 BOTH_WAYS = pytest.mark.parametrize("way", ["append_now", "append"])
-
-
-@pytest.fixture(params=["memory_store", "sql_store"])
-def store(request: pytest.FixtureRequest) -> Store:
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
 def ids(branch: list[Message]) -> list[str]:
@@ -168,27 +160,6 @@ def test_run_ends_once(store: Store) -> None:
     run = store.find_run("ann", "run-1")
     assert run and run.status == "completed"
     assert store.read_branch("ann", "s-1")[-1].text == "Hello"
-
-
-@BOTH_WAYS
-def test_worker_taken_for_dead_is_refused(store: Store, way: str) -> None:
-    store.begin_turn(turn_of())
-    store.lose_worker(WORKER)
-
-    with pytest.raises(WorkerLost):
-        getattr(store, way)(WORKER, ended(run_record(), texts("a")))
-    assert store.read_entries("run-1") == []
-    run = store.find_run("ann", "run-1")
-    assert run and run.status == "running"
-
-
-def test_other_worker_goes_on(store: Store) -> None:
-    store.register_worker("other", START)
-    store.begin_turn(turn_of())
-    store.lose_worker(WORKER)
-    store.append("other", Batch([("run-1", texts("a"))]))
-
-    assert store.read_entries("run-1") == texts("a")
 
 
 def test_entries_of_a_run_nobody_knows_are_empty(store: Store) -> None:

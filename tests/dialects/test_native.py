@@ -211,7 +211,7 @@ def test_message_alone_is_enough_and_more_is_ignored() -> None:
         ("max_tokens", 0),
         ("max_tokens", True),
         ("partial", "yes"),
-        ("on_disconnect", "stop"),
+        ("on_disconnect", "pause"),
         ("when_busy", "queue"),
     ],
 )

@@ -79,6 +79,23 @@ def start_server(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[..., S
             server.kill()
 
 
+@pytest.fixture(scope="module")
+def start_one(
+    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
+) -> Iterator[Callable[..., Server]]:
+    """Start servers that the tests of a module share."""
+    started: list[Server] = []
+
+    def start(**settings: Any) -> Server:
+        folder = tmp_path_factory.mktemp("module")
+        started.append(Server(folder, **{"OPENAI_BASE_URL": shared_upstream.url, **settings}))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+
+
 @pytest.fixture
 def connect(server: Server) -> Iterator[Callable[..., SocketClient]]:
     """Connect Socket.IO clients to the shared server, or another."""

@@ -218,3 +218,25 @@ def test_socket_clients_are_counted_out(server):
     client = SocketClient(server)
     client.close()
     assert server.status()["viewers"]["socket"] == 0
+
+
+BROKEN_BODIES = {
+    "not_chunks": (b"Transfer-Encoding: chunked", b"not-a-length\r\n"),
+    "negative chunk": (b"Transfer-Encoding: chunked", b"-5\r\nhello\r\n0\r\n\r\n"),
+    "cut chunk": (b"Transfer-Encoding: chunked", b'9\r\n{"mess'),
+    "cut": (b"Content-Length: 50", b'{"message": '),
+}
+
+
+@pytest.mark.parametrize("path", [b"/api/chat", b"/api/chat/sessions"])
+@pytest.mark.parametrize("kind", BROKEN_BODIES)
+def test_a_broken_body_is_refused_and_ends_the_connection(server, kind, path):
+    header, body = BROKEN_BODIES[kind]
+    smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" if b"-" in body else b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % (path, header)
+        connection.sendall(head + body + smuggled)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ") and b'"code":"bad_json"' in answer
+    assert answer.count(b"HTTP/1.1") == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.runs.committer import Committer
+from app.runs.records import Turn
 from app.runs.run import Run
-from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.samples import provider_request, run_end, texts, turn_of
@@ -23,15 +23,25 @@ class Stage:
         self.runtime = runtime
         self.clock = clock
         self.shown: list[tuple[str, str]] = []
+        self.lost: list[str] = []
+        self.health: list[bool] = []
         self.committer = Committer(
-            self.store, runtime, WORKER, clock.clock, STORE_TIMEOUT_S, self._on_shown
+            self.store,
+            runtime,
+            clock.clock,
+            STORE_TIMEOUT_S,
+            self._on_shown,
+            self.lost.append,
+            self.health.append,
         )
 
     def _on_shown(self, run: Run, end: Any) -> None:
         self.shown.append((run.record.id, end.status))
 
-    def run(self, run_id: str = "run-1") -> Run:
-        turn = turn_of(run_id, session_id=f"session of {run_id}")
+    def run(self, run_id: str = "run-1", **fields: Any) -> Run:
+        return self.begin(turn_of(run_id, session_id=f"session of {run_id}", **fields))
+
+    def begin(self, turn: Turn) -> Run:
         self.store.begin_turn(turn)
         return Run(turn.run, provider_request(), self.committer, self.clock.clock, 1000)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from app.runs.committer import TURN_S, Committer
 from app.runs.run import Run
 from app.runs.usage import Usage
-from tests.conftest import WORKER
 from tests.runs.stage import Stage
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
@@ -117,7 +116,7 @@ def test_producer_goes_on_while_its_turn_lasts(stage: Stage) -> None:
 def test_nobody_is_told_of_an_end_by_default(runtime: ManualRuntime, clock: HandClock) -> None:
     store = FaultyStore()
     store.begin_turn(turn_of())
-    committer = Committer(store, runtime, WORKER, clock.clock, 1)
+    committer = Committer(store, runtime, clock.clock, 1)
     run = Run(turn_of().run, provider_request(), committer, clock.clock, 1000)
     committer.offer_end(run, run_end(), clock.wall)
     runtime.run()

@@ -6,6 +6,7 @@ from app.runs.committer import RETRY_S
 from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import WorkerLost
 from app.runs.run import STOPPED
+from app.runs.run_errors import RunInterrupted
 from app.runs.usage import Usage
 from tests.conftest import WORKER
 from tests.runs.stage import STORE_TIMEOUT_S, Stage
@@ -122,13 +123,14 @@ def test_other_run_waits_out_a_store_that_gives_up(stage: Stage) -> None:
 
 def test_worker_taken_for_dead_interrupts_its_runs(stage: Stage) -> None:
     run = stage.run()
-    stage.store.lose_worker(WORKER)
+    stage.store.take_over(WORKER, RunInterrupted().end_data(), stage.clock.wall)
     stage.offer(run, "a")
     stage.runtime.run()
 
     assert stage.end_of(run)["status"] == "interrupted"
     assert run.record.error and run.record.error["code"] == "shutting_down"
     assert stage.stored(run) == run.log.text() == ""
+    assert run.log.since(0) == stage.store.read_entries("run-1")
 
 
 def test_worker_lost_is_not_tried_again(stage: Stage) -> None:

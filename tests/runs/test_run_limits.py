@@ -27,7 +27,7 @@ def test_refused_start_takes_no_capacity(start: Start, runs: RunService) -> None
         start("run-2", "s-1")
 
     start("run-3", "s-3")
-    assert runs.counts()["running"] == 2
+    assert runs.live.counts()["running"] == 2
 
 
 def test_start_over_capacity_is_refused_until_one_ends(
@@ -40,7 +40,7 @@ def test_start_over_capacity_is_refused_until_one_ends(
     runtime.run()
 
     start("run-3")
-    assert runs.counts() == {"running": 1, "queued": 0, "ended": 2}
+    assert runs.live.counts() == {"running": 1, "queued": 0, "ended": 2}
 
 
 def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: ScriptedProvider) -> None:
@@ -57,18 +57,18 @@ def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: Script
     def start(run_id: str) -> None:
         runs.start(turn_of(run_id, session_id=run_id), scripted, lambda _: provider_request())
 
-    runs = RunService(Store(), runtime, WORKER, limits=RunLimits(max_runs=1))
+    runs = RunService(Store(), runtime, lambda: WORKER, limits=RunLimits(max_runs=1))
     start("run-1")
 
     assert len(refused) == 1
-    assert runs.counts()["running"] == 1
+    assert runs.live.counts()["running"] == 1
 
 
 def test_caller_over_its_share_is_refused_until_one_of_its_runs_ends(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
     limits = RunLimits(max_runs_per_user=1)
-    runs = RunService(memory_store, runtime, WORKER, limits=limits)
+    runs = RunService(memory_store, runtime, lambda: WORKER, limits=limits)
 
     def start(run_id: str, caller: str) -> None:
         turn = turn_of(run_id, session_id=run_id)
@@ -87,7 +87,7 @@ def test_capacity_holds_against_many_starts_at_once(scripted: ScriptedProvider) 
     for _ in range(100):
         scripted.enqueue(gate, STOP)
     limits = RunLimits(max_runs=7)
-    runs = RunService(MemoryStore(), ThreadRuntime(), WORKER, limits=limits)
+    runs = RunService(MemoryStore(), ThreadRuntime(), lambda: WORKER, limits=limits)
 
     def start(index: int) -> str:
         turn = turn_of(f"run-{index}", session_id=f"s-{index}")
@@ -145,8 +145,8 @@ def test_deadline_of_a_run_that_is_ending_does_nothing(
 
 def test_start_is_refused_while_shutting_down(start: Start, runs: RunService) -> None:
     start("run-1")
-    runs.refuse_new()
+    runs.live.refuse_new()
 
     with pytest.raises(ShuttingDown):
         start("run-2")
-    assert [run.record.id for run in runs.going()] == ["run-1"]
+    assert [run.record.id for run in runs.live.going()] == ["run-1"]

@@ -6,9 +6,10 @@ import pytest
 
 from app.runs.errors import BadCursor, NotFound, SessionBusy
 from app.runs.interfaces import RunLimits
-from app.runs.records import RunEnd
+from app.runs.run import Run
 from app.runs.run_log import LogReader
-from app.runs.run_service import KEEP_ENDED_S, STOP_WAIT_S, RunService
+from app.runs.live_runs import KEEP_ENDED_S
+from app.runs.run_service import STOP_WAIT_S, RunService
 from app.stores.memory import MemoryStore
 from tests.conftest import WORKER
 from tests.runs.conftest import Start
@@ -85,7 +86,7 @@ def test_second_start_on_a_busy_session_is_refused(start: Start, runs: RunServic
     with pytest.raises(SessionBusy) as refused:
         start("run-2", "s-1")
     assert refused.value.run_id == "run-1"
-    assert runs.counts() == {"running": 1, "queued": 0, "ended": 0}
+    assert runs.live.counts() == {"running": 1, "queued": 0, "ended": 0}
 
 
 def test_stop_keeps_the_text_and_gives_a_receipt(
@@ -137,7 +138,7 @@ def test_receipt_is_true_when_the_end_is_not_stored_yet(
 ) -> None:
     store = FaultyStore()
     limits = RunLimits(store_timeout_s=1000)
-    runs = RunService(store, runtime, WORKER, clock.clock, limits)
+    runs = RunService(store, runtime, lambda: WORKER, clock.clock, limits)
     runs.start(turn_of(), scripted, lambda _: provider_request())
     runtime.call_soon = lambda function: None  # type: ignore[method-assign]
     before = clock.monotonic
@@ -172,7 +173,7 @@ def test_ended_run_of_a_deleted_session_is_forgotten(
     start("run-2", "s-2")
     runtime.run()
     memory_store.delete_session("ann", "s-1")
-    runs.forget_session("ann", "s-1")
+    runs.live.forget_session("ann", "s-1")
 
     with pytest.raises(NotFound):
         runs.find("ann", "run-1")
@@ -212,10 +213,10 @@ def test_details_say_nothing_of_what_was_said(start: Start, runs: RunService) ->
 def test_end_is_told_to_who_wants_to_know(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
-    told: list[RunEnd] = []
-    runs = RunService(memory_store, runtime, WORKER, on_ended=lambda run, end: told.append(end))
+    told: list[Run] = []
+    runs = RunService(memory_store, runtime, lambda: WORKER, on_ended=told.append)
     scripted.enqueue("a", ("usage", USAGE), STOP)
     runs.start(turn_of(), scripted, lambda _: provider_request())
     runtime.run()
 
-    assert [(end.status, end.usage) for end in told] == [("completed", USAGE)]
+    assert [(run.record.status, run.record.usage) for run in told] == [("completed", USAGE)]

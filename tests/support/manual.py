@@ -109,6 +109,7 @@ class OneStoreThread(ThreadRuntime):
     """Threads, with blocking calls one at a time, as the green runtimes have them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._store = threading.Lock()
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from app.runs.interfaces import Batch
@@ -24,9 +25,11 @@ from tests.support.clock import START
 USAGE = Usage(5, 2)
 
 
-def run_record(run_id: str = "run-1", owner: str = "ann", session_id: str = "s-1") -> RunRecord:
-    """Return a run that is under way."""
-    return RunRecord(
+def run_record(
+    run_id: str = "run-1", owner: str = "ann", session_id: str = "s-1", **fields: Any
+) -> RunRecord:
+    """Return a run that is under way; `fields` are what is special about it."""
+    made = RunRecord(
         id=run_id,
         owner=owner,
         session_id=session_id,
@@ -37,6 +40,7 @@ def run_record(run_id: str = "run-1", owner: str = "ann", session_id: str = "s-1
         created_at=START,
         status="running",
     )
+    return replace(made, **fields)
 
 
 def provider_request(text: str = "hi") -> ProviderRequest:
@@ -50,16 +54,23 @@ def turn_of(
     session_id: str = "s-1",
     text: str = "hi",
     at: float = START,
+    **fields: Any,
 ) -> Turn:
-    """Return what a start stores."""
+    """Return what a start stores; `fields` are of the run."""
     message = Message(f"{run_id}-message", "user", text_parts(text), at)
     reply = Message(f"{run_id}-reply", "assistant", (), at, message.id, "running", run_id)
     return Turn(
         ChatSession(owner, session_id, at, at, title=text),
         (message,),
         reply,
-        run_record(run_id, owner, session_id),
+        run_record(run_id, owner, session_id, **fields),
     )
+
+
+def continuing(run_id: str, message_id: str, at: float = START, **fields: Any) -> Turn:
+    """Return the turn that carries on a reply of `turn_of`."""
+    turn = turn_of(run_id, at=at, message_id=message_id, **fields)
+    return replace(turn, messages=(), reply=replace(turn.reply, id=message_id))
 
 
 def texts(*pieces: str, first: int = 1) -> list[Entry]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Server:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings = settings
+        folder.mkdir(parents=True, exist_ok=True)
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -100,6 +102,16 @@ class Server:
     def status(self) -> dict[str, Any]:
         """Return /api/status."""
         return self.get("/api/status").json
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 10) -> bool:
+        """Ask again and again until it holds, while the process lives; False if it never does."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if holds():
+                return True
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.05)
+        return False
 
     def rss_bytes(self) -> int:
         """Return the resident memory of the process."""

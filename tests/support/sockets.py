@@ -76,6 +76,10 @@ class SocketClient:
         websocket = self.client.eio.ws
         if self.client.connected and self.client.transport() == "websocket":
             websocket.close = lambda: websocket.sock.shutdown(socket.SHUT_RDWR)
+        if self.client.connected and self.client.transport() == "polling":
+            # Its poll may be out for as long as a ping: nobody waits for that.
+            threading.Thread(target=self.client.disconnect, daemon=True).start()
+            return
         self.client.disconnect()
         if websocket is not None:
             websocket.shutdown()

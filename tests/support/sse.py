@@ -93,6 +93,10 @@ class SseStream:
             self._events = self.parser.feed(data)
         return self._events.pop(0)
 
+    def read_some(self) -> None:
+        """Wait for whatever comes next: an event, which is kept, or a heartbeat."""
+        self._events += self.parser.feed(self._response.read1(65536))
+
     def take(self, count: int) -> list[SseEvent]:
         """Return that many events."""
         found = [self.next() for _ in range(count)]

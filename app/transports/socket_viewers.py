@@ -1,0 +1,121 @@
+"""Viewers over Socket.IO: tasks that follow a log, or a session, and emit to one client.
+
+Before it emits, a viewer looks at how much its client has unsent, because the library's queue for a
+client has no bound: one that is behind waits, and then gets larger pieces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from app.chats.session_feed import Listener
+from app.dialects.base import Reply
+from app.dialects.native import MERGE_ABOVE, NativeEvents
+from app.runs.interfaces import Task
+from app.runs.run_log import LogReader
+from app.runs.run_service import FoundRun
+from app.transports.services import Services
+from app.transports.viewer import watching
+
+UNSENT_WAIT_S = 0.02
+
+
+class Room(NamedTuple):
+    """How much a client may have unsent, in packets, and of how many entries a read is joined."""
+
+    unsent: int
+    most: int
+
+
+WEBSOCKET_ROOM = Room(64, MERGE_ABOVE)
+# A poll is answered with all that waits, and python-socketio's client refuses more than 16 packets.
+POLLING_ROOM = Room(6, 4)
+
+
+class SocketViewers:
+    """What each client follows, by what it follows; a run or session is followed once a client."""
+
+    def __init__(self, services: Services, server: Callable[[], Any]) -> None:
+        self._services = services
+        self._server = server
+        self._following: dict[str, dict[str, Task]] = {}
+
+    def follow(self, sid: str, user: str, found: FoundRun, after: int, partial: bool) -> None:
+        """Emit the run's events to the client from `after` on. Raises BadCursor, LogReset."""
+        reader = self._services.runs.follow(found, after)
+        events = NativeEvents(Reply(found.record, found.log, user), after, partial)
+        self._replace(sid, found.record.id, self._forward, reader, events, found)
+
+    def join(self, sid: str, owner: str, session_id: str) -> None:
+        """Emit the session's news to the client. Raises NotFound."""
+        listener = self._services.sessions.listen(owner, session_id)
+        key = f"session {session_id}"
+        self._replace(sid, key, self._forward_news, owner, session_id, listener)
+
+    def leave(self, sid: str) -> None:
+        """Follow nothing for this client any more."""
+        for task in self._following.pop(sid, {}).values():
+            task.kill()
+
+    def _replace(self, sid: str, key: str, function: Callable[..., None], *args: Any) -> None:
+        followed = self._following.setdefault(sid, {})
+        before = followed.pop(key, None)
+        if before is not None:
+            before.kill()
+        followed[key] = self._services.runtime.spawn(function, sid, *args)
+
+    def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
+        with self._services.viewers.watching("socket"), watching(found):
+            while not reader.done:
+                if not self._wait_until_sent(sid):
+                    # Nobody takes it: let the client go. It may come back with its cursor.
+                    self._services.runtime.spawn(self._server().disconnect, sid)
+                    break
+                entries = reader.read()
+                for event in events.events(entries, self._room(sid).most):
+                    self._emit(sid, event.name, event.payload)
+                if not entries and not reader.done:
+                    self._emit(sid, "chat_status", self._status(found))
+        self._following.get(sid, {}).pop(found.record.id, None)
+
+    def _status(self, found: FoundRun) -> dict[str, Any]:
+        """Return what a heartbeat says here, where there are no comments."""
+        age_s = self._services.runs.age_s(found)
+        return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
+
+    def _forward_news(self, sid: str, owner: str, session_id: str, listener: Listener) -> None:
+        try:
+            while True:
+                news = listener.next(self._services.runs.limits.heartbeat_s)
+                if news is not None:
+                    self._emit(sid, news.name, news.data)
+        finally:
+            self._services.sessions.feed.leave(owner, session_id, listener)
+
+    def _wait_until_sent(self, sid: str) -> bool:
+        """Wait while the client has too much unsent; False if it takes nothing for too long."""
+        least, since = self._unsent(sid), time.monotonic()
+        while (unsent := self._unsent(sid)) > self._room(sid).unsent:
+            if unsent < least:
+                least, since = unsent, time.monotonic()
+            elif time.monotonic() - since > self._services.limits.viewer_stall_s:
+                return False
+            self._services.runtime.sleep(UNSENT_WAIT_S)
+        return True
+
+    def _unsent(self, sid: str) -> int:
+        socket = self._socket(sid)
+        return socket.queue.qsize() if socket is not None else 0
+
+    def _room(self, sid: str) -> Room:
+        socket = self._socket(sid)
+        return WEBSOCKET_ROOM if socket is None or socket.upgraded else POLLING_ROOM
+
+    def _socket(self, sid: str) -> Any:
+        server = self._server()
+        return server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, "/"))
+
+    def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
+        self._server().emit(name, payload, to=sid)

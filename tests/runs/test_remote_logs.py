@@ -1,0 +1,136 @@
+"""Logs that another process writes: shared while they are watched, brought up to date by polls."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from app.runs.errors import StorageUnavailable
+from app.runs.remote_logs import RemoteLogs
+from app.runs.run_log import Entry, LogReader, RunLog
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime, ManualWaiter, at_once
+from tests.support.samples import end_entry, texts
+
+
+class Stored:
+    """What another process has stored so far, and how often it was read."""
+
+    def __init__(self) -> None:
+        self.entries = texts("a", "b")
+        self.reads: list[tuple[str, int]] = []
+        self.fails = False
+
+    def read(self, run_id: str, after: int) -> list[Entry]:
+        self.reads.append((run_id, after))
+        if self.fails:
+            raise StorageUnavailable()
+        return [entry for entry in self.entries if entry.seq > after]
+
+    def write(self, *entries: Entry) -> None:
+        self.entries += entries
+
+
+@pytest.fixture
+def stored() -> Stored:
+    return Stored()
+
+
+@pytest.fixture
+def logs(stored: Stored) -> RemoteLogs:
+    return RemoteLogs(stored.read)
+
+
+def reader_of(log: RunLog, runtime: ManualRuntime, clock: HandClock) -> LogReader:
+    return LogReader(log, log.last_seq, ManualWaiter(runtime), 5, clock.clock.monotonic)
+
+
+def test_log_has_all_that_is_stored(logs: RemoteLogs, stored: Stored) -> None:
+    assert logs.open("run-1").since(0) == texts("a", "b")
+
+
+def test_readers_share_a_log(logs: RemoteLogs, stored: Stored) -> None:
+    assert logs.open("run-1") is (log := logs.open("run-1"))
+    assert logs.open("run-2") is not log
+    assert [run_id for run_id, _ in stored.reads] == ["run-1", "run-2"]
+
+
+def test_readers_that_come_at_once_share_a_log(logs: RemoteLogs) -> None:
+    found = at_once(20, lambda _: logs.open("run-1"))
+
+    assert len({id(log) for log in found}) == 1
+
+
+def test_poll_reads_only_what_is_new(logs: RemoteLogs, stored: Stored) -> None:
+    log = logs.open("run-1")
+    stored.write(*texts("c", first=3))
+    logs.poll()
+    logs.poll()
+
+    assert log.text() == "abc"
+    assert stored.reads == [("run-1", 0), ("run-1", 2), ("run-1", 3)]
+
+
+def test_poll_wakes_the_readers(
+    logs: RemoteLogs, stored: Stored, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    reader = reader_of(logs.open("run-1"), runtime, clock)
+    stored.write(*texts("c", first=3))
+    runtime.call_soon(logs.poll)
+
+    assert reader.read() == texts("c", first=3)
+
+
+def test_log_ends_with_the_end_that_is_stored(logs: RemoteLogs, stored: Stored) -> None:
+    log = logs.open("run-1")
+    stored.write(end_entry(3))
+    logs.poll()
+    logs.poll()
+
+    assert log.end == end_entry(3)
+    assert len(stored.reads) == 2  # it is watched no more
+
+
+def test_ended_log_is_not_watched(logs: RemoteLogs, stored: Stored) -> None:
+    stored.write(end_entry(3))
+    log = logs.open("run-1")
+    logs.poll()
+
+    assert log.end is not None
+    assert len(stored.reads) == 1
+
+
+def test_log_is_forgotten_with_its_last_reader(logs: RemoteLogs, stored: Stored) -> None:
+    log = logs.open("run-1")
+    del log
+    gc.collect()
+    logs.poll()
+
+    assert len(stored.reads) == 1
+
+
+def test_store_that_fails_changes_nothing(logs: RemoteLogs, stored: Stored) -> None:
+    log = logs.open("run-1")
+    stored.fails = True
+    with pytest.raises(StorageUnavailable):
+        logs.poll()
+    stored.fails = False
+    stored.write(end_entry(3))
+    logs.poll()
+
+    assert log.end is not None
+
+
+def test_readers_are_woken_for_their_heartbeat(
+    logs: RemoteLogs, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    log = logs.open("run-1")
+    reader = reader_of(log, runtime, clock)
+    reader.deadline = clock.monotonic + 5
+    log.sleep_beyond(reader)
+    logs.wake_due(clock.monotonic + 4.9)
+    assert not reader._waiter.woken  # type: ignore[attr-defined]
+
+    logs.wake_due(clock.monotonic + 5)
+    assert reader._waiter.woken  # type: ignore[attr-defined]

@@ -1,0 +1,65 @@
+"""Workers as recovery knows them: processes on one database, here in one process."""
+
+from __future__ import annotations
+
+import os
+
+from app.runs.interfaces import RunLimits
+from app.runs.recovery import Recovery
+from app.runs.run import Run
+from app.runs.run_log import Entry
+from app.runs.run_service import RunService
+from app.stores.sql import SqlStore
+from app.stores.worker_locks import FileLocks
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime
+from tests.support.samples import provider_request, turn_of
+from tests.support.scripted import ScriptedProvider
+
+
+class Worker:
+    """One process: its store, its locks, its runs; registered. Its provider waits to be driven."""
+
+    def __init__(self, path: str, clock: HandClock) -> None:
+        self.runtime = ManualRuntime(clock)
+        self.scripted = ScriptedProvider()
+        self.store = SqlStore(path, busy_timeout_s=5)
+        self.locks = FileLocks(f"{path}.workers")
+        limits = RunLimits(store_timeout_s=1, heartbeat_s=5)
+        self.runs = RunService(
+            self.store,
+            self.runtime,
+            lambda: self.recovery.worker_id,
+            clock.clock,
+            limits,
+            on_lost=lambda: self.recovery.register(),
+        )
+        self.recovery = Recovery(self.store, self.locks, self.runs.calls, clock.clock)
+        self.recovery.register()
+        self.id = self.recovery.worker_id
+
+    def start(self, run_id: str = "run-1", session_id: str = "") -> Run:
+        """Start a run in a session of its own."""
+        turn = turn_of(
+            run_id, session_id=session_id or f"of {run_id}", worker_id=self.recovery.worker_id
+        )
+        return self.runs.start(turn, self.scripted, lambda _: provider_request())
+
+    def seen(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return what a viewer of the run has been shown to its end."""
+        reader = self.runs.follow(self.runs.find("ann", run_id), after)
+        found = []
+        while not reader.done:
+            found += reader.read()
+        return found
+
+    def die(self) -> None:
+        """Die as kill -9 lets one die: the kernel closes the files, and nothing else happens."""
+        for descriptor in self.locks._held.values():
+            os.close(descriptor)
+        self.locks._held.clear()
+
+    def close(self) -> None:
+        """Let all files go."""
+        self.die()
+        self.store.close()
