@@ -107,6 +107,7 @@ def create_app(
     )
     app = make_app(services, settings.async_mode)
     recovery.register()
+    recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
     return Tandem(
         app=app,
         runtime=runtime,

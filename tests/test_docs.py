@@ -18,8 +18,14 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-EVENT_OUT = re.compile(r'"(chat_[a-z_]+)"')
-SENDERS = ("app/dialects/native.py", "app/transports/socket_chat.py")
+MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", re.MULTILINE)
+EVENT_OUT = re.compile(r'(?:_emit\(sid, |Event\(|News\()"([a-z_]+)"')
+SENDERS = (
+    "app/chats/session_service.py",
+    "app/dialects/native.py",
+    "app/transports/socket_chat.py",
+    "app/transports/socket_viewers.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +86,7 @@ def test_every_socket_event_is_documented(tandem: Tandem) -> None:
     namespace = tandem.app.extensions["socketio"].server.namespace_handlers["/"]
     sent = {name for path in SENDERS for name in EVENT_OUT.findall(read(path))}
     events = set(namespace._handlers) | sent
-    assert len(events) >= 7
+    assert len(events) >= 10
     assert events - set(HEADING.findall(read("docs/events.md"))) == set()
     assert {name for name in events if f"| `{name}` |" not in read("README.md")} == set()
 
@@ -92,6 +98,12 @@ def test_every_error_code_is_documented_with_its_status() -> None:
         rows = [line.removeprefix(code) for line in lines if line.startswith(code)]
         assert len(rows) == 1, error.code
         assert rows[0].startswith(str(error.http_status)), error.code
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(document: Path) -> None:
+    named = set(MAKE.findall(document.read_text()))
+    assert named <= set(re.findall(r"^([a-z0-9-]+):", read("Makefile"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -10,7 +10,7 @@ from app.chats.interfaces import SessionStore
 from app.chats.key_locks import KeyLocks
 from app.chats.session_feed import Listener, News, SessionFeed
 from app.chats.session_map import SessionMap
-from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound
+from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
 from app.runs.interfaces import Clock
 from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, RunRecord, new_id
 from app.runs.run import Run
@@ -165,9 +165,11 @@ class SessionService:
         self._runs.live.forget_session(owner, session_id)
         self._map.forget(owner, session_id)
 
-    def counts(self) -> dict[str, int]:
-        """Return how many sessions are in memory and stored."""
-        return {
-            "in_memory": len(self._map),
-            "stored": self._runs.calls(self._store.count_sessions),
-        }
+    def counts(self) -> dict[str, int | None]:
+        """Return how many sessions are in memory and stored (None while the store fails)."""
+        stored: int | None
+        try:
+            stored = self._runs.calls(self._store.count_sessions)
+        except StorageUnavailable:
+            stored = None
+        return {"in_memory": len(self._map), "stored": stored}

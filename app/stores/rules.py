@@ -59,7 +59,8 @@ def interrupted_end(
         status="interrupted",
         finish_reason="interrupted",
         usage=Usage.estimated("", text),
-        duration_s=round(max(0.0, now - run.created_at), 6),
+        # To its last sign of life: how long the server was down is not the run's time.
+        duration_s=round(max(0.0, entries[-1].at - run.created_at), 6) if entries else 0.0,
         ttft_s=ttft_s,
         error=error,
     )

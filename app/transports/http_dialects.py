@@ -18,6 +18,7 @@ from app.runs.run_service import FoundRun
 from app.transports.answers import reply_of, run_headers, stream
 from app.transports.request_body import read_object
 from app.transports.services import Services
+from app.transports.viewer import watching
 
 
 def register(app: Flask, services: Services) -> None:
@@ -82,8 +83,9 @@ def _resumed(
 
 def _whole(route: Route, services: Services, found: FoundRun) -> Response:
     reader = services.runs.follow(found)
-    while not reader.done:
-        reader.read()
+    with watching(found):  # who waits for the whole answer is a viewer too
+        while not reader.done:
+            reader.read()
     end = found.log.end
     assert end is not None
     if end.data["error"]:

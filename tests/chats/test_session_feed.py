@@ -98,6 +98,7 @@ def test_heartbeat_that_is_due_wakes(feed: SessionFeed, clock: HandClock) -> Non
 
 # --- as the service tells it ----------------------------------------------------------------------
 
+
 def test_listener_is_told_of_the_run_under_way(sessions: SessionService) -> None:
     found = sessions.start("ann", ChatRequest("hi", session_id="s-1")).found
     [told] = heard(sessions.listen("ann", "s-1"))

@@ -17,6 +17,7 @@ from app.runs.errors import (
     OverCapacity,
     RateLimited,
     SessionBusy,
+    StorageUnavailable,
 )
 from app.runs.records import KEY_TTL_S
 from app.runs.run_service import FoundRun, RunService
@@ -147,6 +148,17 @@ def test_delete_leaves_nothing(sessions: SessionService, runtime: ManualRuntime)
     assert sessions.counts() == {"in_memory": 0, "stored": 0}
     with pytest.raises(NotFound):
         sessions.get("ann", "s-1")
+
+
+def test_counts_do_without_a_store_that_fails(
+    sessions: SessionService, memory_store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count_sessions() -> int:
+        raise StorageUnavailable()
+
+    monkeypatch.setattr(memory_store, "count_sessions", count_sessions)
+
+    assert sessions.counts() == {"in_memory": 0, "stored": None}
 
 
 # --- idempotency keys ---------------------------------------------------------------------------

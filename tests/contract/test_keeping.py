@@ -35,13 +35,14 @@ def kinds(store: Store, run_id: str = "run-1") -> list[tuple[int, str]]:
 
 def test_runs_of_a_lost_worker_are_interrupted_with_their_text(store: Store) -> None:
     store.begin_turn(turn_of())
-    store.append(WORKER, Batch([("run-1", texts("Hel", "lo"))]))
+    pieces = [Entry(1, "text", "Hel", START + 2), Entry(2, "text", "lo", START + 7)]
+    store.append(WORKER, Batch([("run-1", pieces)]))
 
     assert store.take_over(WORKER, LOST, LATER) == ["run-1"]
     run = store.find_run("ann", "run-1")
     assert run and (run.status, run.finish_reason) == ("interrupted", "interrupted")
     assert (run.error, run.last_seq, run.ended_at) == (LOST, 3, LATER)
-    assert (run.usage, run.duration_s, run.ttft_s) == (Usage(0, 2, "estimated"), 60.0, 0.0)
+    assert (run.usage, run.duration_s, run.ttft_s) == (Usage(0, 2, "estimated"), 7.0, 2.0)
     reply = store.read_branch("ann", "s-1")[-1]
     assert (reply.text, reply.status, reply.usage) == ("Hello", "interrupted", run.usage)
 
@@ -52,7 +53,11 @@ def test_end_of_a_lost_worker_is_in_the_log(store: Store) -> None:
 
     [end] = store.read_entries("run-1")
     assert (end.seq, end.kind, end.at) == (1, "end", LATER)
-    assert (end.data["status"], end.data["error"], end.data["ttft_s"]) == ("interrupted", LOST, None)
+    assert (end.data["status"], end.data["error"], end.data["ttft_s"]) == (
+        "interrupted",
+        LOST,
+        None,
+    )
 
 
 def test_session_of_a_lost_worker_is_free_again(store: Store) -> None:

@@ -92,6 +92,17 @@ def test_end_estimates_what_was_not_reported(stage: Stage) -> None:
     assert run.record.usage == Usage(1, 2, "estimated")
 
 
+def test_nothing_comes_after_an_end(stage: Stage) -> None:
+    run = stage.run()
+    stage.offer_end(run)
+    stage.offer(run, "of a thread that could not be killed in time")
+    stage.offer_end(run)
+    stage.runtime.run()
+
+    assert [entry.kind for entry in run.log.since(0)] == ["end"]
+    assert stage.store.read_entries("run-1") == run.log.since(0)
+
+
 def test_producer_that_never_waits_gives_up_its_turn(stage: Stage) -> None:
     run = stage.run()
     stage.offer(run, "a")

@@ -186,6 +186,19 @@ def test_all_runs_of_a_lost_worker_see_their_stored_ends(worker: MakeWorker) -> 
     assert lost.runs.live.going() == []
 
 
+def test_run_that_was_silent_at_the_loss_sees_its_stored_end(worker: MakeWorker) -> None:
+    lost, other = worker(), worker()
+    lost.scripted.enqueue("a", lambda: other.recovery.take_over(lost.id), STOP)
+    lost.scripted.enqueue(lost.runtime.run, "late", STOP)
+    lost.start("run-1")
+    silent = lost.start("run-2")
+    lost.runtime.run()
+
+    assert silent.log.since(0) == other.store.read_entries("run-2")
+    assert (silent.record.status, silent.record.last_seq) == ("interrupted", 1)
+    assert len(other.store.other_workers(other.id)) == 1  # it registered anew once
+
+
 def test_lost_worker_goes_on_as_a_new_one(worker: MakeWorker) -> None:
     lost, other = worker(), worker()
     lost.start("run-1")

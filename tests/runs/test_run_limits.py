@@ -143,6 +143,68 @@ def test_deadline_of_a_run_that_is_ending_does_nothing(
     assert run.record.status == "stopped"
 
 
+# --- runs that nobody watches ---------------------------------------------------------------------
+
+
+class Watched:
+    """A service that stops runs nobody watches for 30 s, and one run of it."""
+
+    def __init__(self, runtime: ManualRuntime, stop_when_unwatched: bool) -> None:
+        clock = runtime.clock
+        limits = RunLimits(orphan_run_s=0 if stop_when_unwatched else 30)
+        self.runtime = runtime
+        self.runs = RunService(MemoryStore(), runtime, lambda: WORKER, clock.clock, limits)
+        self.run = self.runs.start(
+            turn_of(),
+            ScriptedProvider(),
+            lambda _: provider_request(),
+            stop_when_unwatched=stop_when_unwatched,
+        )
+
+    def status_after(self, seconds: float) -> str:
+        self.runtime.clock.advance(seconds)
+        self.runs.tick()
+        return "stopped" if self.run.ending or len(self.runtime._ready) > 1 else "running"
+
+
+def test_run_that_nobody_watches_is_stopped_after_its_time(runtime: ManualRuntime) -> None:
+    watched = Watched(runtime, stop_when_unwatched=False)
+
+    assert [watched.status_after(29.9), watched.status_after(0.1)] == ["running", "stopped"]
+
+
+def test_run_that_is_watched_goes_on(runtime: ManualRuntime) -> None:
+    watched = Watched(runtime, stop_when_unwatched=False)
+    with watched.run.watched():
+        with watched.run.watched():
+            pass
+        assert watched.status_after(50) == "running"
+
+    assert [watched.status_after(5), watched.status_after(25)] == ["running", "stopped"]
+
+
+def test_run_may_be_left_by_all_if_its_caller_said_so(runtime: ManualRuntime) -> None:
+    watched = Watched(runtime, stop_when_unwatched=True)
+    assert watched.status_after(50) == "running"  # nobody has come yet
+    with watched.run.watched():
+        assert watched.status_after(1) == "running"
+
+    assert watched.status_after(0) == "stopped"
+
+
+def test_unwatched_run_goes_on_by_default(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    run = start()
+    with run.watched():
+        pass
+    clock.advance(9)
+    runs.tick()
+    runtime.run()
+
+    assert run.record.status == "completed"
+
+
 def test_start_is_refused_while_shutting_down(start: Start, runs: RunService) -> None:
     start("run-1")
     runs.live.refuse_new()

@@ -6,10 +6,10 @@ import pytest
 
 from app.runs.errors import BadCursor, NotFound, SessionBusy
 from app.runs.interfaces import RunLimits
+from app.runs.live_runs import KEEP_ENDED_S
 from app.runs.run import Run
 from app.runs.run_log import LogReader
-from app.runs.live_runs import KEEP_ENDED_S
-from app.runs.run_service import STOP_WAIT_S, RunService
+from app.runs.run_service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
 from app.stores.memory import MemoryStore
 from tests.conftest import WORKER
 from tests.runs.conftest import Start
@@ -78,6 +78,37 @@ def test_foreign_run_is_not_found(
 def test_absent_run_is_not_found(runs: RunService) -> None:
     with pytest.raises(NotFound):
         runs.find("ann", "nowhere")
+
+
+def test_run_that_is_stored_but_not_registered_is_waited_for(
+    start: Start, runs: RunService, runtime: ManualRuntime
+) -> None:
+    run = start()
+    runs.live._going.clear()
+    runtime.call_soon(lambda: runs.live._going.update({"run-1": run}))
+
+    assert runs.find("ann", "run-1").live is run
+    assert runtime.sleeps == [STARTING_LOOK_S]
+
+
+def test_run_that_is_never_registered_is_read_from_the_store(
+    runs: RunService, memory_store: MemoryStore, runtime: ManualRuntime
+) -> None:
+    memory_store.begin_turn(turn_of())
+    found = runs.find("ann", "run-1")
+
+    assert (found.live, found.status, found.log.last_seq) == (None, "running", 0)
+    assert sum(runtime.sleeps) >= STARTING_WAIT_S
+
+
+def test_run_of_another_process_goes_on_and_its_receipt_says_so(
+    runs: RunService, memory_store: MemoryStore, runtime: ManualRuntime
+) -> None:
+    memory_store.begin_turn(turn_of(worker_id="other"))
+    receipt = runs.stop("ann", "run-1")
+
+    assert (receipt.status, receipt.upstream_closed) == ("running", False)
+    assert runtime.sleeps == []  # nobody waits for it to be registered here
 
 
 def test_second_start_on_a_busy_session_is_refused(start: Start, runs: RunService) -> None:

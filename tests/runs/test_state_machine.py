@@ -168,6 +168,7 @@ class Tandem(RuleBasedStateMachine):
         for reply in self.of(session_id):
             reply.status = reply.status or "stopped"
             reply.deleted = True
+            assert reply.task.done or not reply.task.started
         self.settle()
 
     # --- upstream --------------------------------------------------------------------------------

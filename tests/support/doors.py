@@ -77,14 +77,15 @@ class RawConnection:
         self.closed_after: float | None = None
 
     def drip(self) -> None:
-        """Send one more byte, and take what has come."""
+        """Take what has come, and send one more byte."""
         try:
-            self.socket.send(b"x")
+            # Reading comes first: what is sent to a closed connection resets it.
             while select.select([self.socket], [], [], 0)[0]:
                 received = self.socket.recv(65536)
                 self.received += received
                 if not received:
                     raise ConnectionResetError
+            self.socket.send(b"x")
         except OSError:
             self.closed_after = time.monotonic() - self.began
             self.socket.close()
