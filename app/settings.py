@@ -103,7 +103,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Who needs a token; by default required when there is a key to check it with, else off.",
     ),
     Setting("JWT_SECRET", secret_key, "", "", "Key of HS256 access tokens, 32 bytes.", secret=True),
-    Setting("JWT_PUBLIC_KEY", public_key, "", "", "Public key (PEM) of RS256 or ES256 tokens."),
+    Setting(
+        "JWT_PUBLIC_KEY",
+        public_key,
+        "",
+        "",
+        "Public key (PEM) of RS256 or ES256 tokens.",
+        secret=True,
+    ),
     Setting("JWKS_URL", optional_url, "", "", "Where the issuer publishes its public keys."),
     Setting("JWT_AUDIENCE", text, "", "", "The `aud` that tokens must have, if set."),
     Setting("JWT_ISSUER", text, "", "", "The `iss` that tokens must have, if set."),
@@ -237,7 +244,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             values[setting.name.lower()] = setting.read(written)
         except ValueError as allowed:
-            shown = "(not shown)" if setting.secret else repr(written)
+            # An address with a user in it has a password, too.
+            hidden = setting.secret or "@" in written
+            shown = "(not shown)" if hidden else repr(written)
             raise BadSetting(f"{setting.name} is {shown}; it must be {allowed}.") from None
     values["openai_is_set_up"] = bool(
         environ.get("OPENAI_API_KEY", "").strip() or environ.get("OPENAI_BASE_URL", "").strip()

@@ -75,3 +75,25 @@ def test_session_id_of_a_request_is_checked() -> None:
 
     request = ChatRequest("hi", session_id="mine")
     assert check_request(request, MAX_BYTES) is request
+
+
+@pytest.mark.parametrize("key", ["k", "!~", "x" * 255])
+def test_idempotency_key_of_printable_ascii_is_taken(key: str) -> None:
+    request = ChatRequest("hi", idempotency_key=key)
+
+    assert check_request(request, MAX_BYTES) is request
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "a\n", "\x00", "é", "x" * 256])
+def test_any_other_idempotency_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check_request(ChatRequest("hi", idempotency_key=key), MAX_BYTES)
+    assert set(refused.value.fields) == {"idempotency_key"}
+
+
+def test_fingerprint_is_of_what_was_asked_not_of_how() -> None:
+    request = ChatRequest("hi", system="Be brief.", idempotency_key="one")
+    same = ChatRequest("hi", system="Be brief.", dialect="other", caller="ann", paced=False)
+
+    assert request.fingerprint() == same.fingerprint()
+    assert ChatRequest("hi").fingerprint() != request.fingerprint()

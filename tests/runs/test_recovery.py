@@ -188,7 +188,7 @@ def test_all_runs_of_a_lost_worker_see_their_stored_ends(worker: MakeWorker) -> 
 
 def test_run_that_was_silent_at_the_loss_sees_its_stored_end(worker: MakeWorker) -> None:
     lost, other = worker(), worker()
-    lost.scripted.enqueue("a", lambda: other.recovery.take_over(lost.id), STOP)
+    lost.scripted.enqueue(lambda: other.recovery.take_over(lost.id), "a", STOP)
     lost.scripted.enqueue(lost.runtime.run, "late", STOP)
     lost.start("run-1")
     silent = lost.start("run-2")

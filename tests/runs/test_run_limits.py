@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, at_once
 from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
+from tests.support.stepped import HandProvider, SteppedRuntime
 
 
 def test_refused_start_takes_no_capacity(start: Start, runs: RunService) -> None:
@@ -147,44 +149,53 @@ def test_deadline_of_a_run_that_is_ending_does_nothing(
 
 
 class Watched:
-    """A service that stops runs nobody watches for 30 s, and one run of it."""
+    """A silent run, in a service that stops those nobody watches for 30 s."""
 
-    def __init__(self, runtime: ManualRuntime, stop_when_unwatched: bool) -> None:
-        clock = runtime.clock
+    def __init__(self, clock: HandClock, stop_when_unwatched: bool = False) -> None:
+        self.runtime = SteppedRuntime(clock)
         limits = RunLimits(orphan_run_s=0 if stop_when_unwatched else 30)
-        self.runtime = runtime
-        self.runs = RunService(MemoryStore(), runtime, lambda: WORKER, clock.clock, limits)
+        self.runs = RunService(MemoryStore(), self.runtime, lambda: WORKER, clock.clock, limits)
+        provider = HandProvider(self.runtime)
+        provider.hands["hi"] = deque()
         self.run = self.runs.start(
-            turn_of(),
-            ScriptedProvider(),
-            lambda _: provider_request(),
-            stop_when_unwatched=stop_when_unwatched,
+            turn_of(), provider, lambda _: provider_request("hi"), "ann", stop_when_unwatched
         )
 
     def status_after(self, seconds: float) -> str:
         self.runtime.clock.advance(seconds)
         self.runs.tick()
-        return "stopped" if self.run.ending or len(self.runtime._ready) > 1 else "running"
+        self.runtime.run()
+        return self.run.record.status
 
 
-def test_run_that_nobody_watches_is_stopped_after_its_time(runtime: ManualRuntime) -> None:
-    watched = Watched(runtime, stop_when_unwatched=False)
+def test_run_that_nobody_watches_is_stopped_after_its_time(clock: HandClock) -> None:
+    watched = Watched(clock)
+
+    assert [watched.status_after(29.9), watched.status_after(0.1)] == ["running", "stopped"]
+    assert watched.run.upstream_closed
+
+
+def test_run_that_is_watched_goes_on(clock: HandClock) -> None:
+    watched = Watched(clock)
+    with watched.run.watched():
+        with watched.run.watched():
+            pass
+        assert watched.status_after(31) == "running"
+
+    assert watched.status_after(28) == "running"
+
+
+def test_run_stops_some_time_after_its_last_viewer_left(clock: HandClock) -> None:
+    watched = Watched(clock)
+    watched.status_after(20)
+    with watched.run.watched():
+        pass
 
     assert [watched.status_after(29.9), watched.status_after(0.1)] == ["running", "stopped"]
 
 
-def test_run_that_is_watched_goes_on(runtime: ManualRuntime) -> None:
-    watched = Watched(runtime, stop_when_unwatched=False)
-    with watched.run.watched():
-        with watched.run.watched():
-            pass
-        assert watched.status_after(50) == "running"
-
-    assert [watched.status_after(5), watched.status_after(25)] == ["running", "stopped"]
-
-
-def test_run_may_be_left_by_all_if_its_caller_said_so(runtime: ManualRuntime) -> None:
-    watched = Watched(runtime, stop_when_unwatched=True)
+def test_run_is_stopped_with_its_last_viewer_if_its_caller_said_so(clock: HandClock) -> None:
+    watched = Watched(clock, stop_when_unwatched=True)
     assert watched.status_after(50) == "running"  # nobody has come yet
     with watched.run.watched():
         assert watched.status_after(1) == "running"

@@ -88,7 +88,7 @@ def test_run_that_is_stored_but_not_registered_is_waited_for(
     runtime.call_soon(lambda: runs.live._going.update({"run-1": run}))
 
     assert runs.find("ann", "run-1").live is run
-    assert runtime.sleeps == [STARTING_LOOK_S]
+    assert runtime.sleeps[0] == STARTING_LOOK_S
 
 
 def test_run_that_is_never_registered_is_read_from_the_store(
