@@ -19,8 +19,10 @@ if MODE == "eventlet":
 
     eventlet.monkey_patch()
 elif MODE == "gevent":
-    from gevent import monkey
-
+    try:
+        from gevent import monkey
+    except ImportError:
+        sys.exit("ASYNC_MODE=gevent needs gevent: .venv/bin/pip install -r requirements-gevent.txt")
     monkey.patch_all()
 
 from app.wiring import main  # noqa: E402

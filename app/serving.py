@@ -74,4 +74,7 @@ class Tandem:
             self.runtime.sleep(LAST_EVENTS_S)
         self.stopped = True
         for duty in self.at_end:
-            duty()
+            try:
+                duty()
+            except StorageUnavailable:
+                log.warning("the store fails; the next start ends what is left")

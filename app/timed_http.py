@@ -7,8 +7,10 @@ what is not HTTP show what was sent, tokens included; ours do not.
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from app.whole_sends import WebSocketInput
@@ -47,6 +49,16 @@ class HeadTime:
         self.wait_s = KEEPALIVE_S
 
 
+def has_hung_up(connection: Any) -> bool:
+    """Whether the client of a (plain) socket has closed it; never waits."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type:
     """Return eventlet's HttpProtocol with `seconds` for a head, and for a body that nobody reads;
     `timeout` is eventlet's."""
@@ -78,6 +90,7 @@ def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type
 
         def get_environ(self) -> Any:
             environ = super().get_environ()
+            environ["tandem.has_hung_up"] = partial(has_hung_up, self.connection.fd)
             body = environ["eventlet.input"]
             discard = body.discard
 
@@ -133,6 +146,7 @@ def timed_gevent_handler(
             if "HTTP_UPGRADE" in self.environ:
                 self.environ["wsgi.input"] = WebSocketInput(self.socket)
             else:
+                self.environ["tandem.has_hung_up"] = partial(has_hung_up, self.socket._sock)
                 self.socket.settimeout(stall_s)
             try:
                 super().run_application()

@@ -30,7 +30,7 @@ from app.serving import Tandem
 from app.settings import BadSetting, Settings, load_settings
 from app.starting import explain, raise_file_limit, refuse
 from app.stores.memory import MemoryStore
-from app.stores.migrate import DatabaseTooNew, migrate
+from app.stores.migrate import DatabaseTooNew, DatabaseUnusable, migrate
 from app.stores.sql import SqlStore
 from app.stores.worker_locks import FileLocks, NoLocks
 from app.threads import ThreadRuntime
@@ -64,7 +64,7 @@ def create_app(
         clock,
         run_limits(settings),
         lambda run: sessions.tell_ended(run),
-        lambda: recovery.register(),
+        lambda lost: recovery.register(lost),
     )
     recovery = Recovery(store, make_locks(settings), runs.calls, clock)
     keeping = Keeping(settings.replay_ttl_s, settings.retention_days)
@@ -275,6 +275,8 @@ def main() -> int:
             f"The database {error} was made by a newer Tandem. "
             "Update the code, or set DATABASE_URL to another file."
         )
+    except DatabaseUnusable as error:
+        return refuse(f"The database cannot be used: {error}. Set DATABASE_URL to another file.")
     except OSError as error:
         return refuse(explain(error, settings.host, settings.port))
     print(banner(settings, listener), flush=True)

@@ -158,12 +158,16 @@ class SessionService:
     def delete(self, owner: str, session_id: str) -> None:
         """Stop what runs in the session, then delete it with all that belongs to it."""
         self.get(owner, session_id)
+        self._stop_runs(owner, session_id)
+        self._runs.calls(self._store.delete_session, owner, session_id)
+        self._stop_runs(owner, session_id)  # what started in between has lost its session
+        self._runs.live.forget_session(owner, session_id)
+        self._map.forget(owner, session_id)
+
+    def _stop_runs(self, owner: str, session_id: str) -> None:
         for run in self._runs.live.going():
             if (run.record.owner, run.record.session_id) == (owner, session_id):
                 self._runs.stop(owner, run.record.id)
-        self._runs.calls(self._store.delete_session, owner, session_id)
-        self._runs.live.forget_session(owner, session_id)
-        self._map.forget(owner, session_id)
 
     def counts(self) -> dict[str, int | None]:
         """Return how many sessions are in memory and stored (None while the store fails)."""

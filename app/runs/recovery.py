@@ -8,6 +8,7 @@ transaction that also marks it as lost, and whatever it may still try to append 
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Protocol
 
 from app.runs.interfaces import Clock
@@ -55,9 +56,18 @@ class Recovery:
         self._calls = calls
         self._clock = clock
         self.worker_id = ""
+        self._lock = threading.Lock()  # one registration at a time
 
-    def register(self) -> None:
-        """Become a (new) worker. Raises StorageUnavailable, OSError."""
+    def register(self, lost: str | None = None) -> None:
+        """Become a (new) worker, unless the one that was lost is not us any more.
+
+        Raises StorageUnavailable, OSError.
+        """
+        with self._lock:
+            if lost is None or lost == self.worker_id:
+                self._register()
+
+    def _register(self) -> None:
         before, worker_id = self.worker_id, new_id()
         self._locks.hold(worker_id)  # before it is known, or another might find it without a lock
         self._calls(self._store.register_worker, worker_id, self._clock.wall())

@@ -43,7 +43,7 @@ class RunLog:
         # A folded log begins with one entry that stands for all before it.
         self._first_seq = found[0].seq if found else 1
         self._last_seq = self._first_seq - 1  # guarded by _lock
-        self._readers: list[LogReader] = []  # guarded by _lock: those asleep
+        self._readers: dict[LogReader, None] = {}  # guarded by _lock: those asleep, in order
         self.append(found)
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -58,7 +58,7 @@ class RunLog:
                 else:
                     self._tail.append(entry)
             self._seal()
-            sleeping, self._readers = self._readers, []
+            sleeping, self._readers = self._readers, {}
         for reader in sleeping:
             reader.wake()
 
@@ -140,14 +140,13 @@ class RunLog:
         with self._lock:
             if self._last_seq > reader.after or self._end is not None:
                 return False
-            self._readers.append(reader)
+            self._readers[reader] = None
             return True
 
     def forget(self, reader: LogReader) -> None:
         """Take a reader off the list of those asleep."""
         with self._lock:
-            if reader in self._readers:
-                self._readers.remove(reader)
+            self._readers.pop(reader, None)
 
     def wake_due(self, now: float) -> None:
         """Wake the readers whose heartbeat is due at `now` (monotonic seconds)."""

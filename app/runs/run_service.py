@@ -56,7 +56,7 @@ class RunService:
         clock: Clock | None = None,
         limits: RunLimits | None = None,
         on_ended: Callable[[Run], None] = lambda run: None,
-        on_lost: Callable[[], None] = lambda: None,
+        on_lost: Callable[[str], None] = lambda worker_id: None,
     ) -> None:
         self.limits = limits or RunLimits()
         self.worker_id = worker_id
@@ -97,7 +97,7 @@ class RunService:
         """
         self.live.reserve(caller)
         try:
-            branch = self._begin(turn)
+            turn, branch = self._begin(turn)
             run = Run(
                 replace(turn.run, status="running"),
                 make_request(branch),
@@ -117,13 +117,17 @@ class RunService:
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
         return run
 
-    def _begin(self, turn: Turn) -> list[Message]:
+    def _begin(self, turn: Turn) -> tuple[Turn, list[Message]]:
+        """Store the turn; if this worker was taken for dead, as the new one it becomes."""
         try:
-            branch: list[Message] = self.calls(self.store.begin_turn, turn)
+            return turn, self.calls(self.store.begin_turn, turn)
         except WorkerLost:
             self._lost(turn.run.worker_id)
+        turn = replace(turn, run=replace(turn.run, worker_id=self.worker_id()))
+        try:
+            return turn, self.calls(self.store.begin_turn, turn)
+        except WorkerLost:
             raise StorageUnavailable() from None
-        return branch
 
     def _ended(self, run: Run, end: RunEnd) -> None:
         self.live.ended(run)
@@ -135,8 +139,7 @@ class RunService:
         for run in self.live.going():
             if run.record.worker_id == worker_id:
                 self._runtime.spawn(run.end_with, interrupted())
-        if worker_id == self.worker_id():  # not if we are a new one already
-            self._notify_lost()
+        self._notify_lost(worker_id)
 
     def find(self, owner: str, run_id: str) -> FoundRun:
         """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -16,8 +17,12 @@ class DatabaseTooNew(Exception):
     """The database was made by newer code; going on would harm it."""
 
 
+class DatabaseUnusable(Exception):
+    """The file is no database, is locked, or cannot be written; the text says which."""
+
+
 def migrate(path: str) -> None:
-    """Upgrade (or make) the SQLite file at `path`. Raises DatabaseTooNew."""
+    """Upgrade (or make) the SQLite file at `path`. Raises DatabaseTooNew, DatabaseUnusable."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -28,3 +33,5 @@ def migrate(path: str) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseTooNew(path) from error
+        except DBAPIError as error:
+            raise DatabaseUnusable(f"{path}: {error.orig}") from error

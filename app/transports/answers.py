@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, g, request
@@ -42,7 +42,8 @@ def stream(
         encoder = dialect.encoder(reply_of(found, g.principal.name), after, options)
         content_type = dialect.content_type
     reader = services.runs.follow(found, after)
-    return event_stream(frames(found, reader, encoder, services.viewers), content_type, found)
+    body = frames(found, reader, encoder, services.viewers, has_hung_up())
+    return event_stream(body, content_type, found)
 
 
 def event_stream(body: Any, content_type: str, found: FoundRun | None = None) -> Response:
@@ -53,6 +54,12 @@ def event_stream(body: Any, content_type: str, found: FoundRun | None = None) ->
     if found is not None:
         response.headers.update(run_headers(found))
     return response
+
+
+def has_hung_up() -> Callable[[], bool]:
+    """Return what tells whether the client of this request has closed its connection."""
+    asked: Callable[[], bool] = request.environ.get("tandem.has_hung_up", lambda: False)
+    return asked
 
 
 def _wants_plain_text() -> bool:

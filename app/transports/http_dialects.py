@@ -15,7 +15,7 @@ from app.runs.cursor import parse_cursor
 from app.runs.errors import InvalidRequest, StorageUnavailable
 from app.runs.run_errors import RunError, error_for_code
 from app.runs.run_service import FoundRun
-from app.transports.answers import reply_of, run_headers, stream
+from app.transports.answers import has_hung_up, reply_of, run_headers, stream
 from app.transports.request_body import read_object
 from app.transports.services import Services
 from app.transports.viewer import watching
@@ -84,8 +84,10 @@ def _resumed(
 def _whole(route: Route, services: Services, found: FoundRun) -> Response:
     reader = services.runs.follow(found)
     with watching(found):  # who waits for the whole answer is a viewer too
+        gone = has_hung_up()
         while not reader.done:
-            reader.read()
+            if not reader.read() and gone():
+                return Response(status=204)  # for nobody
     end = found.log.end
     assert end is not None
     if end.data["error"]:

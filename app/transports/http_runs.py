@@ -14,7 +14,7 @@ from app.runs.errors import BadCursor
 from app.runs.records import RunRecord
 from app.runs.run_service import FoundRun
 from app.transports.answers import stream
-from app.transports.request_body import read_object
+from app.transports.request_body import read_optional_object
 from app.transports.services import Services
 
 
@@ -46,9 +46,8 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/<run_id>/continue", strict_slashes=False)
     def continue_run(run_id: str) -> Response:
-        wanted = ContinueBody()
-        if request.content_length or "chunked" in request.headers.get("Transfer-Encoding", ""):
-            wanted = validated(ContinueBody, read_object(request, services.max_body_bytes))
+        wanted = validated(ContinueBody, read_optional_object(request, services.max_body_bytes))
+        services.runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
         services.rates.check("stream", g.caller)
         asked = ChatRequest("", caller=g.caller, dialect=NATIVE.name)
         found = services.sessions.continue_run(g.principal.id, run_id, asked)

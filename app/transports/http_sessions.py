@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from app.chats.session_feed import Listener
 from app.dialects.base import (
     OPEN,
     PING,
@@ -20,7 +19,7 @@ from app.dialects.base import (
 from app.runs.errors import NotFound
 from app.runs.records import ChatSession, Message
 from app.transports.answers import event_stream
-from app.transports.request_body import read_object
+from app.transports.request_body import read_optional_object
 from app.transports.services import Services
 
 
@@ -37,9 +36,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("", strict_slashes=False)
     def create_session() -> Response:
-        wanted = SessionBody()
-        if request.content_length or "chunked" in request.headers.get("Transfer-Encoding", ""):
-            wanted = validated(SessionBody, read_object(request, services.max_body_bytes))
+        wanted = validated(SessionBody, read_optional_object(request, services.max_body_bytes))
         created = sessions.create(g.principal.id, wanted.session_id)
         return _json(_session(created, services), 201)
 
@@ -60,8 +57,11 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/<session_id>/events", strict_slashes=False)
     def follow_session(session_id: str) -> Response:
         owner = g.principal.id
-        listener = sessions.listen(owner, session_id)
-        return event_stream(_news(services, owner, session_id, listener), SSE_CONTENT_TYPE)
+        sessions.get(owner, session_id)
+        # Not before the body is asked for: a HEAD never asks, and would leave a listener behind.
+        response = event_stream(_news(services, owner, session_id), SSE_CONTENT_TYPE)
+        response.headers["X-Session-Id"] = session_id
+        return response
 
     @routes.delete("/<session_id>", strict_slashes=False)
     def delete_session(session_id: str) -> Response:
@@ -71,7 +71,11 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def _news(services: Services, owner: str, session_id: str, listener: Listener) -> Iterator[bytes]:
+def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
+    try:
+        listener = services.sessions.listen(owner, session_id)
+    except NotFound:
+        return  # deleted since the headers left
     try:
         with services.viewers.watching("sse"):
             yield OPEN

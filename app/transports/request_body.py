@@ -34,6 +34,13 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     return parse_object(data)
 
 
+def read_optional_object(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Return the body, or an empty object where there is none. Raises as `read_object` does."""
+    if not request.content_length and not request.environ.get("wsgi.input_terminated"):
+        return {}
+    return read_object(request, max_bytes)
+
+
 def parse_object(data: bytes | str) -> dict[str, Any]:
     """Return the one JSON object that `data` is. Raises BadJson."""
     try:

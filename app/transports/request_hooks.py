@@ -35,6 +35,8 @@ def register(app: Flask, services: Services) -> None:
         g.began = time.perf_counter()
         if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
             return
+        if request.method == "OPTIONS":
+            return  # a browser asks for permission without the token it will come with
         if not TOKEN_PARAMETERS.isdisjoint(request.args):
             raise InvalidRequest({"token": "send it as Authorization: Bearer, not in the URL"})
         g.principal = services.auth.principal(bearer_token())

@@ -35,6 +35,7 @@ from app.transports.socket_viewers import SocketViewers
 
 log = logging.getLogger(__name__)
 
+MAX_OVER = 200  # events in a second over the limit, each of which costs an answer
 MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
 
 
@@ -121,6 +122,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             log.exception("connect failed")
             raise RefusedError(InternalError.code) from None
         self._clients[sid] = Client(principal, caller)
+        self._viewers.welcome(sid)
 
     def _check_sockets(self, caller: str) -> None:
         sockets = sum(client.caller == caller for client in self._clients.values())
@@ -139,7 +141,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             self._viewers.leave(sid)
 
     def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
-        self._count_event(client)
+        self._count_event(sid, client)
         if not self._services.auth.still_valid(client.principal):
             self._services.runtime.spawn(self._server.disconnect, sid)
             raise Unauthorized()
@@ -156,12 +158,15 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             raise InvalidRequest({"data": "send exactly one object with the event"})
         return handler(sid, client, args[0])
 
-    def _count_event(self, client: Client) -> None:
+    def _count_event(self, sid: str, client: Client) -> None:
         second = int(time.monotonic())
         if second != client.second:
             client.second, client.events = second, 0
         client.events += 1
-        if client.events > self._services.limits.socket_events_per_s:
+        over = client.events - self._services.limits.socket_events_per_s
+        if over > MAX_OVER:
+            self._services.runtime.spawn(self._server.disconnect, sid)
+        if over > 0:
             raise RateLimited(retry_after_s=1)
 
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:

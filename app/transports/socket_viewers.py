@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from app.chats.session_feed import Listener
 from app.dialects.base import Reply
 from app.dialects.native import MERGE_ABOVE, NativeEvents
+from app.runs.errors import NotFound
 from app.runs.interfaces import Task
 from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun
@@ -50,9 +50,12 @@ class SocketViewers:
 
     def join(self, sid: str, owner: str, session_id: str) -> None:
         """Emit the session's news to the client. Raises NotFound."""
-        listener = self._services.sessions.listen(owner, session_id)
-        key = f"session {session_id}"
-        self._replace(sid, key, self._forward_news, owner, session_id, listener)
+        self._services.sessions.get(owner, session_id)
+        self._replace(sid, f"session {session_id}", self._forward_news, owner, session_id)
+
+    def welcome(self, sid: str) -> None:
+        """Note a client that is connected."""
+        self._following[sid] = {}
 
     def leave(self, sid: str) -> None:
         """Follow nothing for this client any more."""
@@ -60,7 +63,9 @@ class SocketViewers:
             task.kill()
 
     def _replace(self, sid: str, key: str, function: Callable[..., None], *args: Any) -> None:
-        followed = self._following.setdefault(sid, {})
+        followed = self._following.get(sid)
+        if followed is None:
+            return  # it went away while the store was asked
         before = followed.pop(key, None)
         if before is not None:
             before.kill()
@@ -85,7 +90,11 @@ class SocketViewers:
         age_s = self._services.runs.age_s(found)
         return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
 
-    def _forward_news(self, sid: str, owner: str, session_id: str, listener: Listener) -> None:
+    def _forward_news(self, sid: str, owner: str, session_id: str) -> None:
+        try:
+            listener = self._services.sessions.listen(owner, session_id)
+        except NotFound:
+            return
         try:
             while True:
                 news = listener.next(self._services.runs.limits.heartbeat_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from app.dialects.base import Encoder
@@ -17,7 +17,11 @@ def watching(found: FoundRun) -> AbstractContextManager[None]:
 
 
 def frames(
-    found: FoundRun, reader: LogReader, encoder: Encoder, viewers: ViewerCounts
+    found: FoundRun,
+    reader: LogReader,
+    encoder: Encoder,
+    viewers: ViewerCounts,
+    gone: Callable[[], bool],
 ) -> Iterator[bytes]:
     """Yield one write for each read: all that is new, or a heartbeat after silence.
 
@@ -26,7 +30,10 @@ def frames(
     with viewers.watching("sse"), watching(found):
         yield encoder.opening
         while not reader.done:
-            yield _next_frame(reader, encoder)
+            frame = _next_frame(reader, encoder)
+            if not frame and gone():
+                return  # bare text has no heartbeat, whose write would have failed
+            yield frame
         encoder.close()
 
 

@@ -41,6 +41,8 @@ function finish(text, bad = false) {
 
 function show(event) {
   if (!reply) return;
+  // Events of a run that this page has given up are not this reply's.
+  if (reply.runId && event.run_id && event.run_id !== reply.runId) return;
   if (event.run_id) reply.runId = event.run_id;
   if (event.token !== undefined) {
     reply.text += event.token;
@@ -87,24 +89,42 @@ function connected() {
   if (!socket) {
     socket = io({ transports: ["websocket", "polling"] });
     for (const name of ["chat_token", "chat_complete", "chat_stream_error"]) socket.on(name, show);
-    socket.on("connect_error", () => finish("No connection to the server.", true));
+    socket.on("connect_error", (error) => {
+      if (error.message === "unauthorized") finish("This server asks for an access token.", true);
+      else if (reply) say("No connection to the server; trying again…", true);
+    });
     socket.on("connect", resume);
   }
+  if (!socket.connected) socket.connect();
   return socket;
 }
 
-// After a cut the server still has all of it: take it from the start, nothing is lost or doubled.
+// After a cut the server still has all of it. A send that was not answered is sent again with its
+// idempotency key, which joins the run it started; one that was is taken from its start.
 function resume() {
-  if (!reply?.runId) return;
+  if (!reply?.data) return;
+  if (!reply.runId) {
+    sendData();
+    return;
+  }
   reply.text = "";
-  socket.emit("chat_resume", { run_id: reply.runId, seq: 0, partial: false }, () => {});
+  socket.emit("chat_resume", { run_id: reply.runId, seq: 0, partial: false }, answered);
+}
+
+function answered(ack) {
+  if (!reply) return;
+  if (ack.error) finish(`${ack.error.message} (${ack.error.error_id})`, true);
+  else reply.runId = ack.run_id;
+}
+
+function sendData() {
+  socket.emit("chat_stream", reply.data, answered);
 }
 
 function sendOverSocket(message) {
-  const data = { message, session_id: sessionId, partial: false };
-  connected().emit("chat_stream", data, (ack) => {
-    if (reply && ack.run_id) reply.runId = ack.run_id;
-  });
+  const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  reply.data = { message, session_id: sessionId, partial: false, idempotency_key: key };
+  if (connected().connected) sendData();
 }
 
 $("form").addEventListener("submit", async (submitted) => {

@@ -431,3 +431,15 @@ def test_a_token_that_cannot_be_made_says_why(tmp_path, settings):
     assert (code, token) == (2, "")
     assert why.startswith("No token: ") and "Traceback" not in why
     assert SECRET not in why
+
+
+def test_a_preflight_needs_no_token(start_server):
+    server = start_server(JWT_SECRET="s" * 32)
+    asked = {
+        "Origin": "http://localhost:3000",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "Authorization",
+    }
+    answer = server.request("OPTIONS", "/api/chat/stream", headers=asked)
+    assert answer.status == 200
+    assert "authorization" in answer.headers["access-control-allow-headers"].lower()

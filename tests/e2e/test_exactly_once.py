@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+
+import pytest
 
 from tests.support.sse import SseStream, stream_chat, text_of
 from tests.support.upstream import silent
@@ -180,3 +183,27 @@ def test_continue_carries_the_kept_text_on(server, upstream):
     assert messages[-1]["status"] == "completed" and second.run_id != first.run_id
     refused = server.post(f"/api/runs/{second.run_id}/continue")
     assert (refused.status, refused.code) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat"])
+def test_a_client_of_bare_text_or_a_whole_answer_that_leaves_is_noticed(
+    start_server, upstream, path
+):
+    server = start_server(HEARTBEAT_S=0.3)
+    upstream.reply = silent
+    body = b'{"message": "go", "on_disconnect": "stop"}'
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.sendall(
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    )
+    exchange = upstream.wait_for(1)
+    client.close()
+    assert exchange.closed.wait(2)
+
+
+def test_a_head_of_a_sessions_events_leaves_nothing(server, connect):
+    stream_chat(server, "go", session_id="head").rest()
+    for _ in range(5):
+        assert server.request("HEAD", "/api/chat/sessions/head/events").status == 200
+    assert server.status()["viewers"]["sse"] == 0

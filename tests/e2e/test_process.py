@@ -166,3 +166,9 @@ def test_status_counts(server):
     } <= set(status)
     assert status["runs"]["ended"] >= 1 and status["viewers"] == {"sse": 0, "socket": 0}
     assert server.get("/health").json == {"status": "ok"}
+
+
+def test_a_file_that_is_no_database_stops_the_start(tmp_path):
+    (tmp_path / "notes.db").write_text("these are notes, and no database at all" * 100)
+    code, output = start(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/notes.db")
+    assert code == 2 and "notes.db" in output and "Traceback" not in output

@@ -152,3 +152,10 @@ def test_a_full_disk_fails_closed_and_recovers(start_server, upstream):
     assert again[-1].data["full_response"] == "Hello there"
     answer = server.post("/api/chat", {"message": "after"})
     assert answer.status == 200
+
+
+def test_sigterm_while_the_store_fails_still_ends_in_order(start_server, upstream):
+    server = start_server(STORE_TIMEOUT_S=0.5, SHUTDOWN_GRACE_S=1)
+    with locked(server):
+        assert server.stop() == 0
+    assert "Traceback" not in server.logs()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.runs.errors import SessionBusy, StorageUnavailable
+from app.runs.errors import SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
 from app.runs.recovery import Recovery
 from app.runs.run_service import RunService
@@ -214,13 +214,9 @@ def test_lost_worker_goes_on_as_a_new_one(worker: MakeWorker) -> None:
     assert other.locks.is_gone(lost.id)  # the old one let go
 
 
-def test_idle_worker_that_was_lost_refuses_one_start_and_goes_on(worker: MakeWorker) -> None:
+def test_idle_worker_that_was_lost_goes_on_as_a_new_one(worker: MakeWorker) -> None:
     lost, other = worker(), worker()
     other.recovery.take_over(lost.id)
-    with pytest.raises(StorageUnavailable):
-        lost.start("run-1", "s-1")
-    assert lost.runs.live.counts() == {"running": 0, "queued": 0, "ended": 0}
-
     lost.start("run-1", "s-1")
     lost.runtime.run()
     assert other.runs.find("ann", "run-1").record.status == "completed"

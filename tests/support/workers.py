@@ -32,7 +32,7 @@ class Worker:
             lambda: self.recovery.worker_id,
             clock.clock,
             limits,
-            on_lost=lambda: self.recovery.register(),
+            on_lost=lambda lost: self.recovery.register(lost),
         )
         self.recovery = Recovery(self.store, self.locks, self.runs.calls, clock.clock)
         self.recovery.register()
