@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check unit e2e e2e-gevent token backup lock clean
+.PHONY: run test covered check unit e2e e2e-gevent token backup lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
 
-test: check
+test: .venv/dev.stamp
+	@$(MAKE) --no-print-directory -j 2 check covered
+	@$(BIN)/python -m pytest tests/e2e -n 2
+
+covered: .venv/dev.stamp
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
 	@$(BIN)/coverage report --include='app/runs/*,app/chats/*,app/dialects/*' --fail-under=95
-	@$(BIN)/python -m pytest tests/e2e -n 2
 
 token: .venv/run.stamp
 	@SUB="$(SUB)" DAYS="$(DAYS)" ADMIN="$(ADMIN)" $(BIN)/python tools/make_token.py

@@ -77,8 +77,39 @@ def create_app(
     )
     feed = SessionFeed(runtime.new_waiter, clock.monotonic)
     sessions = SessionService(store, session_map, runs, feed, clock)
+    about = _about(settings, runtime, store, catalog, runs, sessions, clock)
+    services = _make_services(settings, runtime, clock, runs, sessions, about)
+    app = make_app(services, settings.async_mode)
+    recovery.register()
+    recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
+    return Tandem(
+        app=app,
+        runtime=runtime,
+        runs=runs,
+        clock=clock,
+        head_timeout_s=settings.request_head_timeout_s,
+        viewer_stall_s=settings.viewer_stall_s,
+        shutdown_grace_s=settings.shutdown_grace_s,
+        each_tick=[runs.tick, feed.wake_due, app.extensions["tandem.sockets"].drop_expired],
+        each_second=[
+            sweeper.sweep,
+            session_map.evict_idle,
+            lambda: runtime.run_blocking(store.checkpoint),
+        ],
+        at_end=[recovery.retire],
+    )
+
+
+def _make_services(
+    settings: Settings,
+    runtime: Runtime,
+    clock: Clock,
+    runs: RunService,
+    sessions: SessionService,
+    about: Callable[[bool], dict[str, Any]],
+) -> Services:
     origins = OriginPolicy(settings.cors_origins, settings.allowed_hosts, settings.on_loopback)
-    services = Services(
+    return Services(
         runs=runs,
         sessions=sessions,
         runtime=runtime,
@@ -102,27 +133,8 @@ def create_app(
         ),
         max_body_bytes=settings.max_body_bytes,
         max_message_bytes=settings.max_message_bytes,
-        about=_about(settings, runtime, store, catalog, runs, sessions, clock),
+        about=about,
         is_healthy=lambda: not (runs.calls.failing or runs.live.refusing),
-    )
-    app = make_app(services, settings.async_mode)
-    recovery.register()
-    recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
-    return Tandem(
-        app=app,
-        runtime=runtime,
-        runs=runs,
-        clock=clock,
-        head_timeout_s=settings.request_head_timeout_s,
-        viewer_stall_s=settings.viewer_stall_s,
-        shutdown_grace_s=settings.shutdown_grace_s,
-        each_tick=[runs.tick, feed.wake_due, app.extensions["tandem.sockets"].drop_expired],
-        each_second=[
-            sweeper.sweep,
-            session_map.evict_idle,
-            lambda: runtime.run_blocking(store.checkpoint),
-        ],
-        at_end=[recovery.retire],
     )
 
 

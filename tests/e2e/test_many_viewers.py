@@ -15,7 +15,7 @@ from tests.support.upstream import delta, event_bytes, silent
 VIEWERS, STALLED = 200, 20
 PIECES = 20_000
 STOPS = int(os.environ.get("TEST_STOPS", "30"))
-CHURN_S = float(os.environ.get("TEST_CHURN_S", "6"))
+CHURN_S = float(os.environ.get("TEST_CHURN_S", "4"))
 
 
 def connect_viewer(server, run_id):
