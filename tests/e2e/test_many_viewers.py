@@ -6,6 +6,8 @@ import os
 import random
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +17,7 @@ from tests.support.upstream import delta, event_bytes, silent
 VIEWERS, STALLED = 200, 20
 PIECES = 20_000
 STOPS = int(os.environ.get("TEST_STOPS", "30"))
+CLIENTS = int(os.environ.get("TEST_CLIENTS", "30"))
 CHURN_S = float(os.environ.get("TEST_CHURN_S", "4"))
 
 
@@ -75,6 +78,63 @@ def test_stalled_viewers_cost_little_and_lose_nothing(start_server, upstream):
     back = follow_run(server, stream.run_id, after=7).rest()
     assert len(text_of(back)) == (PIECES - 7) * 10
     [viewer.close() for viewer in viewers]
+
+
+SAMPLER = """
+import http.client, re, sys, time
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+connection.request("GET", sys.argv[2])
+response, lags = connection.getresponse(), []
+while data := response.read1(65536):
+    now = time.monotonic()
+    lags += [now - float(at) for at in re.findall(rb'"token":"@([0-9.]+) ', data)]
+    if b'"done":true' in data:
+        break
+lags.sort()
+print(lags[int(len(lags) * 0.99)])
+"""
+
+
+def p99_of_a_fast_viewer(server, upstream, stalled):
+    """Return how late a fast viewer gets a piece, in seconds, beside 20 others and the stalled."""
+    go = threading.Event()
+
+    def reply(exchange):
+        exchange.start()
+        go.wait(30)
+        for _ in range(400):
+            text = f"@{time.monotonic():.6f} " + "x" * 100
+            exchange.chunk(event_bytes(delta(text)) * 5)
+            exchange.wait_closed(0.01)
+        exchange.finish()
+
+    upstream.reply = reply
+    run_id = stream_chat(server, "go", partial=False).run_id
+    viewers = [connect_viewer(server, run_id) for _ in range(stalled + 20)]
+    sink = {"sizes": []}
+    reading = [threading.Thread(target=read_to_end, args=(v, sink)) for v in viewers[stalled:]]
+    [thread.start() for thread in reading]
+    path = f"/api/runs/{run_id}/events?partial=false"
+    command = [sys.executable, "-c", SAMPLER, str(server.port), path]
+    sampler = subprocess.Popen(command, stdout=subprocess.PIPE)
+    watched = stalled + 22
+    assert server.wait_until(lambda: server.status()["viewers"]["sse"] == watched)
+    go.set()
+    p99 = float(sampler.communicate(timeout=40)[0])
+    [thread.join() for thread in reading]
+    [viewer.close() for viewer in viewers]
+    return p99
+
+
+def test_stalled_viewers_do_not_slow_the_fast_ones(start_server, upstream):
+    server = start_server(VIEWER_STALL_S=30)
+    without = p99_of_a_fast_viewer(server, upstream, 0)
+    beside = p99_of_a_fast_viewer(server, upstream, STALLED)
+    print(
+        f"\na fast viewer's p99: {without * 1000:.1f} ms without stalled viewers, "
+        f"{beside * 1000:.1f} ms beside {STALLED}"
+    )
+    assert beside < max(10 * without, 0.25)
 
 
 def test_a_stalled_socket_is_let_go_and_comes_back(start_server, upstream, connect):
@@ -175,7 +235,7 @@ def test_after_a_storm_nothing_is_left(start_server, upstream):
 
     def storm(seconds):
         until = time.monotonic() + seconds
-        clients = [Churn(server, seed, until) for seed in range(30)]
+        clients = [Churn(server, seed, until) for seed in range(CLIENTS)]
         [client.join(60) for client in clients]
         assert [client.failure for client in clients if client.failure] == []
 
