@@ -36,7 +36,9 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
 
 def read_optional_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """Return the body, or an empty object where there is none. Raises as `read_object` does."""
-    if not request.content_length and not request.environ.get("wsgi.input_terminated"):
+    # Not by wsgi.input_terminated: gevent sets it on every request.
+    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    if not request.content_length and not chunked:
         return {}
     return read_object(request, max_bytes)
 
