@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from app.chats.session_feed import Listener
 from app.dialects.base import Reply
 from app.dialects.native import MERGE_ABOVE, NativeEvents
-from app.runs.errors import NotFound
 from app.runs.interfaces import Task
 from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun
@@ -40,18 +40,24 @@ class SocketViewers:
     def __init__(self, services: Services, server: Callable[[], Any]) -> None:
         self._services = services
         self._server = server
-        self._following: dict[str, dict[str, Task]] = {}
+        self._following: dict[str, dict[str, tuple[Task, Callable[[], None]]]] = {}
 
     def follow(self, sid: str, user: str, found: FoundRun, after: int, partial: bool) -> None:
         """Emit the run's events to the client from `after` on. Raises BadCursor, LogReset."""
         reader = self._services.runs.follow(found, after)
         events = NativeEvents(Reply(found.record, found.log, user), after, partial)
-        self._replace(sid, found.record.id, self._forward, reader, events, found)
+        self._replace(sid, found.record.id, _nothing, self._forward, reader, events, found)
 
     def join(self, sid: str, owner: str, session_id: str) -> None:
         """Emit the session's news to the client. Raises NotFound."""
-        self._services.sessions.get(owner, session_id)
-        self._replace(sid, f"session {session_id}", self._forward_news, owner, session_id)
+        listener = self._services.sessions.listen(owner, session_id)  # before the ack says so
+
+        def leave() -> None:
+            self._services.sessions.feed.leave(owner, session_id, listener)
+
+        key = f"session {session_id}"
+        if not self._replace(sid, key, leave, self._forward_news, listener):
+            leave()
 
     def welcome(self, sid: str) -> None:
         """Note a client that is connected."""
@@ -59,17 +65,28 @@ class SocketViewers:
 
     def leave(self, sid: str) -> None:
         """Follow nothing for this client any more."""
-        for task in self._following.pop(sid, {}).values():
+        for task, at_end in self._following.pop(sid, {}).values():
             task.kill()
+            at_end()  # here, not in the task: one killed before its first turn never gets there
 
-    def _replace(self, sid: str, key: str, function: Callable[..., None], *args: Any) -> None:
+    def _replace(
+        self,
+        sid: str,
+        key: str,
+        at_end: Callable[[], None],
+        function: Callable[..., None],
+        *args: Any,
+    ) -> bool:
+        """Follow something, instead of what was followed by that key; False for a client gone."""
         followed = self._following.get(sid)
         if followed is None:
-            return  # it went away while the store was asked
+            return False  # it went away while the store was asked
         before = followed.pop(key, None)
         if before is not None:
-            before.kill()
-        followed[key] = self._services.runtime.spawn(function, sid, *args)
+            before[0].kill()
+            before[1]()
+        followed[key] = (self._services.runtime.spawn(function, sid, *args), at_end)
+        return True
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
         with self._services.viewers.watching("socket"), watching(found):
@@ -90,18 +107,11 @@ class SocketViewers:
         age_s = self._services.runs.age_s(found)
         return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
 
-    def _forward_news(self, sid: str, owner: str, session_id: str) -> None:
-        try:
-            listener = self._services.sessions.listen(owner, session_id)
-        except NotFound:
-            return
-        try:
-            while True:
-                news = listener.next(self._services.runs.limits.heartbeat_s)
-                if news is not None:
-                    self._emit(sid, news.name, news.data)
-        finally:
-            self._services.sessions.feed.leave(owner, session_id, listener)
+    def _forward_news(self, sid: str, listener: Listener) -> None:
+        while True:
+            news = listener.next(self._services.runs.limits.heartbeat_s)
+            if news is not None:
+                self._emit(sid, news.name, news.data)
 
     def _wait_until_sent(self, sid: str) -> bool:
         """Wait while the client has too much unsent; False if it takes nothing for too long."""
@@ -128,3 +138,7 @@ class SocketViewers:
 
     def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
         self._server().emit(name, payload, to=sid)
+
+
+def _nothing() -> None:
+    """A run's viewer leaves nothing behind."""
