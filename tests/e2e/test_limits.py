@@ -47,6 +47,7 @@ def test_thirty_streams_a_minute_whichever_way(start_server, upstream, connect, 
     assert (refused["code"], refused["retryable"]) == ("rate_limited", True)
     assert 1 <= refused["retry_after_s"] <= MINUTE_S
     assert_limited(server.post("/api/chat/stream", {"message": "hi"}))
+    upstream.wait_for(30)
     assert len(upstream.exchanges) == 30
 
 

@@ -156,6 +156,7 @@ def test_a_full_disk_fails_closed_and_recovers(start_server, upstream):
 
 def test_sigterm_while_the_store_fails_still_ends_in_order(start_server, upstream):
     server = start_server(STORE_TIMEOUT_S=0.5, SHUTDOWN_GRACE_S=1)
+    assert is_healthy(server)  # it serves: its signal handlers are there
     with locked(server):
         assert server.stop() == 0
     assert "Traceback" not in server.logs()
