@@ -9,6 +9,14 @@ down_revision = None
 
 def upgrade() -> None:
     """Make all tables."""
+    _sessions()
+    _messages()
+    _runs()
+    _run_indexes()
+    _entries_and_workers()
+
+
+def _sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("owner", sa.Text, primary_key=True),
@@ -20,6 +28,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.Float, nullable=False),
     )
     op.create_index("sessions_newest", "sessions", ["owner", "listed", "updated_at"])
+
+
+def _messages() -> None:
     op.create_table(
         "messages",
         sa.Column("id", sa.Text, primary_key=True),
@@ -37,6 +48,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index("messages_of_session", "messages", ["owner", "session_id"])
+
+
+def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", sa.Text, primary_key=True),
@@ -63,6 +77,9 @@ def upgrade() -> None:
             ["owner", "session_id"], ["sessions.owner", "sessions.id"], ondelete="CASCADE"
         ),
     )
+
+
+def _run_indexes() -> None:
     going = sa.text("ended_at IS NULL")
     op.create_index("runs_of_session", "runs", ["owner", "session_id"])
     op.create_index(
@@ -76,6 +93,9 @@ def upgrade() -> None:
         ["owner", "idempotency_key"],
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
     )
+
+
+def _entries_and_workers() -> None:
     op.create_table(
         "run_entries",
         sa.Column("run_id", sa.Text, primary_key=True),
