@@ -53,7 +53,6 @@ class StoreCalls:
         except StorageUnavailable:
             self.note(works=False)
             raise
-        self.note(works=True)
         return result
 
     def _in_time(
@@ -85,6 +84,7 @@ class StoreCalls:
             return self._failing_since is not None
 
     def probe(self) -> None:
-        """Find out whether a store that failed works again."""
+        """Find out whether a store that failed works again: a read that does is no proof."""
         if self.failing:
             self(self._store.probe)
+            self.note(works=True)

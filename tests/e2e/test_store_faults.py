@@ -89,6 +89,7 @@ def test_a_long_lock_fails_runs_and_refuses_new_ones(start_server, upstream, con
         refused = server.post("/api/chat/stream", {"message": "no"})
         assert (refused.status, refused.code) == (503, "storage_unavailable")
         assert refused.headers["retry-after"] and time.monotonic() - before < 2.5
+        server.get("/api/chat/sessions/long")  # a read that works proves nothing
         assert server.get("/health").status == 503
         ack = client.call("chat_stream", {"message": "no"})
         assert ack["error"]["code"] == "storage_unavailable"
