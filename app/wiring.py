@@ -78,7 +78,7 @@ def create_app(
     feed = SessionFeed(runtime.new_waiter, clock.monotonic)
     sessions = SessionService(store, session_map, runs, feed, clock)
     about = _about(settings, runtime, store, catalog, runs, sessions, clock)
-    services = _make_services(settings, runtime, clock, runs, sessions, about)
+    services = _make_services(settings, runtime, clock, catalog, runs, sessions, about)
     app = make_app(services, settings.async_mode)
     recovery.register()
     recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
@@ -104,6 +104,7 @@ def _make_services(
     settings: Settings,
     runtime: Runtime,
     clock: Clock,
+    catalog: ProviderCatalog,
     runs: RunService,
     sessions: SessionService,
     about: Callable[[bool], dict[str, Any]],
@@ -133,6 +134,7 @@ def _make_services(
         ),
         max_body_bytes=settings.max_body_bytes,
         max_message_bytes=settings.max_message_bytes,
+        providers=catalog.providers,
         about=about,
         is_healthy=lambda: not (runs.calls.failing or runs.live.refusing),
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from app.chats.chat_request import ChatRequest
 from app.chats.interfaces import Catalog
 from app.chats.messages import for_provider, title_from
+from app.runs.errors import UnsupportedParameter
 from app.runs.interfaces import Clock, Provider
 from app.runs.records import (
     ChatSession,
@@ -27,6 +28,8 @@ from app.runs.run import Run
 from app.runs.run_errors import error_for_code
 from app.runs.run_service import FoundRun, RunService
 
+# Without these the answer would be of another kind than the one asked for.
+NEVER_IGNORED = frozenset({"n", "response_format", "tools"})
 CONTINUE = (
     "Your last reply was cut off. Go on exactly where it ends, from its very next character; "
     "repeat nothing and do not comment on this."
@@ -49,18 +52,26 @@ class ChatInterface:
         self._catalog = catalog
         self._clock = clock
 
-    def start(self, request: ChatRequest) -> Run:
-        """Start the run that answers the request. Raises what RunService.start and the catalog
-        raise."""
-        provider = self._catalog.choose(request.provider)
-        turn = self._turn(request, provider)
+    def start(self, request: ChatRequest, parent_id: str | None = None) -> Run:
+        """Start the run that answers the request; `parent_id` counts where its place is no leaf.
+
+        Raises what RunService.start and the catalog raise, UnsupportedParameter.
+        """
+        provider = self._catalog.choose(self._provider_name(request))
+        check_parameters(request, provider)
+        turn = self._turn(request, provider, parent_id)
         return self._runs.start(
             turn,
             provider,
-            lambda branch: _provider_request(request, turn.run.model, branch),
+            lambda branch: _provider_request(request, provider, turn.run.model, branch),
             request.caller,
             request.stop_when_unwatched,
         )
+
+    def _provider_name(self, request: ChatRequest) -> str | None:
+        if request.provider is None and request.model is not None:
+            return self._catalog.provider_of(request.model)
+        return request.provider
 
     def continue_run(self, before: RunRecord, request: ChatRequest) -> Run:
         """Start a run that carries on the kept text of one that did not complete: the same message.
@@ -79,7 +90,7 @@ class ChatInterface:
         return self._runs.start(
             turn,
             provider,
-            lambda branch: _continued(_provider_request(request, run.model, branch)),
+            lambda branch: _continued(_provider_request(request, provider, run.model, branch)),
             request.caller,
             request.stop_when_unwatched,
         )
@@ -103,15 +114,27 @@ class ChatInterface:
                 elif entry.kind == "end" and entry.data["error"]:
                     raise error_for_code(entry.data["error"]["code"])
 
-    def _turn(self, request: ChatRequest, provider: Provider) -> Turn:
+    def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()
-        message = Message(new_id(), "user", text_parts(request.message), now)
+        said = [*(request.history or ()), ProviderMessage(request.role, request.message)]
+        if not request.place.has_message:
+            said = []
         reply = Message(new_id(), "assistant", (), now, status="running")
         return Turn(
-            session=ChatSession(self.owner, self.session_id, now, now, title_from(request.message)),
-            messages=(message,),
+            session=ChatSession(
+                self.owner,
+                self.session_id,
+                now,
+                now,
+                title_from(request.message),
+                listed=request.history is None,
+            ),
+            messages=tuple(Message(new_id(), one.role, text_parts(one.text), now) for one in said),
             reply=reply,
             run=self._record(request, provider, reply.id, now),
+            at_leaf=request.place.kind == "leaf",
+            parent_id=parent_id,
+            must_exist=request.must_exist,
         )
 
     def _record(
@@ -133,6 +156,16 @@ class ChatInterface:
         )
 
 
+def check_parameters(request: ChatRequest, provider: Provider) -> None:
+    """Raise UnsupportedParameter for one that the provider would not honour."""
+    for name in NEVER_IGNORED.intersection(request.parameters):
+        if name not in provider.parameters:
+            raise UnsupportedParameter(
+                f"The provider {provider.name} does not take `{name}`.",
+                fields={name: "not supported"},
+            )
+
+
 def _continued(request: ProviderRequest) -> ProviderRequest:
     """Ask for the rest. An instruction, since a reply as last message means different things to
     different servers; without kept text there is nothing to carry on, only to answer."""
@@ -141,11 +174,16 @@ def _continued(request: ProviderRequest) -> ProviderRequest:
     return replace(request, messages=(*request.messages, ProviderMessage("user", CONTINUE)))
 
 
-def _provider_request(request: ChatRequest, model: str, branch: list[Message]) -> ProviderRequest:
+def _provider_request(
+    request: ChatRequest, provider: Provider, model: str, branch: list[Message]
+) -> ProviderRequest:
+    known = provider.parameters
+    taken = {name: value for name, value in request.parameters.items() if name in known}
     return ProviderRequest(
         messages=for_provider(branch, request.system),
         model=model,
         temperature=request.temperature,
         max_tokens=request.max_tokens,
         paced=request.paced,
+        parameters=taken,
     )

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from app.runs.errors import InvalidRequest, TooLarge
 from app.runs.records import ProviderMessage
@@ -30,6 +31,27 @@ ANONYMOUS = Principal("anonymous", "anonymous")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the tree the turn goes; `target` is a message's id.
+
+    `leaf`: after the branch in use. `after`: after the target, or at the root. `edit`: the message
+    beside the target. `regenerate`: no message, only a reply beside the target, or the last one.
+    `again`: no message, only a reply to the user's message in use that follows the target.
+    """
+
+    kind: Literal["leaf", "after", "edit", "regenerate", "again"] = "leaf"
+    target: str | None = None
+
+    @property
+    def has_message(self) -> bool:
+        """Whether the turn brings a message, and not only a reply."""
+        return self.kind in {"leaf", "after", "edit"}
+
+
+AT_LEAF = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One message to be answered. None means: as the settings say."""
 
@@ -45,11 +67,19 @@ class ChatRequest:
     caller: str = ""  # whom limits count
     idempotency_key: str | None = None
     stop_when_unwatched: bool = False
+    must_exist: bool = False  # the session: NotFound instead of a new one
+    numbered: bool = False  # a new session is named by the owner's next number
+    role: str = "user"  # of the message
+    # What the client holds of the conversation, before the message. It runs in a session of its own
+    # that is not listed.
     history: tuple[ProviderMessage, ...] | None = None
+    place: Place = AT_LEAF
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # for a provider that takes them
+    names: Mapping[str, str] = field(default_factory=dict)  # how the client calls our fields
 
     def fingerprint(self) -> str:
         """Return a hash of what was asked: the same for the same request, on every transport."""
-        asked = [
+        asked: list[Any] = [
             self.message,
             self.session_id,
             self.provider,
@@ -59,16 +89,20 @@ class ChatRequest:
             self.max_tokens,
             [[one.role, one.text] for one in self.history or ()],
         ]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        if self.place != AT_LEAF or self.parameters:
+            asked += [self.place.kind, self.place.target, dict(self.parameters)]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def field_name(self, ours: str) -> str:
+        """Return what the client calls the field."""
+        return self.names.get(ours, ours)
 
 
-def check_session_id(session_id: str) -> str:
-    """Return the id if it is 1 to 128 of `A-Za-z0-9._:-` and not dots only. Raises
-    InvalidRequest."""
+def check_session_id(session_id: str, name: str = "session_id") -> str:
+    """Return the id if it is 1 to 128 of `A-Za-z0-9._:-` and not dots only. Raises InvalidRequest
+    that calls it `name`."""
     if not _SESSION_ID.match(session_id):
-        raise InvalidRequest(
-            {"session_id": "must be 1 to 128 of A-Z a-z 0-9 . _ : - and not only dots"}
-        )
+        raise InvalidRequest({name: "must be 1 to 128 of A-Z a-z 0-9 . _ : - and not only dots"})
     return session_id
 
 
@@ -78,21 +112,21 @@ def check_texts(texts: Mapping[str, str | None], max_bytes: int) -> None:
     PostgreSQL stores neither, and a database that takes what the next one refuses is a trap.
     """
     wrong: dict[str, str] = {}
-    for field, text in texts.items():
+    for name, text in texts.items():
         if text is None:
             continue
         if "\x00" in text:
-            wrong[field] = "must not contain a NUL character"
+            wrong[name] = "must not contain a NUL character"
             continue
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            wrong[field] = "must not contain a lone surrogate"
+            wrong[name] = "must not contain a lone surrogate"
             continue
         if size > max_bytes:
             raise TooLarge(
-                f"`{field}` is longer than the {max_bytes} bytes of UTF-8 that are allowed.",
-                fields={field: f"at most {max_bytes} bytes"},
+                f"`{name}` is longer than the {max_bytes} bytes of UTF-8 that are allowed.",
+                fields={name: f"at most {max_bytes} bytes"},
             )
     if wrong:
         raise InvalidRequest(wrong)
@@ -100,15 +134,21 @@ def check_texts(texts: Mapping[str, str | None], max_bytes: int) -> None:
 
 def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
     """Return the request if every field is within its rules. Raises InvalidRequest, TooLarge."""
+    name = request.field_name
     if request.session_id is not None:
-        check_session_id(request.session_id)
+        check_session_id(request.session_id, name("session_id"))
     key = request.idempotency_key
     if key is not None and not _KEY.match(key):
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
-    if not request.message.strip():
-        raise InvalidRequest({"message": "must not be blank"})
+    if request.place.has_message and not request.message.strip():
+        raise InvalidRequest({name("message"): "must not be blank"})
     check_texts(
-        {"message": request.message, "system": request.system, "model": request.model},
+        {
+            name("message"): request.message,
+            "system": request.system,
+            "model": request.model,
+            **{f"{name('history')}.{n}": one.text for n, one in enumerate(request.history or ())},
+        },
         max_message_bytes,
     )
     return request

@@ -26,6 +26,12 @@ class SessionStore(Protocol):
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
         """Return the branch in use, oldest first."""
 
+    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
+        """Return all messages of the session by id, in the order they came."""
+
+    def next_number(self, owner: str) -> int:
+        """Return 1, 2, ...: a number that the owner never had."""
+
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         """Return the run that the owner's idempotency key has started since then, or None."""
 
@@ -39,3 +45,6 @@ class Catalog(Protocol):
     def choose(self, name: str | None) -> Provider:
         """Return the provider of that name, or the default one. Raises InvalidRequest,
         ProviderNotConfigured."""
+
+    def provider_of(self, model: str) -> str | None:
+        """Return the provider whose own model that is, or None."""

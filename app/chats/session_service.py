@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.chats.chat_request import ChatRequest, check_session_id
+from app.chats.chat_request import AT_LEAF, ChatRequest, check_session_id, check_texts
 from app.chats.interfaces import SessionStore
 from app.chats.key_locks import KeyLocks
+from app.chats.numbers import numbered_session
+from app.chats.placing import parent_of
 from app.chats.session_feed import Listener, News, SessionFeed
 from app.chats.session_map import SessionMap
 from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
@@ -16,6 +18,7 @@ from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, Ru
 from app.runs.run import Run
 from app.runs.run_service import FoundRun, RunService
 
+MAX_TITLE_BYTES = 1000
 Messages = list[Message]
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
@@ -73,16 +76,34 @@ class SessionService:
         return Started(self._runs.find(owner, known.id), True)
 
     def _start(self, owner: str, request: ChatRequest) -> Run:
-        session_id = request.session_id or new_id()
+        session_id = request.session_id or self._new_session_id(owner, request)
+        parent_id = self._parent_id(owner, session_id, request)
         is_new = not self._map.holds(owner, session_id)
         try:
-            run = self._map.open(owner, session_id).start(request)
+            run = self._map.open(owner, session_id).start(request, parent_id)
         except BaseException:
             if is_new:
                 self._map.forget(owner, session_id)
             raise
         self._tell_started(run)
         return run
+
+    def _new_session_id(self, owner: str, request: ChatRequest) -> str:
+        if not request.numbered:
+            return new_id()
+        number: int = self._runs.calls(self._store.next_number, owner)
+        return numbered_session(number)
+
+    def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
+        if request.place == AT_LEAF:
+            return None
+        found = self._runs.calls(self._store.find_session, owner, session_id)
+        if found is None:
+            if request.place.kind == "after":
+                return None  # the client has more of it than we do
+            raise NotFound()
+        tree = self._runs.calls(self._store.read_tree, owner, session_id)
+        return parent_of(request.place, tree, found.leaf_id)
 
     def continue_run(self, owner: str, run_id: str, request: ChatRequest) -> FoundRun:
         """Carry on the kept text of a run that did not complete. Raises NotFound,
@@ -130,10 +151,14 @@ class SessionService:
             raise
         return listener
 
-    def create(self, owner: str, session_id: str | None = None) -> ChatSession:
-        """Store a session (once; an existing one is returned) and return it."""
+    def create(
+        self, owner: str, session_id: str | None = None, title: str | None = None
+    ) -> ChatSession:
+        """Store a session (once; an existing one is returned) and return it. Raises
+        InvalidRequest."""
         now = self._clock.wall()
-        wanted = ChatSession(owner, check_session_id(session_id or new_id()), now, now)
+        check_texts({"title": title}, MAX_TITLE_BYTES)
+        wanted = ChatSession(owner, check_session_id(session_id or new_id()), now, now, title or "")
         stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
         return stored
 

@@ -5,29 +5,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from app.chats.chat_request import ChatRequest
 from app.dialects.base import (
-    OPEN,
-    PING,
-    SSE_CONTENT_TYPE,
+    MERGE_ABOVE,
     Body,
+    Dialect,
+    Encoder,
     Reply,
     Spoken,
+    joined,
     json_line,
     timestamp,
     validated,
+)
+from app.dialects.native_shapes import (
+    DoneEvent,
+    FailedEvent,
+    Problem,
+    StatusEvent,
+    TokenEvent,
+    WholeAnswer,
 )
 from app.runs.cursor import format_cursor
 from app.runs.errors import ChatError
 from app.runs.run_log import Entry
 
-MERGE_ABOVE = 64  # a viewer this many entries behind gets one larger piece instead
+NO_PATH: Mapping[str, Any] = {}
 
 
 class NativeBody(Body):
@@ -66,17 +74,20 @@ class NativeEvents:
 
     def events(self, entries: Sequence[Entry], most: int = MERGE_ABOVE) -> list[Event]:
         """Return the events of these entries; of more than `most`, runs of text are joined."""
-        events = []
-        for entry, texts in _joined(entries) if len(entries) > most else _single(entries):
-            if entry.kind == "text":
-                self._count += texts
-                events.append(self._token(entry))
-            elif entry.kind == "end":
-                events.append(self._end(entry))
-            elif entry.kind == "status":
-                payload = {**entry.data, "run_id": self._run_id, "seq": entry.seq}
-                events.append(Event("chat_status", entry.seq, payload))
-        return events
+        shown = (self.event(entry, count) for entry, count in joined(entries, most))
+        return [event for event in shown if event is not None]
+
+    def event(self, entry: Entry, count: int) -> Event | None:
+        """Return the event of an entry that stands for `count` of them; None for reasoning."""
+        if entry.kind == "text":
+            self._count += count
+            return self._token(entry)
+        if entry.kind == "end":
+            return self._end(entry)
+        if entry.kind == "status":
+            payload = {**entry.data, "run_id": self._run_id, "seq": entry.seq}
+            return Event("chat_status", entry.seq, payload)
+        return None
 
     def _token(self, entry: Entry) -> Event:
         payload = {"token": entry.data, "count": self._count}
@@ -109,35 +120,38 @@ class NativeEvents:
         return Event("chat_complete", entry.seq, payload)
 
 
-class NativeEncoder:
+class NativeEncoder(Encoder):
     """SSE frames of the native events."""
-
-    opening = OPEN
-    heartbeat = PING
 
     def __init__(self, events: NativeEvents, run_id: str) -> None:
         self._events = events
         self._run_id = run_id
 
-    def encode(self, entries: Sequence[Entry]) -> bytes:
-        """Return the frames of these entries."""
-        return b"".join(
-            b"id: %s\ndata: %s\n\n"
-            % (format_cursor(self._run_id, event.seq or 0).encode(), json_line(event.payload))
-            for event in self._events.events(entries)
-        )
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return an event, or nothing for what is not shown."""
+        return self._frame(self._events.event(entry, count))
 
-    def close(self) -> None:
-        """Nothing to do: the last event said how the run ended."""
+    def ending(self, entry: Entry) -> bytes:
+        """Return the last event."""
+        return self._frame(self._events.event(entry, 1))
+
+    def _frame(self, event: Event | None) -> bytes:
+        if event is None:
+            return b""
+        cursor = format_cursor(self._run_id, event.seq or 0).encode()
+        return b"id: %s\ndata: %s\n\n" % (cursor, json_line(event.payload))
 
 
-class Native:
+class Native(Dialect):
     """The dialect of seed 000."""
 
     name = "native"
-    content_type = SSE_CONTENT_TYPE
+    body = NativeBody
+    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent
+    answer = WholeAnswer
+    problem = Problem
 
-    def parse(self, body: Mapping[str, Any]) -> Spoken:
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str] = NO_PATH) -> Spoken:
         """Return the request. Raises InvalidRequest."""
         said = validated(NativeBody, body)
         request = ChatRequest(
@@ -151,14 +165,14 @@ class Native:
             idempotency_key=said.idempotency_key,
             stop_when_unwatched=said.on_disconnect == "stop",
         )
-        return Spoken(request, {"partial": said.partial})
+        return Spoken(self, request, {"partial": said.partial})
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
         """Return an SSE encoder."""
         events = NativeEvents(reply, after, options.get("partial", True))
         return NativeEncoder(events, reply.record.id)
 
-    def whole(self, reply: Reply) -> dict[str, Any]:
+    def whole(self, reply: Reply, options: Mapping[str, Any] = NO_PATH) -> dict[str, Any]:
         """Return the answer of `POST /api/chat`."""
         entry = reply.log.end
         assert entry is not None
@@ -203,20 +217,3 @@ def _figures(end: Mapping[str, Any]) -> dict[str, Any]:
         "duration": round(duration_s, 3),
         "tokens_per_second": round(tokens / duration_s, 1) if duration_s else 0.0,
     }
-
-
-def _single(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int]]:
-    return ((entry, 1) for entry in entries)
-
-
-def _joined(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int]]:
-    """Yield the entries with neighbouring texts joined, each with how many it stands for.
-
-    A joined entry has the seq of its last part, so that a cursor taken from it skips nothing.
-    """
-    for is_text, group in groupby(entries, key=lambda entry: entry.kind == "text"):
-        if is_text:
-            texts = list(group)
-            yield texts[-1]._replace(data="".join(e.data for e in texts)), len(texts)
-        else:
-            yield from _single(group)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from app.dialects.base import ReplyCut
+from app.dialects.base import Encoder, ReplyCut
 from app.runs.run_log import Entry
 
 
-class PlainTextEncoder:
+class PlainTextEncoder(Encoder):
     """The text as it comes. A run that did not complete breaks off, so that curl exits non-zero."""
 
     content_type = "text/plain; charset=utf-8"
@@ -18,12 +16,15 @@ class PlainTextEncoder:
     def __init__(self) -> None:
         self._cut = False
 
-    def encode(self, entries: Sequence[Entry]) -> bytes:
-        """Return the text of these entries."""
-        for entry in entries:
-            if entry.kind == "end" and entry.data["status"] != "completed":
-                self._cut = True
-        return "".join(entry.data for entry in entries if entry.kind == "text").encode()
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return a text as it is."""
+        text: str = entry.data if entry.kind == "text" else ""
+        return text.encode()
+
+    def ending(self, entry: Entry) -> bytes:
+        """Return nothing, but remember whether the reply is whole."""
+        self._cut = entry.data["status"] != "completed"
+        return b""
 
     def close(self) -> None:
         """Raise ReplyCut if what was encoded is not the whole reply."""

@@ -38,6 +38,15 @@ class ProviderCatalog:
         known = ", ".join(sorted({*self._configured, *self._missing, self._demo.name}))
         raise InvalidRequest({"provider": f"must be one of {known}"})
 
+    def provider_of(self, model: str) -> str | None:
+        """Return the name of the provider whose default model that is, the default one first."""
+        own = [one.name for one in self.providers() if one.default_model == model]
+        return own[0] if own else None
+
+    def providers(self) -> list[Provider]:
+        """Return those that can be chosen, the default first."""
+        return [self.choose(name) for name in self.names()]
+
     def names(self) -> list[str]:
         """Return what can be chosen, the default first."""
         default = self.choose(None).name

@@ -44,6 +44,7 @@ class DemoProvider:
 
     name = "demo"
     default_model = "demo"
+    parameters: frozenset[str] = frozenset()
 
     def __init__(
         self, sleep: Callable[[float], None], chunk_words: int = 3, delay_s: float = 0.1

@@ -32,6 +32,18 @@ from app.runs.run_errors import (
     UpstreamTooLarge,
 )
 
+# What is passed on as it is, besides temperature and max_tokens.
+PARAMETERS = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "presence_penalty",
+        "response_format",
+        "seed",
+        "stop",
+        "top_p",
+    }
+)
 NO_KEY = "none"  # the SDK wants one; servers without authentication ignore it
 
 
@@ -50,6 +62,7 @@ class OpenAICompatible:
     ) -> None:
         self.name = name
         self.default_model = default_model
+        self.parameters = PARAMETERS
         self._max_reply_bytes = max_reply_bytes
         self._client = openai.OpenAI(
             api_key=api_key or NO_KEY,
@@ -82,7 +95,7 @@ class OpenAICompatible:
             model=request.model,
             # The SDK walks every message it is given; what is in extra_body it takes as it is.
             messages=[],
-            extra_body={"messages": messages},
+            extra_body={**request.parameters, "messages": messages},
             stream=True,
             stream_options={"include_usage": True},
             # Compression would hold back deltas until a block is full.

@@ -28,6 +28,7 @@ class Provider(Protocol):
 
     name: str
     default_model: str
+    parameters: frozenset[str]  # names of what it honours besides temperature and max_tokens
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes

@@ -119,14 +119,23 @@ class Turn:
     """What a start stores at once: the session if it is new, the caller's messages, the reply, the
     run.
 
-    `messages` become a chain after the session's leaf; `reply` hangs on the last of them. Without
-    messages the reply is the session's leaf itself, which this run carries on.
+    `messages` become a chain after the session's leaf, or after `parent_id` where that is not
+    `at_leaf`; `reply` hangs on the last of them. Without messages the reply is the leaf itself,
+    which this run carries on, or a new one beside those that `parent_id` has.
     """
 
     session: ChatSession
     messages: tuple[Message, ...]
     reply: Message
     run: RunRecord
+    at_leaf: bool = True
+    parent_id: str | None = None
+    must_exist: bool = False  # the session: NotFound instead of a new one
+
+    @property
+    def continues(self) -> bool:
+        """Whether the run carries on the reply that is there."""
+        return self.at_leaf and not self.messages
 
 
 class AlreadyStarted(Exception):
@@ -167,6 +176,7 @@ class ProviderRequest:
     temperature: float | None = None
     max_tokens: int | None = None
     paced: bool = True
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # those that the provider takes
     upstream: Upstream = field(default_factory=Upstream)
 
 

@@ -162,13 +162,18 @@ class RunService:
             self._runtime.sleep(STARTING_LOOK_S)
         return run
 
-    def follow(self, found: FoundRun, after: int = 0) -> LogReader:
-        """Return a cursor into the run's log. Raises BadCursor, LogReset."""
+    def follow(
+        self, found: FoundRun, after: int = 0, heartbeat_s: float | None = None
+    ) -> LogReader:
+        """Return a cursor into the run's log, which reads nothing after `heartbeat_s` of silence.
+
+        Raises BadCursor, LogReset.
+        """
         return LogReader(
             found.log,
             after,
             self._runtime.new_waiter(),
-            self.limits.heartbeat_s,
+            heartbeat_s or self.limits.heartbeat_s,
             self._clock.monotonic,
         )
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 
 from app.chats.messages import branch
-from app.runs.errors import SessionBusy
+from app.runs.errors import NotFound, SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
 from app.runs.records import KEY_TTL_S, ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
@@ -34,11 +35,13 @@ class MemoryStore:
         self._runs: dict[str, RunRecord] = {}  # guarded by _lock
         self._entries: dict[str, list[Entry]] = {}  # guarded by _lock
         self._lost_workers: set[str] = set()  # guarded by _lock
+        self._numbers: Counter[str] = Counter()  # guarded by _lock
 
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
 
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost.
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
+        WorkerLost.
         """
         key = (turn.session.owner, turn.session.id)
         with self._lock:
@@ -50,6 +53,8 @@ class MemoryStore:
                 started = self._find_key(run.owner, run.idempotency_key, since)
                 if started is not None:
                     check_key(started, turn)
+            if turn.must_exist and key not in self._sessions:
+                raise NotFound()
             stored = self._sessions.get(key, turn.session)
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
@@ -223,6 +228,17 @@ class MemoryStore:
             if found is None:
                 return []
             return branch(self._messages.get((owner, session_id), {}), found.leaf_id)
+
+    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
+        """Return all messages of the session by id, in the order they came."""
+        with self._lock:
+            return dict(self._messages.get((owner, session_id), {}))
+
+    def next_number(self, owner: str) -> int:
+        """Return 1, 2, ...: a number that the owner never had."""
+        with self._lock:
+            self._numbers[owner] += 1
+            return self._numbers[owner]
 
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""

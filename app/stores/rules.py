@@ -21,12 +21,13 @@ def check_key(started: RunRecord, turn: Turn) -> None:
 def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
     """Return the turn's new messages, each with its parent. Raises InvalidRequest.
 
-    A turn without messages carries on the reply that the session's leaf is.
+    A turn that continues carries on the reply that the session's leaf is.
     """
-    if not turn.messages:
+    if turn.continues:
         if leaf_id != turn.reply.id:
             raise InvalidRequest({"run_id": "only the last reply of a session can be continued"})
         return []
+    leaf_id = leaf_id if turn.at_leaf else turn.parent_id
     linked = []
     for message in (*turn.messages, turn.reply):
         linked.append(replace(message, parent_id=leaf_id))
@@ -37,7 +38,7 @@ def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
 def branch_for_model(turn: Turn, branch: list[Message]) -> list[Message]:
     """Return what the model is to answer: all but the empty reply, or with it what it carries
     on."""
-    return branch[:-1] if turn.messages else branch
+    return branch if turn.continues else branch[:-1]
 
 
 def folded(entries: Sequence[Entry]) -> list[Entry]:

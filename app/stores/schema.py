@@ -108,6 +108,14 @@ run_entries = Table(
     ForeignKeyConstraint(["run_id"], ["runs.id"], ondelete="CASCADE"),
 )
 
+# The last number that an owner's conversations have got (clients of seed 003 know them by number).
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

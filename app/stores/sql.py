@@ -26,7 +26,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from app.runs.errors import SessionBusy, StorageUnavailable
+from app.runs.errors import NotFound, SessionBusy, StorageUnavailable
 from app.runs.interfaces import Batch, WorkerLost
 from app.runs.records import KEY_TTL_S, ChatSession, Message, RunRecord, Turn
 from app.runs.run_log import Entry
@@ -93,7 +93,8 @@ class SqlStore:
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
 
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost.
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
+        WorkerLost.
         """
         wanted, run = turn.session, turn.run
         key = (sessions.c.owner == wanted.owner) & (sessions.c.id == wanted.id)
@@ -105,10 +106,13 @@ class SqlStore:
                 started = queries.find_key(connection, run.owner, run.idempotency_key, since)
                 if started is not None:
                     check_key(started, turn)
-            connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
+            if not turn.must_exist:
+                connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
                 select(sessions.c.leaf_id, sessions.c.title, queries.ACTIVE_RUN).where(key)
-            ).one()
+            ).one_or_none()
+            if stored is None:
+                raise NotFound()
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
             rows = [
@@ -205,6 +209,16 @@ class SqlStore:
             if found is None:
                 return []
             return queries.read_branch(connection, owner, session_id, found.leaf_id)
+
+    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
+        """Return all messages of the session by id, in the order they came."""
+        with self._reading() as connection:
+            return queries.read_tree(connection, owner, session_id)
+
+    def next_number(self, owner: str) -> int:
+        """Return 1, 2, ...: a number that the owner never had."""
+        with self._transaction() as connection:
+            return queries.next_number(connection, owner)
 
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""

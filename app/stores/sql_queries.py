@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.sqlite import insert
 
 from app.chats.messages import branch
 from app.runs.records import ChatSession, Message, RunRecord
 from app.stores.rows import message_from, run_from, session_from
-from app.stores.schema import messages, runs, sessions, workers
+from app.stores.schema import messages, numbers, runs, sessions, workers
 
 ACTIVE_RUN = (
     select(runs.c.id)
@@ -51,7 +52,19 @@ def find_key(connection: Connection, owner: str, key: str, since: float) -> RunR
 def read_branch(
     connection: Connection, owner: str, session_id: str, leaf_id: str | None
 ) -> list[Message]:
+    return branch(read_tree(connection, owner, session_id), leaf_id)
+
+
+def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, Message]:
     rows = connection.execute(
-        select(messages).where(messages.c.owner == owner, messages.c.session_id == session_id)
+        select(messages)
+        .where(messages.c.owner == owner, messages.c.session_id == session_id)
+        .order_by(messages.c.created_at, text("rowid"))
     ).all()
-    return branch({row.id: message_from(row._asdict()) for row in rows}, leaf_id)
+    return {row.id: message_from(row._asdict()) for row in rows}
+
+
+def next_number(connection: Connection, owner: str) -> int:
+    first = insert(numbers).values(owner=owner, last=1)
+    counted = first.on_conflict_do_update(set_={"last": numbers.c.last + 1})
+    return int(connection.execute(counted.returning(numbers.c.last)).scalar_one())

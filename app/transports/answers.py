@@ -11,7 +11,7 @@ from app.dialects.base import Dialect, Encoder, Reply
 from app.dialects.plain_text import PlainTextEncoder
 from app.runs.run_service import FoundRun
 from app.transports.services import Services
-from app.transports.viewer import frames
+from app.transports.viewer import frames, looks_between_heartbeats
 
 
 def reply_of(found: FoundRun, user: str) -> Reply:
@@ -20,9 +20,11 @@ def reply_of(found: FoundRun, user: str) -> Reply:
     return Reply(record, found.log, user)
 
 
-def run_headers(found: FoundRun) -> dict[str, str]:
-    """Return the headers that name the run and its session."""
-    return {"X-Run-Id": found.record.id, "X-Session-Id": found.record.session_id}
+def answer_headers(dialect: Dialect, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that name the run and its session, and the dialect's own."""
+    record = reply.record
+    named = {"X-Run-Id": record.id, "X-Session-Id": record.session_id}
+    return {**named, **dialect.headers(reply, options)}
 
 
 def stream(
@@ -31,28 +33,31 @@ def stream(
     """Return the answer that follows the run from `after` to its end. Raises BadCursor,
     LogReset."""
     found.log.check(after)
+    reply = reply_of(found, g.principal.name)
+    headers = answer_headers(dialect, reply, options)
     end = found.log.end
     if end is not None and after >= end.seq:
         # 204 is what makes an EventSource stop coming back (WHATWG HTML, server-sent events).
-        return Response(status=204, headers=run_headers(found))
+        return Response(status=204, headers=headers)
     encoder: Encoder
     if _wants_plain_text():
         encoder, content_type = PlainTextEncoder(), PlainTextEncoder.content_type
     else:
-        encoder = dialect.encoder(reply_of(found, g.principal.name), after, options)
-        content_type = dialect.content_type
-    reader = services.runs.follow(found, after)
-    body = frames(found, reader, encoder, services.viewers, has_hung_up())
-    return event_stream(body, content_type, found)
+        encoder, content_type = dialect.encoder(reply, after, options), dialect.content_type
+    heartbeat_s = services.runs.limits.heartbeat_s
+    looks = looks_between_heartbeats(found, heartbeat_s)
+    reader = services.runs.follow(found, after, heartbeat_s / looks)
+    body = frames(found, reader, encoder, services.viewers, has_hung_up(), looks)
+    response = event_stream(body, content_type)
+    response.headers.update(headers)
+    return response
 
 
-def event_stream(body: Any, content_type: str, found: FoundRun | None = None) -> Response:
+def event_stream(body: Any, content_type: str) -> Response:
     """Return an answer that leaves piece by piece, through proxies too."""
     response = Response(body, content_type=content_type)
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
-    if found is not None:
-        response.headers.update(run_headers(found))
     return response
 
 

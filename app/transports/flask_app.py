@@ -12,8 +12,11 @@ from app.extensions import cors, limiter
 from app.transports import (
     error_responses,
     health,
+    http_ai_sdk,
     http_dialects,
+    http_openai,
     http_runs,
+    http_session_messages,
     http_sessions,
     pages,
     request_hooks,
@@ -44,12 +47,21 @@ def make_app(services: Services, async_mode: str) -> Flask:
     app = Flask(
         "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
+    app.url_map.merge_slashes = False  # a redirect is HTML, and `//` is no path of ours
     app.config["RATELIMIT_ENABLED"] = True
     limiter.init_app(app)
     error_responses.register(app)
     request_hooks.register(app, services)
     http_dialects.register(app, services)
-    for module in (http_runs, http_sessions, health, pages):
+    for module in (
+        http_runs,
+        http_sessions,
+        http_session_messages,
+        http_openai,
+        http_ai_sdk,
+        health,
+        pages,
+    ):
         app.register_blueprint(module.blueprint(services))
     cors.init_app(
         app,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
+from app.dialects.base import Dialect
+from app.dialects.table import AI_SDK, NATIVE, OPENAI, SESSION_MESSAGES
 from app.runs.errors import InvalidRequest
 from app.runs.records import new_id
 from app.transports.rate_limits import caller_of
@@ -18,6 +20,8 @@ log = logging.getLogger("tandem.requests")
 OPEN_ENDPOINTS = frozenset({"static", "pages.index", "health.health", "health.status"})
 # A token in a URL ends up in every log on its way, and in the browser's history.
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
+# Routes that start no run, but belong to a dialect: their blueprint has its name.
+BLUEPRINTS: dict[str, Dialect] = {one.name: one for one in (SESSION_MESSAGES, OPENAI, AI_SDK)}
 
 # No inline script or style anywhere, nothing from elsewhere: model output is not to be trusted.
 CSP = (
@@ -31,6 +35,7 @@ def register(app: Flask, services: Services) -> None:
 
     @app.before_request
     def identify() -> None:
+        g.dialect = _dialect()
         g.request_id = new_id()
         g.began = time.perf_counter()
         if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
@@ -57,6 +62,14 @@ def register(app: Flask, services: Services) -> None:
         if request.endpoint not in OPEN_ENDPOINTS or response.status_code >= 400:
             _log(response, services)
         return response
+
+
+def _dialect() -> Dialect:
+    """Return who is spoken to, for the errors that come before the request is read."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    of_its_routes = BLUEPRINTS.get(request.blueprint or "", NATIVE)
+    dialect: Dialect = getattr(view, "dialect", of_its_routes)
+    return dialect
 
 
 def bearer_token() -> str | None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from app.chats.session_feed import Listener
-from app.dialects.base import Reply
-from app.dialects.native import MERGE_ABOVE, NativeEvents
+from app.dialects.base import MERGE_ABOVE, Reply
+from app.dialects.native import NativeEvents
 from app.runs.interfaces import Task
 from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun

@@ -10,6 +10,8 @@ from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun
 from app.transports.counts import ViewerCounts
 
+LOOK_S = 0.5  # how often to see whether somebody who waits in silence is still there
+
 
 def watching(found: FoundRun) -> AbstractContextManager[None]:
     """Return a block during which the run has one viewer more."""
@@ -22,24 +24,42 @@ def frames(
     encoder: Encoder,
     viewers: ViewerCounts,
     gone: Callable[[], bool],
+    looks: int = 1,
 ) -> Iterator[bytes]:
-    """Yield one write for each read: all that is new, or a heartbeat after silence.
+    """Yield one write for each read: all that is new, or a heartbeat after `looks` empty reads.
 
     May raise ReplyCut.
     """
     with viewers.watching("sse"), watching(found):
         yield encoder.opening
+        silent = 0
         while not reader.done:
             frame = _next_frame(reader, encoder)
-            if not frame and gone():
-                return  # bare text has no heartbeat, whose write would have failed
-            yield frame
+            if frame is not None:
+                silent = 0
+                yield frame
+            elif (looks > 1 or not encoder.heartbeat) and gone():
+                return  # elsewhere the heartbeat's write fails, and a half-closed client stays
+            else:
+                silent += 1
+                if silent % looks == 0:
+                    yield encoder.heartbeat
         encoder.close()
 
 
-def _next_frame(reader: LogReader, encoder: Encoder) -> bytes:
+def looks_between_heartbeats(found: FoundRun, heartbeat_s: float) -> int:
+    """Return how often to look, from one heartbeat to the next, whether the client is there.
+
+    Where a run is to stop when its client hangs up, that must not take a heartbeat's time.
+    """
+    if found.live is None or not found.live.stop_when_unwatched:
+        return 1
+    return max(1, round(heartbeat_s / LOOK_S))
+
+
+def _next_frame(reader: LogReader, encoder: Encoder) -> bytes | None:
     # A function of its own: the entries must not be held while the frame waits for a slow client.
     entries = reader.read()
-    if entries:
+    if entries or reader.done:
         return encoder.encode(entries)
-    return b"" if reader.done else encoder.heartbeat
+    return None

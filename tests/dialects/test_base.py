@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from app.dialects.base import Body, json_line, timestamp, validated
-from app.dialects.table import NATIVE, ROUTES
+from app.dialects.table import NATIVE, ROUTES, Route
 from app.runs.errors import InvalidRequest
 
 TEXT = st.text(
@@ -83,7 +83,6 @@ def test_refusal_does_not_repeat_what_was_sent() -> None:
 
 
 def test_each_route_is_one_row() -> None:
-    assert [(route.path, route.dialect, route.answer) for route in ROUTES] == [
-        ("/api/chat/stream", NATIVE, "stream"),
-        ("/api/chat", NATIVE, "whole"),
-    ]
+    paths = [route.path for route in ROUTES]
+    assert len(set(paths)) == len(paths)
+    assert ROUTES[0] == Route("/api/chat/stream", NATIVE, "stream")

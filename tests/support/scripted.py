@@ -22,6 +22,7 @@ class ScriptedProvider:
 
     name = "scripted"
     default_model = "scripted-1"
+    parameters: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.requests: list[ProviderRequest] = []

@@ -84,6 +84,7 @@ class HandProvider:
 
     name = "hand"
     default_model = "hand-1"
+    parameters: frozenset[str] = frozenset()
 
     def __init__(self, runtime: SteppedRuntime) -> None:
         self._runtime = runtime

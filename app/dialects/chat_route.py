@@ -1,0 +1,46 @@
+"""`POST /chat` belongs to two documents: what the body has says which of them is spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.dialects.base import Dialect, Encoder, Reply, Spoken
+from app.dialects.conversation_chat import ConversationChat
+from app.dialects.prompt_chat import PromptChat
+from app.runs.errors import ChatError, InvalidRequest
+
+
+class PromptOrConversation(Dialect):
+    """Seed 003 with `prompt`, seed 004 with `conversation`."""
+
+    name = "prompt_or_conversation"
+
+    def __init__(self, prompt: PromptChat, conversation: ConversationChat) -> None:
+        self._prompt = prompt
+        self._conversation = conversation
+        self.body = prompt.body | conversation.body
+        self.event = prompt.event | conversation.event
+        self.answer = prompt.answer | conversation.answer
+        self.problem = prompt.problem | conversation.problem
+
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request, spoken by one of the two. Raises InvalidRequest naming both."""
+        has_prompt, has_conversation = "prompt" in body, "conversation" in body
+        if has_prompt == has_conversation:
+            why = "send one of `prompt` and `conversation`, not "
+            why += "both" if has_prompt else "neither"
+            raise InvalidRequest({"prompt": why, "conversation": why})
+        return (self._prompt if has_prompt else self._conversation).parse(body, path)
+
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Never asked: what was parsed has a dialect of its own."""
+        raise NotImplementedError
+
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Never asked: what was parsed has a dialect of its own."""
+        raise NotImplementedError
+
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return what either client finds its key in."""
+        return {**self._prompt.error(error), **self._conversation.error(error)}
