@@ -11,6 +11,7 @@ from app.dialects.chat_route import PromptOrConversation
 from app.dialects.completions_stream import CompletionsStream
 from app.dialects.conversation_chat import ConversationChat
 from app.dialects.native import Native
+from app.dialects.ollama_chat import OllamaChat
 from app.dialects.openai_chat import OpenAIChat
 from app.dialects.prompt_chat import PromptChat, PromptConversation
 from app.dialects.session_messages import SessionMessages
@@ -42,4 +43,5 @@ ROUTES: tuple[Route, ...] = (
     Route("/chat/conversation", PromptConversation(), "asked"),
     Route("/v1/chat/completions", OPENAI, "asked"),
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
+    Route("/ollama/api/chat", OllamaChat(), "asked"),
 )
