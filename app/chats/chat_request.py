@@ -89,6 +89,10 @@ class ChatRequest:
             self.max_tokens,
             [[one.role, one.text] for one in self.history or ()],
         ]
+        if self.role != "user":
+            asked.append(self.role)
+        if self.history is not None:
+            asked.append("held by the client")
         if self.place != AT_LEAF or self.parameters:
             asked += [self.place.kind, self.place.target, dict(self.parameters)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -142,13 +146,10 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
     if request.place.has_message and not request.message.strip():
         raise InvalidRequest({name("message"): "must not be blank"})
-    check_texts(
-        {
-            name("message"): request.message,
-            "system": request.system,
-            "model": request.model,
-            **{f"{name('history')}.{n}": one.text for n, one in enumerate(request.history or ())},
-        },
-        max_message_bytes,
-    )
+    history = {
+        f"{name('history')}.{index}.content": one.text
+        for index, one in enumerate(request.history or ())
+    }
+    said = {name("message"): request.message, "system": request.system, "model": request.model}
+    check_texts({**said, **history}, max_message_bytes)
     return request

@@ -91,8 +91,12 @@ class SessionService:
     def _new_session_id(self, owner: str, request: ChatRequest) -> str:
         if not request.numbered:
             return new_id()
-        number: int = self._runs.calls(self._store.next_number, owner)
-        return numbered_session(number)
+        while True:
+            number: int = self._runs.calls(self._store.next_number, owner)
+            session_id = numbered_session(number)
+            # Clients that name their sessions themselves may have taken the name of a new one.
+            if self._runs.calls(self._store.find_session, owner, session_id) is None:
+                return session_id
 
     def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
         if request.place == AT_LEAF:

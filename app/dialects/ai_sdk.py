@@ -156,7 +156,7 @@ class AiSdk(Dialect):
         return Spoken(self, request)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
-        """Return an encoder, always from the start: the client makes its message anew."""
+        """Return an encoder; its client makes a message anew, so it is asked from the start."""
         return UiEncoder(reply, after)
 
     def headers(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:

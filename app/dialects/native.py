@@ -123,6 +123,10 @@ class NativeEvents:
 class NativeEncoder(Encoder):
     """SSE frames of the native events."""
 
+    # No empty line after it: httpx-sse, and the SDKs that took its decoder, make an event without
+    # data of an empty line once they have seen an `id:`.
+    heartbeat = b": ping\n"
+
     def __init__(self, events: NativeEvents, run_id: str) -> None:
         self._events = events
         self._run_id = run_id

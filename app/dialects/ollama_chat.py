@@ -166,8 +166,10 @@ def _last(reply: Reply, entry: Entry, text: str) -> dict[str, Any]:
 
 
 def _plain(message: OllamaMessage, index: int) -> ProviderMessage:
-    if message.role == "tool" or message.images:
-        raise _unsupported(f"messages.{index}")
+    if message.role == "tool":
+        raise _unsupported(f"messages.{index}.role")
+    if message.images:
+        raise _unsupported(f"messages.{index}.images")
     return ProviderMessage(message.role, message.content)
 
 

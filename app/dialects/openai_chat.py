@@ -35,6 +35,9 @@ FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not ha
 REFUSED = ("audio", "function_call", "functions", "logprobs")
 
 
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
 class StreamOptions(Body):
     """What the stream is to have besides the text."""
 
@@ -60,6 +63,13 @@ class CompletionBody(Body):
     max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: dict[str, float] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    stop: str | list[str] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    modalities: list[str] | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
 
@@ -190,6 +200,8 @@ class OpenAIChat(Dialect):
         for name in REFUSED:
             if body.get(name):
                 raise _unsupported(name)
+        if set(said.modalities or ()) - {"text"}:
+            raise _unsupported("modalities")
         request = asked(
             [_plain(message, index) for index, message in enumerate(said.messages)],
             "messages",
@@ -257,7 +269,9 @@ def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _plain(message: CompletionMessage, index: int) -> ProviderMessage:
-    if message.role in {"tool", "function"} or message.tool_calls:
+    if message.role in {"tool", "function"}:
+        raise _unsupported(f"messages.{index}.role")
+    if message.tool_calls:
         raise _unsupported(f"messages.{index}.tool_calls")
     content = message.content or ""
     if isinstance(content, list):

@@ -69,6 +69,7 @@ class MemoryStore:
                 active_run_id=run.id,
                 updated_at=run.created_at,
                 title=stored.title or turn.session.title,
+                listed=stored.listed or turn.session.listed,
             )
             self._runs[run.id] = run
             self._entries[run.id] = []

@@ -109,7 +109,9 @@ class SqlStore:
             if not turn.must_exist:
                 connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
-                select(sessions.c.leaf_id, sessions.c.title, queries.ACTIVE_RUN).where(key)
+                select(
+                    sessions.c.leaf_id, sessions.c.title, sessions.c.listed, queries.ACTIVE_RUN
+                ).where(key)
             ).one_or_none()
             if stored is None:
                 raise NotFound()
@@ -133,6 +135,7 @@ class SqlStore:
                     leaf_id=turn.reply.id,
                     updated_at=run.created_at,
                     title=stored.title or wanted.title,
+                    listed=stored.listed or wanted.listed,
                 )
             )
             branch_in_use = queries.read_branch(connection, wanted.owner, wanted.id, turn.reply.id)

@@ -8,7 +8,7 @@ import time
 from flask import Flask, Response, current_app, g, request
 
 from app.dialects.base import Dialect
-from app.dialects.table import AI_SDK, NATIVE, OPENAI, SESSION_MESSAGES
+from app.dialects.table import AI_SDK, NATIVE, OPENAI, ROUTES, SESSION_MESSAGES
 from app.runs.errors import InvalidRequest
 from app.runs.records import new_id
 from app.transports.rate_limits import caller_of
@@ -67,9 +67,18 @@ def register(app: Flask, services: Services) -> None:
 def _dialect() -> Dialect:
     """Return who is spoken to, for the errors that come before the request is read."""
     view = current_app.view_functions.get(request.endpoint or "")
-    of_its_routes = BLUEPRINTS.get(request.blueprint or "", NATIVE)
+    of_its_routes = BLUEPRINTS.get(request.blueprint or "") or dialect_of_path(request.path)
     dialect: Dialect = getattr(view, "dialect", of_its_routes)
     return dialect
+
+
+def dialect_of_path(path: str) -> Dialect:
+    """Return whose path that is, also where no route is: the dialect of the same path, or else of
+    the same first segment; below /api all but a dialect's own routes are native."""
+    first = path.split("/")[1]
+    near = [one for one in ROUTES if one.path.split("/")[1] == first and first != "api"]
+    exact = [one for one in ROUTES if one.path == path.rstrip("/")]
+    return next((one.dialect for one in (*exact, *near)), NATIVE)
 
 
 def bearer_token() -> str | None:

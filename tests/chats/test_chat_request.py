@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from app.chats.chat_request import ChatRequest, check_request, check_session_id, check_texts
+from app.chats.chat_request import (
+    ChatRequest,
+    Place,
+    check_request,
+    check_session_id,
+    check_texts,
+)
 from app.runs.errors import InvalidRequest, TooLarge
+from app.runs.records import ProviderMessage
 
 MAX_BYTES = 10
 
@@ -29,6 +38,51 @@ def test_blank_message_is_refused(message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_request(ChatRequest(message), MAX_BYTES)
     assert refused.value.fields == {"message": "must not be blank"}
+
+
+@pytest.mark.parametrize("kind", ["after", "edit"])
+def test_blank_message_is_refused_wherever_it_is_to_go(kind: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        check_request(ChatRequest(" ", place=Place(kind, "m-1")), MAX_BYTES)
+
+
+@pytest.mark.parametrize("kind", ["regenerate", "again"])
+def test_turn_without_a_message_needs_none(kind: Any) -> None:
+    request = ChatRequest("", place=Place(kind, "m-1"))
+
+    assert check_request(request, MAX_BYTES) is request
+
+
+NUL = ProviderMessage("user", "\x00")
+NAMES = {"message": "prompt", "session_id": "conversation", "history": "said"}
+
+
+@pytest.mark.parametrize(
+    "fields,named",
+    [
+        ({"message": " "}, "prompt"),
+        ({"message": "\x00"}, "prompt"),
+        ({"session_id": ".."}, "conversation"),
+        ({"history": (NUL,)}, "said.0.content"),
+        ({"history": (ProviderMessage("user", ""), NUL)}, "said.1.content"),
+        ({"system": "\x00"}, "system"),
+    ],
+)
+def test_wrong_field_is_named_as_the_client_does(fields: dict[str, Any], named: str) -> None:
+    request = ChatRequest(**{"message": "hi", "names": NAMES, **fields})
+
+    with pytest.raises(InvalidRequest) as refused:
+        check_request(request, MAX_BYTES)
+    assert set(refused.value.fields) == {named}
+
+
+@pytest.mark.parametrize("text", ["éééééé", "12345678901"])
+def test_text_of_a_history_has_the_same_limit(text: str) -> None:
+    request = ChatRequest("hi", names=NAMES, history=(ProviderMessage("user", text),))
+
+    with pytest.raises(TooLarge) as refused:
+        check_request(request, MAX_BYTES)
+    assert refused.value.fields == {"said.0.content": "at most 10 bytes"}
 
 
 @pytest.mark.parametrize(

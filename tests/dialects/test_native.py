@@ -165,7 +165,7 @@ def test_no_frame_has_a_line_end_of_the_text(line_end: str) -> None:
 def test_stream_opens_and_lives_by_comments() -> None:
     encoder = NATIVE.encoder(reply_of([]), 0, {})
 
-    assert (encoder.opening, encoder.heartbeat) == (b": open\n\n", b": ping\n\n")
+    assert (encoder.opening, encoder.heartbeat) == (b": open\n\n", b": ping\n")
 
 
 def test_whole_answer_has_the_same_figures() -> None:

@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.support.browser import launched
 from tests.support.upstream import Exchange, silent
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SEED_LOOP = """async (url) => {
-  const response = await fetch(url, {method: 'POST', body: JSON.stringify({message: 'hi'})});
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let shown = '';
-  while (true) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    const chunk = decoder.decode(value);
-    for (const line of chunk.split('\\n')) {
-      if (line.startsWith('data: ')) {
-        const data = JSON.parse(line.slice(6));
-        if (data.token) shown += data.token;
-      }
-    }
-  }
-  return shown;
-}"""
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is needed in CI: apt-get install chromium")
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture
@@ -111,7 +74,3 @@ def test_a_failure_is_told(page, upstream):
     send(page, "go")
     page.wait_for_selector("#status.bad")
     assert "ERR_" in page.inner_text("#status")
-
-
-def test_the_simple_loop_works_on_the_pages_origin(page):
-    assert page.evaluate(SEED_LOOP, "/api/chat/stream") == "Hello there"

@@ -14,10 +14,15 @@ from tests.support.server import Server
 
 @dataclass
 class SseEvent:
-    """One event as it was received; `data` is parsed JSON."""
+    """One event as it was received; `data` is parsed JSON, or `[DONE]`."""
 
     id: str
     data: Any
+
+
+def _value(data: str) -> Any:
+    """Return what an event says: JSON, or the mark of the end of some dialects."""
+    return data if data == "[DONE]" else json.loads(data)
 
 
 class SseParser:
@@ -38,7 +43,7 @@ class SseParser:
             text = line.decode()
             if not text:
                 if self._data:
-                    events.append(SseEvent(self._id, json.loads("\n".join(self._data))))
+                    events.append(SseEvent(self._id, _value("\n".join(self._data))))
                 self._data = []
             elif text.startswith(":"):
                 self.comments.append(text[1:].strip())

@@ -1,0 +1,164 @@
+"""Who answers and with what: parameters go to those that take them, a model to its provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.chats.chat_interface import NEVER_IGNORED
+from app.chats.chat_request import AT_LEAF, ChatRequest, Place
+from app.chats.session_service import SessionService
+from app.providers.catalog import ProviderCatalog
+from app.runs.errors import InvalidRequest, UnsupportedParameter
+from app.runs.interfaces import Clock
+from app.runs.records import ProviderMessage
+from app.runs.run import Run
+from app.stores.memory import MemoryStore
+from tests.chats.conftest import make_sessions
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime
+from tests.support.scripted import ScriptedProvider
+
+PARAMETERS = {"seed": 7, "top_p": 0.5, "stop": ["\n"]}
+
+
+def start(sessions: SessionService, **fields: Any) -> Run:
+    live = sessions.start("ann", ChatRequest("hi", **fields)).found.live
+    assert live is not None
+    return live
+
+
+@pytest.mark.parametrize(
+    "takes,passed",
+    [
+        (set(), {}),
+        ({"seed"}, {"seed": 7}),
+        ({"seed", "top_p", "stop", "n"}, PARAMETERS),
+    ],
+)
+def test_provider_is_given_the_parameters_that_it_takes(
+    sessions: SessionService, scripted: ScriptedProvider, takes: set[str], passed: dict[str, Any]
+) -> None:
+    scripted.parameters = frozenset(takes)
+
+    assert start(sessions, parameters=PARAMETERS).request.parameters == passed
+
+
+@pytest.mark.parametrize("name", ["n", "response_format", "tools"])
+def test_parameter_that_would_change_the_answer_is_refused(
+    sessions: SessionService, scripted: ScriptedProvider, name: str
+) -> None:
+    scripted.parameters = NEVER_IGNORED - {name} | {"seed"}
+    with pytest.raises(UnsupportedParameter) as refused:
+        start(sessions, parameters={"seed": 1, name: 2})
+
+    assert refused.value.fields == {name: "not supported"}
+    assert refused.value.message == f"The provider scripted does not take `{name}`."
+    assert sessions.counts() == {"in_memory": 0, "stored": 0}
+
+
+@pytest.mark.parametrize("name", ["n", "response_format", "tools"])
+def test_provider_that_takes_it_is_given_it(
+    sessions: SessionService, scripted: ScriptedProvider, name: str
+) -> None:
+    scripted.parameters = frozenset({name})
+
+    assert start(sessions, parameters={name: 2}).request.parameters == {name: 2}
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+def provider(name: str, default_model: str) -> ScriptedProvider:
+    made = ScriptedProvider()
+    made.name, made.default_model = name, default_model
+    return made
+
+
+@pytest.fixture
+def several(runtime: ManualRuntime, clock: HandClock) -> SessionService:
+    """A service with two providers and the demo; the first is the default."""
+    big, small = provider("big", "big-1"), provider("small", "small-1")
+    demo = provider("demo", "demo-1")
+    catalog = ProviderCatalog({"big": big, "small": small}, {"none": "NONE_KEY"}, demo, "big")
+    made: Clock = clock.clock
+    return make_sessions(MemoryStore(), runtime, made, catalog)
+
+
+@pytest.mark.parametrize(
+    "asked,answers",
+    [
+        ({}, ("big", "big-1")),
+        ({"model": "small-1"}, ("small", "small-1")),
+        ({"model": "demo-1"}, ("demo", "demo-1")),
+        ({"model": "big-1"}, ("big", "big-1")),
+        ({"model": "else"}, ("big", "else")),
+        ({"provider": "small"}, ("small", "small-1")),
+        ({"provider": "big", "model": "small-1"}, ("big", "small-1")),
+        ({"provider": "small", "model": "else"}, ("small", "else")),
+    ],
+)
+def test_model_of_a_provider_chooses_it(
+    several: SessionService, asked: dict[str, str], answers: tuple[str, str]
+) -> None:
+    run = start(several, **asked)
+
+    assert (run.record.provider, run.record.model) == answers
+    assert run.request.model == answers[1]
+
+
+def test_provider_nobody_knows_is_refused(several: SessionService) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        start(several, provider="else", model="small-1")
+
+    assert refused.value.fields == {"provider": "must be one of big, demo, none, small"}
+
+
+# --- fingerprints -------------------------------------------------------------------------------
+
+
+DIFFERENT = [
+    ChatRequest("hi", history=()),
+    ChatRequest("hi"),
+    ChatRequest("ho"),
+    ChatRequest("hi", session_id="s-1"),
+    ChatRequest("hi", model="m"),
+    ChatRequest("hi", provider="m"),
+    ChatRequest("hi", system="m"),
+    ChatRequest("hi", max_tokens=1),
+    ChatRequest("hi", temperature=1.5),
+    ChatRequest("hi", role="system"),
+    ChatRequest("hi", history=(ProviderMessage("user", "a"),)),
+    ChatRequest("hi", history=(ProviderMessage("assistant", "a"),)),
+    ChatRequest("hi", history=(ProviderMessage("user", "a"), ProviderMessage("user", "a"))),
+    ChatRequest("hi", place=Place("after")),
+    ChatRequest("hi", place=Place("edit", "m")),
+    ChatRequest("hi", place=Place("edit", "n")),
+    ChatRequest("hi", place=Place("regenerate", "m")),
+    ChatRequest("hi", parameters={"seed": 1}),
+    ChatRequest("hi", parameters={"seed": 2}),
+    ChatRequest("hi", parameters={"n": 1}),
+    ChatRequest("hi", parameters={"n": 1}, place=Place("edit", "m")),
+]
+
+
+def test_fingerprint_differs_by_all_that_is_asked() -> None:
+    assert len({one.fingerprint() for one in DIFFERENT}) == len(DIFFERENT)
+
+
+def test_fingerprint_does_not_differ_by_the_order_of_parameters() -> None:
+    first = ChatRequest("hi", parameters={"a": {"x": 1, "y": 2}, "b": 1})
+    second = ChatRequest("hi", parameters={"b": 1, "a": {"y": 2, "x": 1}})
+
+    assert first.fingerprint() == second.fingerprint()
+
+
+def test_fingerprint_of_a_plain_request_stays_what_it_was() -> None:
+    # It is stored: a request that is sent again after an upgrade is to join its run.
+    plain = ChatRequest("hi", place=AT_LEAF, parameters={}, role="user")
+
+    assert plain.fingerprint() == ChatRequest("hi").fingerprint()
+    assert ChatRequest("hi").fingerprint() == (
+        "5e85fab1b8e2c83a242a4391b980c2d96f1b4bf8473946e615cdedc9b2f66deb"
+    )

@@ -1,0 +1,102 @@
+"""Ollama's own Python client, its host being ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ollama
+import pytest
+
+from tests.e2e.test_streaming import AWKWARD, in_lockstep
+from tests.support.server import Server
+
+ASKED = [{"role": "user", "content": "go"}]
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[ollama.Client]:
+    made = ollama.Client(host=f"{server.url}/ollama", timeout=20)
+    yield made
+    made._client.close()
+
+
+@pytest.fixture
+def ask(client) -> Callable[..., Any]:
+    """Ask for a chat, whole unless told otherwise."""
+    return lambda **options: client.chat(**{"model": "any/model", "messages": ASKED, **options})
+
+
+def test_a_stream_comes_piece_by_piece(upstream, ask):
+    may_send = threading.Semaphore(1)
+    upstream.reply = in_lockstep(AWKWARD, may_send)
+    parts = ask(stream=True)
+    texts = (part.message.content for part in parts if part.message.content)
+    for text in AWKWARD:
+        assert next(texts) == text
+        may_send.release()
+    assert list(texts) == []
+
+
+def test_the_last_part_has_the_counts(ask):
+    *pieces, last = ask(stream=True)
+    assert [part.done for part in pieces] == [False] * len(pieces)
+    assert (last.done, last.done_reason, last.message.content) == (True, "stop", "")
+    assert (last.prompt_eval_count, last.eval_count) == (5, 2)
+    assert last.total_duration > 0 and last.model == "any/model"
+
+
+def test_a_whole_answer(ask):
+    answer = ask()
+    assert (answer.message.role, answer.message.content) == ("assistant", "Hello there")
+    assert answer.done is True
+
+
+def test_options_reach_the_model(upstream, ask):
+    history = [{"role": "system", "content": "Be brief."}, *ASKED]
+    ask(messages=history, options={"temperature": 0.5, "num_predict": 9, "num_ctx": 4096})
+    body = upstream.exchanges[0].body
+    assert (body["temperature"], body["max_tokens"]) == (0.5, 9)
+    assert body["messages"] == history
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("format", "json"), ("tools", [{"type": "function", "function": {"name": "f"}}])],
+)
+def test_what_cannot_be_honoured_is_refused(upstream, ask, name, value, stream):
+    with pytest.raises(ollama.ResponseError) as refused:
+        list(ask(stream=stream, **{name: value}))
+    assert refused.value.status_code == 400
+    assert name in refused.value.error
+    assert upstream.exchanges == []
+
+
+def test_a_failure_is_raised(upstream, ask):
+    upstream.reply = lambda e: (e.start(), e.delta("a"), e.event({"error": {"message": "planted"}}))
+    with pytest.raises(ollama.ResponseError) as failed:
+        list(ask(stream=True))
+    assert "planted" not in failed.value.error
+    with pytest.raises(ollama.ResponseError) as failed:
+        ask()
+    assert failed.value.status_code == 502
+
+
+def test_closing_the_stream_stops_the_run(server, upstream, ask):
+    upstream.reply = lambda e: (e.start(), e.delta("a"), e.wait_closed(20))
+    parts = ask(stream=True)
+    assert [next(parts).message.content for _ in range(2)] == ["", "a"]
+    parts.close()
+    assert upstream.wait_for(1).closed.wait(1.5)
+
+
+def test_silence_does_not_end_the_stream(upstream, ask):
+    go = threading.Event()
+    upstream.reply = lambda e: (e.start(), e.delta("a"), go.wait(20), e.delta("b"), e.finish())
+    parts = ask(stream=True)
+    texts = [next(parts).message.content for _ in range(6)]
+    assert texts == ["", "a", "", "", "", ""]  # opened, said, and four heartbeats
+    go.set()
+    assert "".join(part.message.content for part in parts) == "b"
