@@ -13,6 +13,7 @@ from app.runs.errors import InvalidRequest, TooLarge
 from app.runs.records import ProviderMessage
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+SESSION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
 _SESSION_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,128}\Z")
 

@@ -162,7 +162,8 @@ class SessionService:
         InvalidRequest."""
         now = self._clock.wall()
         check_texts({"title": title}, MAX_TITLE_BYTES)
-        wanted = ChatSession(owner, check_session_id(session_id or new_id()), now, now, title or "")
+        named = new_id() if session_id is None else check_session_id(session_id)
+        wanted = ChatSession(owner, named, now, now, title or "")
         stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
         return stored
 

@@ -14,13 +14,24 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.chats.chat_request import AT_LEAF, ChatRequest, Place
-from app.dialects.base import OPEN, Body, Dialect, Encoder, Reply, Spoken, event_frame, validated
+from app.dialects.base import (
+    OPEN,
+    Body,
+    Dialect,
+    Encoder,
+    Id,
+    Reply,
+    Spoken,
+    event_frame,
+    validated,
+)
 from app.dialects.conversation import explained
 from app.dialects.native_shapes import Problem, WholeAnswer
 from app.runs.errors import ChatError, InvalidRequest, UnsupportedParameter
 from app.runs.run_log import Entry
 
-DONE = b"data: [DONE]\n\n"
+LAST_DATA = "[DONE]"
+DONE = b"data: %s\n\n" % LAST_DATA.encode()
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
 FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
 
@@ -41,7 +52,7 @@ class UiMessage(Body):
 class UiChatBody(Body):
     """What `useChat` sends; model and provider may be given in its `body` option."""
 
-    id: str
+    id: Id
     messages: list[UiMessage]
     trigger: Literal["submit-message", "regenerate-message"] = "submit-message"
     messageId: str | None = None
@@ -133,6 +144,14 @@ class AiSdk(Dialect):
     event = UiPart
     answer = WholeAnswer
     problem = Problem
+    examples = (
+        {
+            "id": "chat-1",
+            "messages": [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "Hello"}]}],
+        },
+    )
+    last_data = LAST_DATA
+    own_headers = {"x-vercel-ai-ui-message-stream": "The protocol's version, `v1`."}
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.chats.chat_request import ChatRequest
+from app.chats.chat_request import SESSION_ID_PATTERN, ChatRequest
 from app.runs.errors import ChatError, InvalidRequest
 from app.runs.records import RunRecord
 from app.runs.run_log import Entry, RunLog
@@ -94,7 +94,10 @@ class Dialect(ABC):
     event: Any  # type of what one event, or line, of the stream carries
     answer: Any  # type of the answer that is not streamed
     problem: Any  # type of an answer that is an error
+    examples: Sequence[Mapping[str, Any]] = ()  # requests that work with the demo provider
     content_type = SSE_CONTENT_TYPE
+    last_data: str | None = None  # what the last event carries, where that is not JSON
+    own_headers: Mapping[str, str] = {}  # that its answers may have, and what they say
     holds_headers = False  # until the first piece or a failure: its clients retry on a status only
 
     @abstractmethod
@@ -149,6 +152,10 @@ class Body(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
+
+# What check_request refuses besides, told to who reads the description.
+Id = Annotated[str, Field(json_schema_extra={"pattern": SESSION_ID_PATTERN})]
+Said = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 
 SomeBody = TypeVar("SomeBody", bound=Body)
 

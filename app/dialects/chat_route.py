@@ -23,6 +23,8 @@ class PromptOrConversation(Dialect):
         self.event = prompt.event | conversation.event
         self.answer = prompt.answer | conversation.answer
         self.problem = prompt.problem | conversation.problem
+        self.examples = (*prompt.examples, *conversation.examples)
+        self.own_headers = {**prompt.own_headers, **conversation.own_headers}
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request, spoken by one of the two. Raises InvalidRequest naming both."""

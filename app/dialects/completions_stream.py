@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.dialects.base import Body, Dialect, Encoder, Reply, Spoken, event_frame, validated
-from app.dialects.conversation import SaidMessage, asked, explained, plain, token_counts
+from app.dialects.conversation import HELLO, SaidMessage, asked, explained, plain, token_counts
 from app.runs.errors import ChatError
 from app.runs.run_log import Entry
 
@@ -86,6 +86,7 @@ class CompletionsStream(Dialect):
     event = CompletionsEvent
     answer = CompletionsAnswer
     problem = Detail
+    examples = ({"messages": HELLO},)
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest."""

@@ -12,6 +12,8 @@ from app.runs.errors import InvalidRequest
 from app.runs.records import ProviderMessage
 from app.runs.usage import Usage
 
+HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
+
 
 class SaidMessage(Body):
     """One message of a conversation."""

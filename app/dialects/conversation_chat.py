@@ -17,7 +17,7 @@ from app.dialects.base import (
     timestamp,
     validated,
 )
-from app.dialects.conversation import SaidMessage, asked, explained, plain
+from app.dialects.conversation import HELLO, SaidMessage, asked, explained, plain
 from app.runs.errors import ChatError
 from app.runs.run_log import Entry
 
@@ -125,6 +125,7 @@ class ConversationChat(Dialect):
     event = ConversationChatEvent
     answer = ConversationChatAnswer
     problem = ConversationChatProblem
+    examples = ({"conversation": HELLO, "stream": True}, {"conversation": HELLO})
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest."""

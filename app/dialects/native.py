@@ -16,7 +16,9 @@ from app.dialects.base import (
     Body,
     Dialect,
     Encoder,
+    Id,
     Reply,
+    Said,
     Spoken,
     joined,
     json_line,
@@ -41,8 +43,8 @@ NO_PATH: Mapping[str, Any] = {}
 class NativeBody(Body):
     """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
 
-    message: str
-    session_id: str | None = None
+    message: Said
+    session_id: Id | None = None
     provider: str | None = None
     model: str | None = None
     system: str | None = None
@@ -154,6 +156,7 @@ class Native(Dialect):
     event = TokenEvent | DoneEvent | FailedEvent | StatusEvent
     answer = WholeAnswer
     problem = Problem
+    examples = ({"message": "Hello", "partial": False},)
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str] = NO_PATH) -> Spoken:
         """Return the request. Raises InvalidRequest."""

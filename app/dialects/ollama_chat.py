@@ -12,7 +12,7 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.dialects.base import Body, Dialect, Encoder, Reply, Spoken, json_line, timestamp, validated
-from app.dialects.conversation import asked, explained
+from app.dialects.conversation import HELLO, asked, explained
 from app.runs.errors import ChatError, UnsupportedParameter
 from app.runs.records import ProviderMessage
 from app.runs.run_log import Entry
@@ -110,6 +110,10 @@ class OllamaChat(Dialect):
     event = OllamaLine
     answer = OllamaLine
     problem = OllamaProblem
+    examples = (
+        {"model": "demo", "messages": HELLO},
+        {"model": "demo", "messages": HELLO, "stream": False},
+    )
     content_type = "application/x-ndjson"
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:

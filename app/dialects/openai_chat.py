@@ -14,13 +14,14 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.dialects.base import Body, Dialect, Encoder, Reply, Spoken, event_frame, validated
 from app.dialects.completions_stream import TokenCounts
-from app.dialects.conversation import asked, explained, token_counts
+from app.dialects.conversation import HELLO, asked, explained, token_counts
 from app.runs.errors import ChatError, UnsupportedParameter
 from app.runs.records import ProviderMessage
 from app.runs.run_errors import error_for_code
 from app.runs.run_log import Entry
 
-DONE = b"data: [DONE]\n\n"
+LAST_DATA = "[DONE]"
+DONE = b"data: %s\n\n" % LAST_DATA.encode()
 # `developer` is OpenAI's newer name for `system`; compatible servers know only the older one.
 ROLES = {"developer": "system"}
 PASSED_ON = (
@@ -192,6 +193,17 @@ class OpenAIChat(Dialect):
     event = CompletionChunk | CompletionProblem
     answer = Completion
     problem = CompletionProblem
+    examples = (
+        {"model": "demo", "messages": HELLO, "stream": True},
+        {
+            "model": "demo",
+            "messages": HELLO,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+        {"model": "demo", "messages": HELLO},
+    )
+    last_data = LAST_DATA
     holds_headers = True
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:

@@ -5,7 +5,7 @@ Its conversations are known by a number, 1, 2, ... for each owner.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -13,9 +13,9 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.chats.chat_request import ChatRequest
 from app.chats.numbers import number_of_session, numbered_session
-from app.dialects.base import Body, Dialect, Encoder, Reply, Spoken, event_frame, validated
+from app.dialects.base import Body, Dialect, Encoder, Reply, Said, Spoken, event_frame, validated
 from app.dialects.completions_stream import Detail
-from app.dialects.conversation import SaidMessage, asked, explained, plain
+from app.dialects.conversation import HELLO, SaidMessage, asked, explained, plain
 from app.dialects.native_shapes import UsageShape
 from app.runs.errors import ChatError
 from app.runs.run_log import Entry
@@ -26,7 +26,7 @@ Number = Annotated[int, Field(ge=1, le=2**53)]
 class PromptBody(Body):
     """One message for a conversation that the server holds; a new one if none is named."""
 
-    prompt: str
+    prompt: Said
     model: str | None = None
     provider: str | None = None
     conversation_id: Number | None = None
@@ -99,6 +99,11 @@ class PromptChat(Dialect):
     event = ChunkEvent | LastEvent
     answer = PromptAnswer
     problem = Detail
+    examples: Sequence[Mapping[str, Any]] = (
+        {"prompt": "Hello", "stream": True},
+        {"prompt": "Hello"},
+    )
+    own_headers = {"X-Conversation-Id": "The number of the conversation, if it has one."}
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest."""
@@ -153,6 +158,7 @@ class PromptConversation(PromptChat):
 
     name = "prompt_conversation"
     body = ConversationBody
+    examples = ({"messages": HELLO, "stream": True}, {"messages": HELLO})
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request; a number that the client gives is only said back. Raises

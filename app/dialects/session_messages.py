@@ -18,6 +18,7 @@ from app.dialects.base import (
     Dialect,
     Encoder,
     Reply,
+    Said,
     Spoken,
     event_frame,
     timestamp,
@@ -33,25 +34,25 @@ from app.runs.run_log import Entry
 class MessageBody(Body):
     """A user's message."""
 
-    content: str
+    content: Said
     role: Literal["user"] = "user"
 
 
-class StartOrEndEvent(TypedDict):
+class MessageEdgeEvent(TypedDict):
     """The stream begins, or is complete."""
 
     type: Literal["start", "end"]
     messageId: str
 
 
-class TokenEvent(TypedDict):
+class MessageTokenEvent(TypedDict):
     """A piece of the reply."""
 
     type: Literal["token"]
     content: str
 
 
-class ErrorEvent(TypedDict):
+class MessageErrorEvent(TypedDict):
     """The reply did not complete."""
 
     type: Literal["error"]
@@ -96,9 +97,10 @@ class SessionMessages(Dialect):
 
     name = "session_messages"
     body = MessageBody
-    event = StartOrEndEvent | TokenEvent | ErrorEvent
+    event = MessageEdgeEvent | MessageTokenEvent | MessageErrorEvent
     answer = MessageRow
     problem = Detail
+    examples = ({"content": "Hello"},)
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request, of a session that must exist. Raises InvalidRequest."""
@@ -127,7 +129,7 @@ class SessionMessages(Dialect):
         return {"detail": explained(error.message, error.fields)}
 
 
-def message_row(session_id: str, message: Message) -> dict[str, Any]:
+def message_row(session_id: str, message: Message) -> MessageRow:
     """Return a stored message as this dialect shows it."""
     return {
         "id": message.id,

@@ -18,6 +18,7 @@ from app.transports import (
     http_runs,
     http_session_messages,
     http_sessions,
+    openapi,
     pages,
     request_hooks,
 )
@@ -63,14 +64,8 @@ def make_app(services: Services, async_mode: str) -> Flask:
         pages,
     ):
         app.register_blueprint(module.blueprint(services))
-    cors.init_app(
-        app,
-        origins=services.origins.patterns(),
-        methods=CORS_METHODS,
-        allow_headers=CORS_HEADERS,
-        expose_headers=EXPOSED_HEADERS,
-        supports_credentials=False,
-    )
+    openapi.register(app, services)  # after the routes that it describes
+    _add_cors(app, services)
     namespace = ChatNamespace(services)
     _add_socketio(app, namespace, services, async_mode)
     app.extensions["tandem.sockets"] = namespace
@@ -82,6 +77,17 @@ def make_app(services: Services, async_mode: str) -> Flask:
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0
         )
     return app
+
+
+def _add_cors(app: Flask, services: Services) -> None:
+    cors.init_app(
+        app,
+        origins=services.origins.patterns(),
+        methods=CORS_METHODS,
+        allow_headers=CORS_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        supports_credentials=False,
+    )
 
 
 def _add_socketio(

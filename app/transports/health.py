@@ -6,8 +6,10 @@ from flask import Blueprint, Response, request
 
 from app.dialects.base import json_line
 from app.runs.errors import Unauthorized
+from app.transports.operations import Answer, Operation, answered, json_of
 from app.transports.request_hooks import bearer_token
 from app.transports.services import Services
+from app.transports.shapes import Health, ServerStatus
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -48,3 +50,15 @@ def _is_admin(services: Services) -> bool:
         return services.auth.principal(bearer_token()).is_admin
     except Unauthorized:
         return False
+
+
+OPERATIONS = {
+    "health.health": Operation(
+        "Health, for a load balancer",
+        (
+            Answer(200, "In service.", (json_of(Health),)),
+            Answer(503, "The store fails, or the server is stopping.", (json_of(Health),)),
+        ),
+    ),
+    "health.status": Operation("Counts, for people", answered(ServerStatus, "The counts.")),
+}

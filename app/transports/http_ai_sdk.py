@@ -9,7 +9,10 @@ from app.dialects.base import json_line
 from app.dialects.table import AI_SDK
 from app.runs.errors import NotFound
 from app.transports.answers import stream
+from app.transports.dialect_operations import stream_of
+from app.transports.operations import OF_A_RUN, Answer, Operation, json_of
 from app.transports.services import Services
+from app.transports.shapes import StopReceipt
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -40,3 +43,23 @@ def _active_run(services: Services, chat_id: str) -> str | None:
         return services.sessions.get(g.principal.id, check_session_id(chat_id, "id")).active_run_id
     except NotFound:
         return None
+
+
+NOTHING = Answer(204, "Nothing is under way in this chat.")
+OPERATIONS = {
+    "ai_sdk.resume": Operation(
+        "Follow the reply under way, from its start",
+        (
+            Answer(200, "The reply.", stream_of(AI_SDK), OF_A_RUN, AI_SDK.own_headers),
+            NOTHING,
+        ),
+        (404, 503),
+        problem=AI_SDK.problem,
+    ),
+    "ai_sdk.stop": Operation(
+        "Stop the reply under way",
+        (Answer(200, "The receipt.", (json_of(StopReceipt),)), NOTHING),
+        (404, 503),
+        problem=AI_SDK.problem,
+    ),
+}

@@ -17,6 +17,7 @@ from app.runs.errors import InvalidRequest, StorageUnavailable
 from app.runs.run_errors import RunError, error_for_code
 from app.runs.run_service import FoundRun
 from app.transports.answers import answer_headers, has_hung_up, reply_of, stream
+from app.transports.dialect_operations import endpoint_of
 from app.transports.rate_limits import Kind
 from app.transports.request_body import read_object
 from app.transports.services import Services
@@ -30,7 +31,7 @@ def register(app: Flask, services: Services) -> None:
     for route in ROUTES:
         app.add_url_rule(
             route.path,
-            endpoint=f"{route.dialect.name} {route.answer}",
+            endpoint=endpoint_of(route),
             view_func=_view(route, services),
             methods=["POST"],
             strict_slashes=False,

@@ -9,7 +9,9 @@ from flask import Blueprint, Response
 from app.dialects.base import json_line
 from app.dialects.table import OPENAI
 from app.runs.errors import NotFound
+from app.transports.operations import Operation, answered
 from app.transports.services import Services
+from app.transports.shapes import Model, Models
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -30,11 +32,11 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def _models(services: Services) -> list[dict[str, Any]]:
+def _models(services: Services) -> list[Model]:
     """Return each provider's own model; a model named twice belongs to the first."""
-    models: dict[str, dict[str, Any]] = {}
+    models: dict[str, Model] = {}
     for provider in services.providers():
-        model = {
+        model: Model = {
             "id": provider.default_model,
             "object": "model",
             "created": 0,  # when it was made is not ours to know
@@ -46,3 +48,13 @@ def _models(services: Services) -> list[dict[str, Any]]:
 
 def _json(value: Any) -> Response:
     return Response(json_line(value), mimetype="application/json")
+
+
+OPERATIONS = {
+    "openai_chat.list_models": Operation(
+        "List the models", answered(Models, "The models."), problem=OPENAI.problem
+    ),
+    "openai_chat.read_model": Operation(
+        "Read a model", answered(Model, "The model."), (404,), problem=OPENAI.problem
+    ),
+}

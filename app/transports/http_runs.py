@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from flask import Blueprint, Response, g, request
 
 from app.chats.chat_request import ChatRequest
 from app.dialects.base import Body, json_line, timestamp, validated
+from app.dialects.native_shapes import FinishReason, UsageShape
 from app.dialects.table import NATIVE
 from app.runs.cursor import seq_of_run
 from app.runs.errors import BadCursor
 from app.runs.records import RunRecord
 from app.runs.run_service import FoundRun
 from app.transports.answers import stream
+from app.transports.dialect_operations import stream_of
+from app.transports.operations import (
+    LAST_EVENT_ID,
+    OF_A_RUN,
+    Answer,
+    Operation,
+    Parameter,
+    answered,
+)
 from app.transports.request_body import read_optional_object
 from app.transports.services import Services
+from app.transports.shapes import Run, RunFailure, StopReceipt
 
 
 class ContinueBody(Body):
@@ -72,7 +83,7 @@ def _wants_partial() -> bool:
     return request.args.get("partial", "true").lower() not in {"false", "0"}
 
 
-def _record(found: FoundRun) -> dict[str, Any]:
+def _record(found: FoundRun) -> Run:
     record: RunRecord = found.live.record if found.live else found.record
     return {
         "run_id": record.id,
@@ -82,11 +93,52 @@ def _record(found: FoundRun) -> dict[str, Any]:
         "provider": record.provider,
         "model": record.model,
         "seq": found.log.last_seq,
-        "finish_reason": record.finish_reason,
-        "error": record.error,
-        "usage": record.usage.to_json() if record.usage else None,
+        "finish_reason": cast(FinishReason | None, record.finish_reason),
+        "error": cast(RunFailure | None, record.error),
+        "usage": cast(UsageShape, record.usage.to_json()) if record.usage else None,
         "duration": record.duration_s,
         "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
         "created_at": timestamp(record.created_at),
         "ended_at": None if record.ended_at is None else timestamp(record.ended_at),
     }
+
+
+CURSOR = r"^(([^:\s]+:)?[0-9]{1,12})?$"
+FOLLOWS = (
+    Answer(200, "The run's events, to its end.", stream_of(NATIVE), OF_A_RUN),
+    Answer(204, "The cursor is at the end of a run that has ended.", (), OF_A_RUN),
+)
+OPERATIONS = {
+    "runs.read_run": Operation("Read a run", answered(Run, "The run."), (404, 503)),
+    "runs.read_events": Operation(
+        "Follow a run, from a cursor on",
+        FOLLOWS,
+        (404, 410, 503),
+        parameters=(
+            LAST_EVENT_ID._replace(
+                what="The `id:` of the last event that arrived, or its number; before `after`.",
+                schema={"type": "string", "pattern": CURSOR},
+            ),
+            # No pattern: beside a Last-Event-ID it is not read.
+            Parameter("after", "query", "The same; 0 is the start.", {"type": "string"}),
+            Parameter(
+                "partial",
+                "query",
+                "`false` or `0` leaves `partial` out of the events.",
+                {"type": "string", "default": "true"},
+            ),
+        ),
+    ),
+    "runs.stop_run": Operation(
+        "Stop a run",
+        answered(StopReceipt, "The receipt; the end of the run is stored."),
+        (404, 503),
+    ),
+    "runs.continue_run": Operation(
+        "Carry on a reply that did not complete",
+        FOLLOWS[:1],
+        (404, 409, 503),
+        body=ContinueBody,
+        body_needed=False,
+    ),
+}

@@ -7,11 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from app.dialects.base import Body, json_line, timestamp, validated
-from app.dialects.session_messages import message_row
+from app.dialects.session_messages import MessageRow, message_row
 from app.dialects.table import SESSION_MESSAGES
 from app.runs.records import ChatSession
+from app.transports.operations import Answer, Operation, json_of
 from app.transports.request_body import read_optional_object
 from app.transports.services import Services
+from app.transports.shapes import SessionRow
 
 
 class NewSessionBody(Body):
@@ -55,7 +57,7 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(json_line(value), status=status, mimetype="application/json")
 
 
-def _row(chat_session: ChatSession) -> dict[str, Any]:
+def _row(chat_session: ChatSession) -> SessionRow:
     return {
         "id": chat_session.id,
         "title": chat_session.title,
@@ -63,3 +65,37 @@ def _row(chat_session: ChatSession) -> dict[str, Any]:
         "updated_at": timestamp(chat_session.updated_at),
         "message_count": chat_session.message_count,
     }
+
+
+def _operation(
+    summary: str, answer: Answer, errors: tuple[int, ...], body: Any = None
+) -> Operation:
+    return Operation(
+        summary, (answer,), errors, body, body_needed=False, problem=SESSION_MESSAGES.problem
+    )
+
+
+OPERATIONS = {
+    "session_messages.create_session": _operation(
+        "Make a session",
+        Answer(201, "The session.", (json_of(SessionRow),)),
+        (503,),
+        NewSessionBody,
+    ),
+    "session_messages.list_sessions": _operation(
+        "List sessions",
+        Answer(200, "The sessions, the newest first.", (json_of(list[SessionRow]),)),
+        (503,),
+    ),
+    "session_messages.read_session": _operation(
+        "Read a session", Answer(200, "The session.", (json_of(SessionRow),)), (404, 503)
+    ),
+    "session_messages.read_messages": _operation(
+        "Read a session's messages",
+        Answer(200, "The messages, the oldest first.", (json_of(list[MessageRow]),)),
+        (404, 503),
+    ),
+    "session_messages.delete_session": _operation(
+        "Delete a session", Answer(204, "The session is gone."), (404, 503)
+    ),
+}

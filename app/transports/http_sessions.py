@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, g, request
 
@@ -12,21 +12,33 @@ from app.dialects.base import (
     PING,
     SSE_CONTENT_TYPE,
     Body,
+    Id,
     json_line,
     timestamp,
     validated,
 )
+from app.dialects.native_shapes import UsageShape
 from app.runs.errors import NotFound
 from app.runs.records import ChatSession, Message
 from app.transports.answers import event_stream
+from app.transports.operations import Answer, Operation, answered, events_of, json_of
 from app.transports.request_body import read_optional_object
 from app.transports.services import Services
+from app.transports.shapes import (
+    ActiveRun,
+    RunNews,
+    Session,
+    SessionDeleted,
+    Sessions,
+    StoredMessage,
+    StoredMessages,
+)
 
 
 class SessionBody(Body):
     """The body of `POST /api/chat/sessions`; all of it optional."""
 
-    session_id: str | None = None
+    session_id: Id | None = None
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -93,7 +105,7 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(json_line(value), status=status, mimetype="application/json")
 
 
-def _session(chat_session: ChatSession, services: Services) -> dict[str, Any]:
+def _session(chat_session: ChatSession, services: Services) -> Session:
     return {
         "session_id": chat_session.id,
         "messages": chat_session.message_count,
@@ -103,7 +115,7 @@ def _session(chat_session: ChatSession, services: Services) -> dict[str, Any]:
     }
 
 
-def _active_run(chat_session: ChatSession, services: Services) -> dict[str, Any] | None:
+def _active_run(chat_session: ChatSession, services: Services) -> ActiveRun | None:
     if chat_session.active_run_id is None:
         return None
     try:
@@ -113,7 +125,7 @@ def _active_run(chat_session: ChatSession, services: Services) -> dict[str, Any]
     return {"run_id": found.record.id, "seq": found.log.last_seq}
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message) -> StoredMessage:
     return {
         "id": message.id,
         "parent_id": message.parent_id,
@@ -121,6 +133,43 @@ def _message(message: Message) -> dict[str, Any]:
         "content": message.text,
         "status": message.status,
         "run_id": message.run_id,
-        "usage": message.usage.to_json() if message.usage else None,
+        "usage": cast(UsageShape, message.usage.to_json()) if message.usage else None,
         "timestamp": timestamp(message.created_at),
     }
+
+
+OPERATIONS = {
+    "sessions.create_session": Operation(
+        "Make a session",
+        (Answer(201, "The session; one that was there is as it was.", (json_of(Session),)),),
+        (503,),
+        body=SessionBody,
+        body_needed=False,
+    ),
+    "sessions.list_sessions": Operation(
+        "List sessions", answered(Sessions, "The sessions, the newest first."), (503,)
+    ),
+    "sessions.read_session": Operation(
+        "Read a session", answered(Session, "The session."), (404, 503)
+    ),
+    "sessions.read_messages": Operation(
+        "Read a session's messages",
+        answered(StoredMessages, "The messages, the oldest first."),
+        (404, 503),
+    ),
+    "sessions.follow_session": Operation(
+        "Follow a session",
+        (
+            Answer(
+                200,
+                "Events `run_started` and `run_ended`, without an end.",
+                (events_of(RunNews),),
+                ("X-Session-Id",),
+            ),
+        ),
+        (404, 503),
+    ),
+    "sessions.delete_session": Operation(
+        "Delete a session", answered(SessionDeleted, "The session is gone."), (404, 503)
+    ),
+}

@@ -17,7 +17,16 @@ from app.transports.services import Services
 log = logging.getLogger("tandem.requests")
 
 # Reached without a token and without limits: a page that can ask for one, and how the server is.
-OPEN_ENDPOINTS = frozenset({"static", "pages.index", "health.health", "health.status"})
+OPEN_ENDPOINTS = frozenset(
+    {
+        "static",
+        "pages.index",
+        "pages.docs",
+        "openapi.document",
+        "health.health",
+        "health.status",
+    }
+)
 # A token in a URL ends up in every log on its way, and in the browser's history.
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
 # Routes that start no run, but belong to a dialect: their blueprint has its name.

@@ -54,9 +54,12 @@ def test_session_without_an_id_gets_one_nobody_can_guess(sessions: SessionServic
     assert first.id != second.id
 
 
-def test_session_id_that_is_not_allowed_is_refused(sessions: SessionService) -> None:
+@pytest.mark.parametrize("session_id", ["..", ""])
+def test_session_id_that_is_not_allowed_is_refused(
+    sessions: SessionService, session_id: str
+) -> None:
     with pytest.raises(InvalidRequest):
-        sessions.create("ann", "..")
+        sessions.create("ann", session_id)
 
 
 def test_session_is_read_back_by_its_owner_only(sessions: SessionService) -> None:

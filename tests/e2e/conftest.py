@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import launched
 from tests.support.server import Server
 from tests.support.sockets import SocketClient
 from tests.support.sse import SseStream
@@ -111,3 +112,10 @@ def connect(server: Server) -> Iterator[Callable[..., SocketClient]]:
     yield to
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; a skip by name where there is none, a failure in CI."""
+    with launched() as chromium:
+        yield chromium

@@ -16,7 +16,6 @@ import pytest
 from playwright.sync_api import expect
 
 from app.settings import SETTINGS
-from tests.support.browser import launched
 from tests.support.node import CLIENTS, MODULES, SCRIPT_S, install, missing
 from tests.support.pages import Pages
 
@@ -110,7 +109,7 @@ def test_curl(demo, snippet):
     if shutil.which("curl") is None:
         missing("curl is not installed")
     printed = output_of("bash", "-euo", "pipefail", "-c", snippet.at(demo))
-    replies = snippet.code.count('-d \'{')
+    replies = snippet.code.count("-d '{")
     assert printed.count(FIRST) >= replies and printed.count(LAST) >= replies
     assert ("OPTIONS" in snippet.code) == ("Access-Control-Allow-Methods: " in printed)
 
@@ -128,12 +127,6 @@ def test_node(demo, node, snippet):
 
 
 # --- in a browser -------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.e2e.test_streaming import AWKWARD, in_lockstep
-from tests.support.browser import launched
 from tests.support.server import ROOT
 from tests.support.upstream import say
 
@@ -118,12 +117,6 @@ def docs_loop() -> str:
     found = re.search(r"```js\n(.*?)```", section, re.DOTALL)
     assert found is not None
     return found[1]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture

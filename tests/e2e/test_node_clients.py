@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
+from tests.support.byte_cutter import Proxy
 from tests.support.doors import SECRET, token_of
 from tests.support.node import Script, find_node, install
-from tests.support.byte_cutter import Proxy
 from tests.support.sse import stream_chat
 from tests.support.upstream import Exchange, silent
 
@@ -90,7 +90,9 @@ def test_openais_stream_helper_puts_it_together(run):
 
 def test_openais_abort_closes_the_upstream(run, upstream, server):
     upstream.reply = lambda exchange: (
-        exchange.start(), exchange.delta("Hello"), exchange.wait_closed(20)
+        exchange.start(),
+        exchange.delta("Hello"),
+        exchange.wait_closed(20),
     )
     script = run("openai_sdk", "abort")
     assert script.rest()[-1] == {"aborted": True}
