@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from app.runs.daily_usage import UsedTokens
 from app.runs.interfaces import Provider
 from app.runs.records import ChatSession, Message, RunRecord
 
@@ -28,6 +29,12 @@ class SessionStore(Protocol):
 
     def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
         """Return all messages of the session by id, in the order they came."""
+
+    def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
+        """Return what the owner used on that day and later: a day, provider and model each."""
+
+    def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what the session's runs that have ended used, each by itself."""
 
     def next_number(self, owner: str) -> int:
         """Return 1, 2, ...: a number that the owner never had."""

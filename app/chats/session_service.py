@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from app.chats.chat_request import AT_LEAF, ChatRequest, check_session_id, check_texts
+from app.chats.daily_limits import DailyLimits
 from app.chats.interfaces import SessionStore
 from app.chats.key_locks import KeyLocks
 from app.chats.numbers import numbered_session
 from app.chats.placing import parent_of
 from app.chats.session_feed import Listener, News, SessionFeed
 from app.chats.session_map import SessionMap
+from app.runs.daily_usage import DAY_S, UsedTokens, day_of
 from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
 from app.runs.interfaces import Clock
 from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, RunRecord, new_id
@@ -19,6 +21,7 @@ from app.runs.run import Run
 from app.runs.run_service import FoundRun, RunService
 
 MAX_TITLE_BYTES = 1000
+MAX_SYSTEM_BYTES = 128_000
 Messages = list[Message]
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
@@ -41,6 +44,7 @@ class SessionService:
         runs: RunService,
         feed: SessionFeed,
         clock: Clock,
+        daily: DailyLimits = DailyLimits(),
     ) -> None:
         self._store = store
         self._map = session_map
@@ -48,6 +52,7 @@ class SessionService:
         self.feed = feed
         self._keys = KeyLocks()
         self._clock = clock
+        self._daily = daily
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.
@@ -76,6 +81,7 @@ class SessionService:
         return Started(self._runs.find(owner, known.id), True)
 
     def _start(self, owner: str, request: ChatRequest) -> Run:
+        self._check_day(owner)
         session_id = request.session_id or self._new_session_id(owner, request)
         parent_id = self._parent_id(owner, session_id, request)
         is_new = not self._map.holds(owner, session_id)
@@ -87,6 +93,13 @@ class SessionService:
             raise
         self._tell_started(run)
         return run
+
+    def _check_day(self, owner: str) -> None:
+        def used_since(owner: str, day: str) -> list[UsedTokens]:
+            found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, day)
+            return found
+
+        self._daily.check(owner, self._clock.wall(), used_since)
 
     def _new_session_id(self, owner: str, request: ChatRequest) -> str:
         if not request.numbered:
@@ -114,6 +127,7 @@ class SessionService:
         said = {one.id: one.status for one in self.messages(owner, record.session_id)}
         if found.status not in CUT or said.get(record.message_id) == "completed":
             raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
+        self._check_day(owner)
         run = self._map.open(owner, record.session_id).continue_run(record, request)
         self._tell_started(run)
         return FoundRun.of(run)
@@ -151,14 +165,38 @@ class SessionService:
             raise
         return listener
 
+    def usage(self, owner: str, days: int) -> list[UsedTokens]:
+        """Return what the owner used on each of the last days: a day, provider and model each."""
+        since = day_of(self._clock.wall() - (days - 1) * DAY_S)
+        found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, since)
+        return found
+
+    def usage_of_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what each run of the session used. Raises NotFound."""
+        self.get(owner, session_id)
+        found: list[UsedTokens] = self._runs.calls(self._store.used_in_session, owner, session_id)
+        return found
+
     def create(
-        self, owner: str, session_id: str | None = None, title: str | None = None
+        self,
+        owner: str,
+        session_id: str | None = None,
+        title: str | None = None,
+        system: str | None = None,
     ) -> ChatSession:
         """Store a session (once; an existing one is returned) and return it. Raises
         InvalidRequest."""
         now = self._clock.wall()
         check_texts({"title": title}, MAX_TITLE_BYTES)
-        wanted = ChatSession(owner, check_session_id(session_id or new_id()), now, now, title or "")
+        check_texts({"system": system}, MAX_SYSTEM_BYTES)
+        wanted = ChatSession(
+            owner,
+            check_session_id(session_id or new_id()),
+            now,
+            now,
+            title or "",
+            system=system or None,
+        )
         stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
         return stored
 
