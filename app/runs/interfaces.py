@@ -137,6 +137,7 @@ class RunLimits:
     max_runs_per_user: int = 2000
     max_reply_bytes: int = 4_000_000
     first_delta_timeout_s: float = 60
+    delta_timeout_s: float = 60
     run_timeout_s: float = 600
     store_timeout_s: float = 5
     orphan_run_s: float = 0  # 0: a run that nobody watches goes on

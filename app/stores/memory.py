@@ -8,8 +8,10 @@ from collections import Counter
 from dataclasses import replace
 
 from app.chats.messages import branch
+from app.runs.daily_usage import UsageLedger, UsedTokens, used_by
 from app.runs.errors import NotFound, SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import KEY_TTL_S, ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
 from app.stores.rules import (
@@ -18,6 +20,7 @@ from app.stores.rules import (
     check_key,
     folded,
     interrupted_end,
+    with_prompt,
 )
 
 Key = tuple[str, str]
@@ -36,6 +39,7 @@ class MemoryStore:
         self._entries: dict[str, list[Entry]] = {}  # guarded by _lock
         self._lost_workers: set[str] = set()  # guarded by _lock
         self._numbers: Counter[str] = Counter()  # guarded by _lock
+        self._used = UsageLedger()  # guarded by _lock
 
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
@@ -72,7 +76,8 @@ class MemoryStore:
             )
             self._runs[run.id] = run
             self._entries[run.id] = []
-            return branch_for_model(turn, branch(messages, reply.id))
+            answered = branch_for_model(turn, branch(messages, reply.id))
+            return with_prompt(answered, stored.system)
 
     def _find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         for run in self._runs.values():
@@ -120,18 +125,37 @@ class MemoryStore:
             ttft_s=end.ttft_s,
             last_seq=self._entries[record.id][-1].seq,
             ended_at=at,
+            provider=end.provider or stored.provider,
+            model=end.model or stored.model,
+            attempts=list(end.attempts) or None,
+            cost=end.cost,
         )
+        self._used.add(self._runs[record.id], at)
         message = self._messages[key][stored.message_id]
         self._messages[key][message.id] = replace(
             message, content=text_parts(reply), status=end.status, usage=end.usage
         )
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
+    def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
+        """Return what the owner used on that day and later: a day, provider and model each."""
+        with self._lock:
+            return self._used.since(owner, since_day)
+
+    def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what the session's runs that have ended used, each by itself."""
+        with self._lock:
+            key = (owner, session_id)
+            runs = [run for run in self._runs.values() if (run.owner, run.session_id) == key]
+        return [used_by(run) for run in runs if run.usage is not None]
+
     def other_workers(self, worker_id: str) -> list[str]:
         """There is only one process."""
         return []
 
-    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
+    ) -> list[str]:
         """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._lock:
             self._lost_workers.add(worker_id)
@@ -142,9 +166,10 @@ class MemoryStore:
             ]
             for run in taken:
                 entries = self._entries[run.id]
-                end, text = interrupted_end(run, entries, error, now)
-                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
                 key = (run.owner, run.session_id)
+                asked = branch(self._messages[key], run.message_id)
+                end, text = interrupted_end(run, asked, entries, error, cost_of)
+                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
                 self._end_run(run, end, self._messages[key][run.message_id].text + text, now)
             return [run.id for run in taken]
 

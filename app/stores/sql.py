@@ -26,8 +26,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from app.runs.daily_usage import UsedTokens
 from app.runs.errors import NotFound, SessionBusy, StorageUnavailable
 from app.runs.interfaces import Batch, WorkerLost
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import KEY_TTL_S, ChatSession, Message, RunRecord, Turn
 from app.runs.run_log import Entry
 from app.stores import sql_queries as queries
@@ -38,7 +40,7 @@ from app.stores.rows import (
     session_from,
     session_row,
 )
-from app.stores.rules import branch_for_model, chain, check_key
+from app.stores.rules import branch_for_model, chain, check_key, with_prompt
 from app.stores.schema import messages, runs, sessions, workers
 from app.stores.sql_keeping import delete_old, fold
 from app.stores.sql_keeping import read_entries as _read_entries
@@ -109,7 +111,9 @@ class SqlStore:
             if not turn.must_exist:
                 connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
-                select(sessions.c.leaf_id, sessions.c.title, queries.ACTIVE_RUN).where(key)
+                select(
+                    sessions.c.leaf_id, sessions.c.title, sessions.c.system, queries.ACTIVE_RUN
+                ).where(key)
             ).one_or_none()
             if stored is None:
                 raise NotFound()
@@ -136,7 +140,7 @@ class SqlStore:
                 )
             )
             branch_in_use = queries.read_branch(connection, wanted.owner, wanted.id, turn.reply.id)
-            return branch_for_model(turn, branch_in_use)
+            return with_prompt(branch_for_model(turn, branch_in_use), stored.system)
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         """Return the run that the owner's idempotency key has started since then, or None."""
@@ -220,6 +224,16 @@ class SqlStore:
         with self._transaction() as connection:
             return queries.next_number(connection, owner)
 
+    def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
+        """Return what the owner used on that day and later: a day, provider and model each."""
+        with self._reading() as connection:
+            return queries.used_by_day(connection, owner, since_day)
+
+    def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what the session's runs that have ended used, each by itself."""
+        with self._reading() as connection:
+            return queries.used_in_session(connection, owner, session_id)
+
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""
         with self._reading() as connection:
@@ -238,10 +252,12 @@ class SqlStore:
             others = select(workers.c.id).where(workers.c.lost_at.is_(None))
             return list(connection.execute(others.where(workers.c.id != worker_id)).scalars())
 
-    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
+    ) -> list[str]:
         """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._transaction() as connection:
-            return take_over(connection, worker_id, error, now)
+            return take_over(connection, worker_id, error, now, cost_of)
 
     def fold(self, ended_before: float, limit: int) -> int:
         """Fold the entries of runs that ended before then into one piece each; return how many."""

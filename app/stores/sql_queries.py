@@ -6,9 +6,10 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 
 from app.chats.messages import branch
+from app.runs.daily_usage import UsedTokens, used_by
 from app.runs.records import ChatSession, Message, RunRecord
 from app.stores.rows import message_from, run_from, session_from
-from app.stores.schema import messages, numbers, runs, sessions, workers
+from app.stores.schema import daily_usage, messages, numbers, runs, sessions, workers
 
 ACTIVE_RUN = (
     select(runs.c.id)
@@ -62,6 +63,25 @@ def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, 
         .order_by(messages.c.created_at, text("rowid"))
     ).all()
     return {row.id: message_from(row._asdict()) for row in rows}
+
+
+def used_by_day(connection: Connection, owner: str, since_day: str) -> list[UsedTokens]:
+    table = daily_usage.c
+    rows = connection.execute(
+        select(daily_usage)
+        .where(table.owner == owner, table.day >= since_day)
+        .order_by(table.day, table.provider, table.model)
+    ).all()
+    return [UsedTokens(**{n: v for n, v in row._asdict().items() if n != "owner"}) for row in rows]
+
+
+def used_in_session(connection: Connection, owner: str, session_id: str) -> list[UsedTokens]:
+    rows = connection.execute(
+        select(runs).where(
+            runs.c.owner == owner, runs.c.session_id == session_id, runs.c.usage.is_not(None)
+        )
+    ).all()
+    return [used_by(run_from(row._asdict())) for row in rows]
 
 
 def next_number(connection: Connection, owner: str) -> int:
