@@ -101,9 +101,7 @@ class ChatInterface:
         return self._runs.start(
             turn,
             self._filtered(provider),
-            lambda branch: _continued(
-                self._provider_request(request, provider, run.model, branch)
-            ),
+            lambda branch: _continued(self._provider_request(request, provider, run.model, branch)),
             request.caller,
             request.stop_when_unwatched,
         )

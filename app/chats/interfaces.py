@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from app.runs.daily_usage import UsedTokens
-from app.runs.interfaces import Provider
+from app.runs.interfaces import Choice, Provider
 from app.runs.records import ChatSession, Message, RunRecord
 
 
@@ -52,6 +52,12 @@ class Catalog(Protocol):
     def choose(self, name: str | None) -> Provider:
         """Return the provider of that name, or the default one. Raises InvalidRequest,
         ProviderNotConfigured."""
+
+    def providers(self) -> list[Provider]:
+        """Return those that can be chosen, the default first."""
+
+    def choices(self) -> list[Choice]:
+        """Return what can be chosen, the default first, then what lacks a setting."""
 
     def provider_of(self, model: str) -> str | None:
         """Return the provider whose own model that is, or None."""

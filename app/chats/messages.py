@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from app.runs.records import Message, ProviderMessage
 
-
 SESSION_PROMPT = "session"  # the id of the message that stands for a session's own system prompt
 
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 class Breaker:
     """The record of one provider, shared by all its runs; thread-safe. Times are in seconds."""
 
-    def __init__(
-        self, failures: int, left_out_s: float, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, failures: int, left_out_s: float, monotonic: Callable[[], float]) -> None:
         self._most = failures
         self._left_out_s = left_out_s
         self._monotonic = monotonic

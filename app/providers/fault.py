@@ -69,9 +69,7 @@ class FaultProvider:
 
     name = "fault"
 
-    def __init__(
-        self, provider: Provider, plan: FaultPlan, sleep: Callable[[float], None]
-    ) -> None:
+    def __init__(self, provider: Provider, plan: FaultPlan, sleep: Callable[[float], None]) -> None:
         self.default_model = provider.default_model
         self.parameters = provider.parameters
         self._provider = provider

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.providers.completion_chunks import MAX_TOKENS
+from app.providers.chunk_parsing import MAX_TOKENS
 from app.runs.interfaces import FINISH, REASONING, STATUS, TEXT, USAGE, Piece
 from app.runs.records import ProviderRequest
 from app.runs.run_errors import RunError

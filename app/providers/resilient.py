@@ -226,9 +226,7 @@ def _for_another(provider: Provider, request: ProviderRequest) -> ProviderReques
 def _retrying(link: Guarded, request: ProviderRequest) -> list[Piece]:
     """Return the status that a further try begins with; `attempt` counts from 1 over the chain."""
     attempt = len(request.attempts) + 1
-    return [
-        (STATUS, {"status": "retrying", "attempt": attempt, "provider": link.provider.name})
-    ]
+    return [(STATUS, {"status": "retrying", "attempt": attempt, "provider": link.provider.name})]
 
 
 def _is_reply(piece: Piece) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.runs.records import ChatSession, Message, ProviderRequest, RunEnd, RunRecord, Turn
 from app.runs.run_log import Entry, Waiter
@@ -33,6 +33,14 @@ class Provider(Protocol):
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes
         upstream."""
+
+
+class Choice(NamedTuple):
+    """A provider that can be asked for: its model, or the setting it lacks."""
+
+    name: str
+    model: str | None
+    missing: str | None
 
 
 class Task(Protocol):

@@ -18,6 +18,7 @@ from app.transports import (
     http_runs,
     http_session_messages,
     http_sessions,
+    http_usage,
     pages,
     request_hooks,
 )
@@ -59,6 +60,7 @@ def make_app(services: Services, async_mode: str) -> Flask:
         http_session_messages,
         http_openai,
         http_ai_sdk,
+        http_usage,
         health,
         pages,
     ):

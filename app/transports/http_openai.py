@@ -33,7 +33,7 @@ def blueprint(services: Services) -> Blueprint:
 def _models(services: Services) -> list[dict[str, Any]]:
     """Return each provider's own model; a model named twice belongs to the first."""
     models: dict[str, dict[str, Any]] = {}
-    for provider in services.providers():
+    for provider in services.catalog.providers():
         model = {
             "id": provider.default_model,
             "object": "model",

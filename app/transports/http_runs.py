@@ -22,6 +22,7 @@ class ContinueBody(Body):
     """The body of `POST /api/runs/<run_id>/continue`; all of it optional."""
 
     partial: bool = True
+    reasoning: bool = False
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -36,7 +37,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/<run_id>/events", strict_slashes=False)
     def read_events(run_id: str) -> Response:
         found = services.runs.find(g.principal.id, run_id)
-        options = {"partial": _wants_partial()}
+        options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
         return stream(services, NATIVE, found, _cursor(run_id), options)
 
     @routes.post("/<run_id>/stop", strict_slashes=False)
@@ -51,7 +52,7 @@ def blueprint(services: Services) -> Blueprint:
         services.rates.check("stream", g.caller)
         asked = ChatRequest("", caller=g.caller, dialect=NATIVE.name)
         found = services.sessions.continue_run(g.principal.id, run_id, asked)
-        return stream(services, NATIVE, found, 0, {"partial": wanted.partial})
+        return stream(services, NATIVE, found, 0, wanted.model_dump())
 
     return routes
 
@@ -68,8 +69,9 @@ def _cursor(run_id: str) -> int:
     return seq_of_run(asked[0], run_id) if asked else 0
 
 
-def _wants_partial() -> bool:
-    return request.args.get("partial", "true").lower() not in {"false", "0"}
+def _wants(name: str, default: bool) -> bool:
+    asked = request.args.get(name)
+    return default if asked is None else asked.lower() not in {"false", "0"}
 
 
 def _record(found: FoundRun) -> dict[str, Any]:
@@ -85,6 +87,8 @@ def _record(found: FoundRun) -> dict[str, Any]:
         "finish_reason": record.finish_reason,
         "error": record.error,
         "usage": record.usage.to_json() if record.usage else None,
+        "cost": record.cost.to_json() if record.cost else None,
+        "attempts": list(record.attempts or ()),
         "duration": record.duration_s,
         "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
         "created_at": timestamp(record.created_at),

@@ -27,6 +27,7 @@ class SessionBody(Body):
     """The body of `POST /api/chat/sessions`; all of it optional."""
 
     session_id: str | None = None
+    system: str | None = None
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -37,7 +38,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("", strict_slashes=False)
     def create_session() -> Response:
         wanted = validated(SessionBody, read_optional_object(request, services.max_body_bytes))
-        created = sessions.create(g.principal.id, wanted.session_id)
+        created = sessions.create(g.principal.id, wanted.session_id, system=wanted.system)
         return _json(_session(created, services), 201)
 
     @routes.get("", strict_slashes=False)
@@ -99,6 +100,7 @@ def _session(chat_session: ChatSession, services: Services) -> dict[str, Any]:
         "messages": chat_session.message_count,
         "timestamp": timestamp(chat_session.updated_at),
         "title": chat_session.title,
+        "system": chat_session.system,
         "active_run": _active_run(chat_session, services),
     }
 
