@@ -19,6 +19,25 @@ def branch(messages: Mapping[str, Message], leaf_id: str | None) -> list[Message
     return found[::-1]
 
 
+def newest_leaf(messages: Mapping[str, Message], message_id: str) -> str | None:
+    """Return the leaf that one gets to from the message by the newest reply each time; None if the
+    message is not there. `messages` are in the order they came."""
+    if message_id not in messages:
+        return None
+    newest = {one.parent_id: one.id for one in messages.values()}
+    while message_id in newest:
+        message_id = newest[message_id]
+    return message_id
+
+
+def siblings(messages: Mapping[str, Message]) -> dict[str | None, list[str]]:
+    """Return the ids of the messages that hang on the same parent, by that parent's id."""
+    found: dict[str | None, list[str]] = {}
+    for one in messages.values():
+        found.setdefault(one.parent_id, []).append(one.id)
+    return found
+
+
 def for_provider(
     messages: Sequence[Message], system: str | None, default: str = ""
 ) -> tuple[ProviderMessage, ...]:

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.chats.chat_request import AT_LEAF, ChatRequest, check_session_id, check_texts
-from app.chats.daily_limits import DailyLimits
-from app.chats.interfaces import SessionStore
-from app.chats.key_locks import KeyLocks
+from app.chats.chat_request import AT_LEAF, ChatRequest
 from app.chats.numbers import numbered_session
 from app.chats.placing import parent_of
-from app.chats.session_feed import Listener, News, SessionFeed
-from app.chats.session_map import SessionMap
-from app.runs.daily_usage import DAY_S, UsedTokens, day_of
-from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
-from app.runs.interfaces import Clock
-from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, RunRecord, new_id
+from app.chats.session_feed import Listener, News
+from app.chats.session_records import SessionRecords
+from app.runs.daily_usage import UsedTokens
+from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound
+from app.runs.records import KEY_TTL_S, AlreadyStarted, Message, RunRecord, new_id
 from app.runs.run import Run
-from app.runs.run_service import FoundRun, RunService
+from app.runs.run_service import FoundRun
 
 MAX_TITLE_BYTES = 1000
 MAX_SYSTEM_BYTES = 128_000
@@ -34,25 +30,8 @@ class Started(NamedTuple):
     joined: bool
 
 
-class SessionService:
+class SessionService(SessionRecords):
     """The conversations of each owner. Raises NotFound alike for absent and foreign ones."""
-
-    def __init__(
-        self,
-        store: SessionStore,
-        session_map: SessionMap,
-        runs: RunService,
-        feed: SessionFeed,
-        clock: Clock,
-        daily: DailyLimits = DailyLimits(),
-    ) -> None:
-        self._store = store
-        self._map = session_map
-        self._runs = runs
-        self.feed = feed
-        self._keys = KeyLocks()
-        self._clock = clock
-        self._daily = daily
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.
@@ -164,79 +143,3 @@ class SessionService:
             self.feed.leave(owner, session_id, listener)
             raise
         return listener
-
-    def usage(self, owner: str, days: int) -> list[UsedTokens]:
-        """Return what the owner used on each of the last days: a day, provider and model each."""
-        since = day_of(self._clock.wall() - (days - 1) * DAY_S)
-        found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, since)
-        return found
-
-    def usage_of_session(self, owner: str, session_id: str) -> list[UsedTokens]:
-        """Return what each run of the session used. Raises NotFound."""
-        self.get(owner, session_id)
-        found: list[UsedTokens] = self._runs.calls(self._store.used_in_session, owner, session_id)
-        return found
-
-    def create(
-        self,
-        owner: str,
-        session_id: str | None = None,
-        title: str | None = None,
-        system: str | None = None,
-    ) -> ChatSession:
-        """Store a session (once; an existing one is returned) and return it. Raises
-        InvalidRequest."""
-        now = self._clock.wall()
-        check_texts({"title": title}, MAX_TITLE_BYTES)
-        check_texts({"system": system}, MAX_SYSTEM_BYTES)
-        wanted = ChatSession(
-            owner,
-            check_session_id(session_id or new_id()),
-            now,
-            now,
-            title or "",
-            system=system or None,
-        )
-        stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
-        return stored
-
-    def get(self, owner: str, session_id: str) -> ChatSession:
-        """Return the record."""
-        found: ChatSession | None = self._runs.calls(self._store.find_session, owner, session_id)
-        if found is None:
-            raise NotFound()
-        return found
-
-    def list(self, owner: str) -> list[ChatSession]:
-        """Return the owner's sessions, newest first."""
-        found: list[ChatSession] = self._runs.calls(self._store.list_sessions, owner)
-        return found
-
-    def messages(self, owner: str, session_id: str) -> Messages:
-        """Return the branch in use, oldest first."""
-        self.get(owner, session_id)
-        found: Messages = self._runs.calls(self._store.read_branch, owner, session_id)
-        return found
-
-    def delete(self, owner: str, session_id: str) -> None:
-        """Stop what runs in the session, then delete it with all that belongs to it."""
-        self.get(owner, session_id)
-        self._stop_runs(owner, session_id)
-        self._runs.calls(self._store.delete_session, owner, session_id)
-        self._stop_runs(owner, session_id)  # what started in between has lost its session
-        self._runs.live.forget_session(owner, session_id)
-        self._map.forget(owner, session_id)
-
-    def _stop_runs(self, owner: str, session_id: str) -> None:
-        for run in self._runs.live.going():
-            if (run.record.owner, run.record.session_id) == (owner, session_id):
-                self._runs.stop(owner, run.record.id)
-
-    def counts(self) -> dict[str, int | None]:
-        """Return how many sessions are in memory and stored (None while the store fails)."""
-        stored: int | None
-        try:
-            stored = self._runs.calls(self._store.count_sessions)
-        except StorageUnavailable:
-            stored = None
-        return {"in_memory": len(self._map), "stored": stored}

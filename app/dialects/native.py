@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from app.chats.chat_request import ChatRequest
+from app.chats.chat_request import AT_LEAF, ChatRequest, Place
 from app.dialects.base import (
     MERGE_ABOVE,
     Body,
@@ -33,7 +33,7 @@ from app.dialects.native_shapes import (
     WholeAnswer,
 )
 from app.runs.cursor import format_cursor
-from app.runs.errors import ChatError
+from app.runs.errors import ChatError, InvalidRequest
 from app.runs.prices import Cost
 from app.runs.run_log import Entry
 
@@ -43,7 +43,7 @@ NO_PATH: Mapping[str, Any] = {}
 class NativeBody(Body):
     """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
 
-    message: str
+    message: str = ""
     session_id: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -55,6 +55,8 @@ class NativeBody(Body):
     on_disconnect: Literal["continue", "stop"] = "continue"
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
+    edit: str | None = None
+    regenerate: str | None = None
 
 
 class Event(NamedTuple):
@@ -186,6 +188,7 @@ class Native(Dialect):
             max_tokens=said.max_tokens,
             idempotency_key=said.idempotency_key,
             stop_when_unwatched=said.on_disconnect == "stop",
+            place=_place(said),
         )
         return Spoken(self, request, {"partial": said.partial, "reasoning": said.reasoning})
 
@@ -232,6 +235,21 @@ def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
         "finish_reason": entry.data["finish_reason"],
         "retryable": error["retryable"],
     }
+
+
+def _place(said: NativeBody) -> Place:
+    """Return where in the tree the message goes. Raises InvalidRequest."""
+    if said.edit is None and said.regenerate is None:
+        return AT_LEAF
+    if said.session_id is None:
+        raise InvalidRequest({"session_id": "is needed with `edit` or `regenerate`"})
+    if said.edit is not None and said.regenerate is not None:
+        raise InvalidRequest({"edit": "or `regenerate`, not both"})
+    if said.edit is not None:
+        return Place("edit", said.edit)
+    if said.message:
+        raise InvalidRequest({"message": "none goes with `regenerate`"})
+    return Place("regenerate", said.regenerate)
 
 
 def end_details(end: Mapping[str, Any]) -> dict[str, Any]:

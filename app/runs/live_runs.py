@@ -98,6 +98,13 @@ class LiveRuns:
                 if (run.record.owner, run.record.session_id) == (owner, session_id):
                     del self._ended[run_id]
 
+    def forget_owner(self, owner: str) -> None:
+        """Forget all ended runs of an owner whose sessions were deleted."""
+        with self._lock:
+            for run_id, (run, _) in list(self._ended.items()):
+                if run.record.owner == owner:
+                    del self._ended[run_id]
+
     def refuse_new(self) -> None:
         """From now on every reservation is ShuttingDown."""
         with self._lock:

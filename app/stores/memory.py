@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from dataclasses import replace
 
 from app.chats.messages import branch
-from app.runs.daily_usage import UsageLedger, UsedTokens, used_by
 from app.runs.errors import NotFound, SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
 from app.runs.prices import CostOf, no_cost
-from app.runs.records import KEY_TTL_S, ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
+from app.runs.records import KEY_TTL_S, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
+from app.stores.memory_sessions import MemorySessions
 from app.stores.rules import (
     branch_for_model,
     chain,
@@ -26,20 +24,10 @@ from app.stores.rules import (
 Key = tuple[str, str]
 
 
-class MemoryStore:
+class MemoryStore(MemorySessions):
     """RunStore and SessionStore in memory; thread-safe."""
 
     name = "memory"
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sessions: dict[Key, ChatSession] = {}  # guarded by _lock
-        self._messages: dict[Key, dict[str, Message]] = {}  # guarded by _lock
-        self._runs: dict[str, RunRecord] = {}  # guarded by _lock
-        self._entries: dict[str, list[Entry]] = {}  # guarded by _lock
-        self._lost_workers: set[str] = set()  # guarded by _lock
-        self._numbers: Counter[str] = Counter()  # guarded by _lock
-        self._used = UsageLedger()  # guarded by _lock
 
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
@@ -137,18 +125,6 @@ class MemoryStore:
         )
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
-    def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
-        """Return what the owner used on that day and later: a day, provider and model each."""
-        with self._lock:
-            return self._used.since(owner, since_day)
-
-    def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
-        """Return what the session's runs that have ended used, each by itself."""
-        with self._lock:
-            key = (owner, session_id)
-            runs = [run for run in self._runs.values() if (run.owner, run.session_id) == key]
-        return [used_by(run) for run in runs if run.usage is not None]
-
     def other_workers(self, worker_id: str) -> list[str]:
         """There is only one process."""
         return []
@@ -209,66 +185,6 @@ class MemoryStore:
             for key in old:
                 self._delete(key)
             return len(old)
-
-    def create_session(self, chat_session: ChatSession) -> ChatSession:
-        """Store the session unless it is there; return what is stored."""
-        with self._lock:
-            key = (chat_session.owner, chat_session.id)
-            return self._counted(self._sessions.setdefault(key, chat_session))
-
-    def _counted(self, chat_session: ChatSession) -> ChatSession:
-        messages = self._messages.get((chat_session.owner, chat_session.id), {})
-        return replace(chat_session, message_count=len(messages))
-
-    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
-        """Return the record, or None."""
-        with self._lock:
-            found = self._sessions.get((owner, session_id))
-            return self._counted(found) if found else None
-
-    def list_sessions(self, owner: str) -> list[ChatSession]:
-        """Return the owner's listed sessions, newest first."""
-        with self._lock:
-            mine = [s for s in self._sessions.values() if s.owner == owner and s.listed]
-            mine = [self._counted(s) for s in mine]
-        return sorted(mine, key=lambda s: s.updated_at, reverse=True)
-
-    def delete_session(self, owner: str, session_id: str) -> bool:
-        """Delete the session with all its messages and runs; False if it was not there."""
-        with self._lock:
-            return self._delete((owner, session_id))
-
-    def _delete(self, key: Key) -> bool:
-        self._messages.pop(key, None)
-        for run in list(self._runs.values()):
-            if (run.owner, run.session_id) == key:
-                del self._runs[run.id]
-                del self._entries[run.id]
-        return self._sessions.pop(key, None) is not None
-
-    def read_branch(self, owner: str, session_id: str) -> list[Message]:
-        """Return the branch in use, oldest first."""
-        with self._lock:
-            found = self._sessions.get((owner, session_id))
-            if found is None:
-                return []
-            return branch(self._messages.get((owner, session_id), {}), found.leaf_id)
-
-    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
-        """Return all messages of the session by id, in the order they came."""
-        with self._lock:
-            return dict(self._messages.get((owner, session_id), {}))
-
-    def next_number(self, owner: str) -> int:
-        """Return 1, 2, ...: a number that the owner never had."""
-        with self._lock:
-            self._numbers[owner] += 1
-            return self._numbers[owner]
-
-    def count_sessions(self) -> int:
-        """Return how many sessions are stored."""
-        with self._lock:
-            return len(self._sessions)
 
     def register_worker(self, worker_id: str, now: float) -> None:
         """Note a worker; in memory there is only one."""
