@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check smoke unit e2e e2e-gevent token backup lock clean
+.PHONY: run test covered lint check smoke unit e2e e2e-gevent bench bench-quick token backup lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -31,6 +31,12 @@ e2e: .venv/dev.stamp
 e2e-gevent: .venv/dev.stamp
 	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/e2e -s
 
+bench: .venv/run.stamp
+	@$(PYTHON) -m benchmarks
+
+bench-quick: .venv/run.stamp
+	@$(PYTHON) -m benchmarks --quick
+
 check: .venv/run.stamp
 	@$(BIN)/python -W ignore tools/check_providers.py
 
@@ -38,7 +44,7 @@ smoke: .venv/dev.stamp
 	@URL="$(URL)" TOKEN="$(TOKEN)" $(BIN)/python tools/smoke.py
 
 lint: .venv/dev.stamp
-	@$(BIN)/flake8 app tests tools run.py
+	@$(BIN)/flake8 app benchmarks tests tools run.py
 	@$(BIN)/mypy
 
 .venv/run.stamp: requirements.lock

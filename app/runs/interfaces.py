@@ -59,8 +59,8 @@ class Runtime(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let others run for that long; 0 for one turn."""
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        """Call a function that does not block, soon, after what runs now."""
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+        """Call a function that does not block, after what runs now and so many seconds."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""

@@ -83,6 +83,7 @@ class RunService:
             self._lost,
             self.calls.note,
             cost_of,
+            self.live.running,
         )
 
     def start(

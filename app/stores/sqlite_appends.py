@@ -16,11 +16,12 @@ from app.stores.rows import entries_json, usage_row
 
 _ALIVE = "SELECT 1 FROM workers WHERE id = ? AND lost_at IS NULL"
 # Joined with runs: one whose session was deleted meanwhile leaves no orphans, and one that another
-# worker has ended gets nothing after its end.
+# worker has ended gets nothing after its end. CROSS JOIN keeps the order as it is written: left to
+# itself SQLite looks through all runs under way for each row.
 _INSERT = """
 INSERT INTO run_entries (run_id, seq, last_seq, entries)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
-FROM json_each(?) JOIN runs ON runs.id = value ->> 0
+FROM json_each(?) CROSS JOIN runs ON runs.id = value ->> 0
 WHERE runs.worker_id = ? AND runs.ended_at IS NULL
 """
 _END_RUN = """
