@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered check unit e2e e2e-gevent token backup lock clean
+.PHONY: run test covered lint check smoke unit e2e e2e-gevent bench bench-quick token backup lock clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
 
 test: .venv/dev.stamp
-	@$(MAKE) --no-print-directory -j 2 check covered
+	@$(MAKE) --no-print-directory -j 2 lint covered
 	@$(BIN)/python -m pytest tests/e2e -n 2
 
 covered: .venv/dev.stamp
@@ -31,8 +31,20 @@ e2e: .venv/dev.stamp
 e2e-gevent: .venv/dev.stamp
 	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/e2e -s
 
-check: .venv/dev.stamp
-	@$(BIN)/flake8 app tests tools run.py
+bench: .venv/run.stamp
+	@$(PYTHON) -m benchmarks
+
+bench-quick: .venv/run.stamp
+	@$(PYTHON) -m benchmarks --quick
+
+check: .venv/run.stamp
+	@$(BIN)/python -W ignore tools/check_providers.py
+
+smoke: .venv/dev.stamp
+	@URL="$(URL)" TOKEN="$(TOKEN)" $(BIN)/python tools/smoke.py
+
+lint: .venv/dev.stamp
+	@$(BIN)/flake8 app benchmarks tests tools run.py
 	@$(BIN)/mypy
 
 .venv/run.stamp: requirements.lock

@@ -61,8 +61,8 @@ class EventletRuntime:
     def spawn(self, function: Callable[..., object], *args: Any) -> _EventletTask:
         return _EventletTask(self._eventlet, self._eventlet.spawn(self._tasks.run, function, *args))
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self._hubs.get_hub().schedule_call_global(0, function)
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+        self._hubs.get_hub().schedule_call_global(after_s, function)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._hubs.get_hub()
@@ -157,8 +157,11 @@ class GeventRuntime:
     def spawn(self, function: Callable[..., object], *args: Any) -> _GeventTask:
         return _GeventTask(self._gevent.spawn(self._tasks.run, function, *args))
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self._gevent.get_hub().loop.run_callback(function)
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+        if after_s:
+            self._gevent.spawn_later(after_s, function)
+        else:
+            self._gevent.get_hub().loop.run_callback(function)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()

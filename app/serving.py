@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.runs.errors import StorageUnavailable
-from app.runs.interfaces import Clock, Runtime
+from app.runs.interfaces import Clock, Provider, Runtime
 from app.runs.run import interrupted
 from app.runs.run_service import RunService
 
@@ -27,6 +27,7 @@ class Tandem:
     runtime: Runtime
     runs: RunService
     clock: Clock
+    answers: Provider  # where a request names nobody
     head_timeout_s: float
     viewer_stall_s: float
     shutdown_grace_s: float

@@ -4,6 +4,7 @@ is allowed."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 import limits
@@ -132,3 +133,34 @@ def public_key(value: str) -> str:
 def optional_url(value: str) -> str:
     """Read an http or https address, or nothing."""
     return http_url(value) if value else ""
+
+
+def header_key(value: str) -> str:
+    """Read a key that goes in a header: printable ASCII (RFC 9110, 5.5)."""
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("printable ASCII, as it was copied")
+    return value
+
+
+def factor(value: str) -> float:
+    """Read how many times as fast."""
+    allowed = "a number from 0 to 1000"
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(allowed) from None
+    if not 0 <= number <= 1000:
+        raise ValueError(allowed)
+    return number
+
+
+def money(value: str) -> Decimal:
+    """Read an amount of money, exactly."""
+    allowed = "an amount like 2.50, from 0 to 1000000"
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(allowed) from None
+    if not amount.is_finite() or not 0 <= amount <= 1_000_000:
+        raise ValueError(allowed)
+    return amount

@@ -30,7 +30,7 @@ class ThreadRuntime:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def call_soon(self, function: Callable[[], None]) -> None:
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
         function()
 
     def new_waiter(self) -> _ThreadWaiter:

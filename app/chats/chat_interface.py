@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.chats.chat_request import ChatRequest
+from app.chats.chat_rules import ChatRules, Filtered
+from app.chats.context_window import fit
 from app.chats.interfaces import Catalog
 from app.chats.messages import for_provider, title_from
 from app.runs.errors import UnsupportedParameter
@@ -40,10 +42,16 @@ class ChatInterface:
     """One owner's conversation. Thread-safe: it keeps no state of its own but the time of its last
     use."""
 
-    __slots__ = ("owner", "session_id", "last_used", "_catalog", "_clock", "_runs")
+    __slots__ = ("owner", "session_id", "last_used", "_catalog", "_clock", "_rules", "_runs")
 
     def __init__(
-        self, owner: str, session_id: str, runs: RunService, catalog: Catalog, clock: Clock
+        self,
+        owner: str,
+        session_id: str,
+        runs: RunService,
+        catalog: Catalog,
+        clock: Clock,
+        rules: ChatRules = ChatRules(),
     ) -> None:
         self.owner = owner
         self.session_id = session_id
@@ -51,6 +59,7 @@ class ChatInterface:
         self._runs = runs
         self._catalog = catalog
         self._clock = clock
+        self._rules = rules
 
     def start(self, request: ChatRequest, parent_id: str | None = None) -> Run:
         """Start the run that answers the request; `parent_id` counts where its place is no leaf.
@@ -59,11 +68,13 @@ class ChatInterface:
         """
         provider = self._catalog.choose(self._provider_name(request))
         check_parameters(request, provider)
+        if self._rules.text_filter and request.place.has_message:
+            request = replace(request, message=self._rules.text_filter("in", request.message))
         turn = self._turn(request, provider, parent_id)
         return self._runs.start(
             turn,
-            provider,
-            lambda branch: _provider_request(request, provider, turn.run.model, branch),
+            self._filtered(provider),
+            lambda branch: self._provider_request(request, provider, turn.run.model, branch),
             request.caller,
             request.stop_when_unwatched,
         )
@@ -89,10 +100,31 @@ class ChatInterface:
         )
         return self._runs.start(
             turn,
-            provider,
-            lambda branch: _continued(_provider_request(request, provider, run.model, branch)),
+            self._filtered(provider),
+            lambda branch: _continued(self._provider_request(request, provider, run.model, branch)),
             request.caller,
             request.stop_when_unwatched,
+        )
+
+    def _filtered(self, provider: Provider) -> Provider:
+        text_filter = self._rules.text_filter
+        return Filtered(provider, text_filter) if text_filter else provider
+
+    def _provider_request(
+        self, request: ChatRequest, provider: Provider, model: str, branch: list[Message]
+    ) -> ProviderRequest:
+        rules, known = self._rules, provider.parameters
+        given = for_provider(branch, request.system, rules.system_prompt)
+        fitting = fit(given, rules.context_tokens)
+        return ProviderRequest(
+            messages=fitting.messages,
+            model=model,
+            temperature=request.temperature,
+            max_tokens=rules.output_tokens(request.max_tokens),
+            paced=request.paced,
+            parameters={n: value for n, value in request.parameters.items() if n in known},
+            trimmed=fitting.dropped,
+            fall_back_whole=request.fall_back_whole,
         )
 
     def chat(self, message: str, stream: bool = False) -> str | Iterator[str]:
@@ -172,18 +204,3 @@ def _continued(request: ProviderRequest) -> ProviderRequest:
     if not request.messages or request.messages[-1].role != "assistant":
         return request
     return replace(request, messages=(*request.messages, ProviderMessage("user", CONTINUE)))
-
-
-def _provider_request(
-    request: ChatRequest, provider: Provider, model: str, branch: list[Message]
-) -> ProviderRequest:
-    known = provider.parameters
-    taken = {name: value for name, value in request.parameters.items() if name in known}
-    return ProviderRequest(
-        messages=for_provider(branch, request.system),
-        model=model,
-        temperature=request.temperature,
-        max_tokens=request.max_tokens,
-        paced=request.paced,
-        parameters=taken,
-    )

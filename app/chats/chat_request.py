@@ -64,6 +64,7 @@ class ChatRequest:
     temperature: float | None = None
     max_tokens: int | None = None
     paced: bool = True
+    fall_back_whole: bool = False  # a whole reply where streaming fails before its first piece
     dialect: str = "native"
     caller: str = ""  # whom limits count
     idempotency_key: str | None = None

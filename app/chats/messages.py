@@ -3,9 +3,11 @@ leaf."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from app.runs.records import Message, ProviderMessage
+
+SESSION_PROMPT = "session"  # the id of the message that stands for a session's own system prompt
 
 
 def branch(messages: Mapping[str, Message], leaf_id: str | None) -> list[Message]:
@@ -17,14 +19,39 @@ def branch(messages: Mapping[str, Message], leaf_id: str | None) -> list[Message
     return found[::-1]
 
 
-def for_provider(messages: Iterable[Message], system: str | None) -> tuple[ProviderMessage, ...]:
+def newest_leaf(messages: Mapping[str, Message], message_id: str) -> str | None:
+    """Return the leaf that one gets to from the message by the newest reply each time; None if the
+    message is not there. `messages` are in the order they came."""
+    if message_id not in messages:
+        return None
+    newest = {one.parent_id: one.id for one in messages.values()}
+    while message_id in newest:
+        message_id = newest[message_id]
+    return message_id
+
+
+def siblings(messages: Mapping[str, Message]) -> dict[str | None, list[str]]:
+    """Return the ids of the messages that hang on the same parent, by that parent's id."""
+    found: dict[str | None, list[str]] = {}
+    for one in messages.values():
+        found.setdefault(one.parent_id, []).append(one.id)
+    return found
+
+
+def for_provider(
+    messages: Sequence[Message], system: str | None, default: str = ""
+) -> tuple[ProviderMessage, ...]:
     """Return what the model is given: the system prompt, then every message that has text.
 
-    Kept text of a reply that was stopped or cut belongs to the conversation: the reader saw it.
+    The request's `system` counts more than the session's own, which a branch begins with, and that
+    more than the `default`; a client that holds the conversation has its prompt in there. Kept text
+    of a reply that was stopped or cut belongs to the conversation: the reader saw it.
     """
-    given = [ProviderMessage("system", system)] if system else []
-    given += [ProviderMessage(m.role, text) for m in messages if (text := m.text)]
-    return tuple(given)
+    if system and messages and messages[0].id == SESSION_PROMPT:
+        messages = messages[1:]
+    said = [ProviderMessage(m.role, text) for m in messages if (text := m.text)]
+    prompt = system or ("" if any(one.role == "system" for one in said) else default)
+    return (ProviderMessage("system", prompt), *said) if prompt else tuple(said)
 
 
 def title_from(text: str, length: int = 60) -> str:

@@ -55,6 +55,12 @@ class SessionMap:
         with self._lock:
             self._chats.pop((owner, session_id), None)
 
+    def forget_owner(self, owner: str) -> None:
+        """Take out all that the owner has."""
+        with self._lock:
+            for key in [key for key in self._chats if key[0] == owner]:
+                del self._chats[key]
+
     def evict_idle(self) -> int:
         """Take out what was not used for `idle_s` seconds; return how many."""
         until = self._monotonic() - self._idle_s

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.chats.chat_request import AT_LEAF, ChatRequest, check_session_id, check_texts
-from app.chats.interfaces import SessionStore
-from app.chats.key_locks import KeyLocks
+from app.chats.chat_request import AT_LEAF, ChatRequest
 from app.chats.numbers import numbered_session
 from app.chats.placing import parent_of
-from app.chats.session_feed import Listener, News, SessionFeed
-from app.chats.session_map import SessionMap
-from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
-from app.runs.interfaces import Clock
-from app.runs.records import KEY_TTL_S, AlreadyStarted, ChatSession, Message, RunRecord, new_id
+from app.chats.session_feed import Listener, News
+from app.chats.session_records import SessionRecords
+from app.runs.daily_usage import UsedTokens
+from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound
+from app.runs.records import KEY_TTL_S, AlreadyStarted, Message, RunRecord, new_id
 from app.runs.run import Run
-from app.runs.run_service import FoundRun, RunService
+from app.runs.run_service import FoundRun
 
 MAX_TITLE_BYTES = 1000
+MAX_SYSTEM_BYTES = 128_000
 Messages = list[Message]
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
@@ -31,23 +30,8 @@ class Started(NamedTuple):
     joined: bool
 
 
-class SessionService:
+class SessionService(SessionRecords):
     """The conversations of each owner. Raises NotFound alike for absent and foreign ones."""
-
-    def __init__(
-        self,
-        store: SessionStore,
-        session_map: SessionMap,
-        runs: RunService,
-        feed: SessionFeed,
-        clock: Clock,
-    ) -> None:
-        self._store = store
-        self._map = session_map
-        self._runs = runs
-        self.feed = feed
-        self._keys = KeyLocks()
-        self._clock = clock
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.
@@ -76,6 +60,7 @@ class SessionService:
         return Started(self._runs.find(owner, known.id), True)
 
     def _start(self, owner: str, request: ChatRequest) -> Run:
+        self._check_day(owner)
         session_id = request.session_id or self._new_session_id(owner, request)
         parent_id = self._parent_id(owner, session_id, request)
         is_new = not self._map.holds(owner, session_id)
@@ -87,6 +72,13 @@ class SessionService:
             raise
         self._tell_started(run)
         return run
+
+    def _check_day(self, owner: str) -> None:
+        def used_since(owner: str, day: str) -> list[UsedTokens]:
+            found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, day)
+            return found
+
+        self._daily.check(owner, self._clock.wall(), used_since)
 
     def _new_session_id(self, owner: str, request: ChatRequest) -> str:
         if not request.numbered:
@@ -118,6 +110,7 @@ class SessionService:
         said = {one.id: one.status for one in self.messages(owner, record.session_id)}
         if found.status not in CUT or said.get(record.message_id) == "completed":
             raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
+        self._check_day(owner)
         run = self._map.open(owner, record.session_id).continue_run(record, request)
         self._tell_started(run)
         return FoundRun.of(run)
@@ -154,56 +147,3 @@ class SessionService:
             self.feed.leave(owner, session_id, listener)
             raise
         return listener
-
-    def create(
-        self, owner: str, session_id: str | None = None, title: str | None = None
-    ) -> ChatSession:
-        """Store a session (once; an existing one is returned) and return it. Raises
-        InvalidRequest."""
-        now = self._clock.wall()
-        check_texts({"title": title}, MAX_TITLE_BYTES)
-        named = new_id() if session_id is None else check_session_id(session_id)
-        wanted = ChatSession(owner, named, now, now, title or "")
-        stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
-        return stored
-
-    def get(self, owner: str, session_id: str) -> ChatSession:
-        """Return the record."""
-        found: ChatSession | None = self._runs.calls(self._store.find_session, owner, session_id)
-        if found is None:
-            raise NotFound()
-        return found
-
-    def list(self, owner: str) -> list[ChatSession]:
-        """Return the owner's sessions, newest first."""
-        found: list[ChatSession] = self._runs.calls(self._store.list_sessions, owner)
-        return found
-
-    def messages(self, owner: str, session_id: str) -> Messages:
-        """Return the branch in use, oldest first."""
-        self.get(owner, session_id)
-        found: Messages = self._runs.calls(self._store.read_branch, owner, session_id)
-        return found
-
-    def delete(self, owner: str, session_id: str) -> None:
-        """Stop what runs in the session, then delete it with all that belongs to it."""
-        self.get(owner, session_id)
-        self._stop_runs(owner, session_id)
-        self._runs.calls(self._store.delete_session, owner, session_id)
-        self._stop_runs(owner, session_id)  # what started in between has lost its session
-        self._runs.live.forget_session(owner, session_id)
-        self._map.forget(owner, session_id)
-
-    def _stop_runs(self, owner: str, session_id: str) -> None:
-        for run in self._runs.live.going():
-            if (run.record.owner, run.record.session_id) == (owner, session_id):
-                self._runs.stop(owner, run.record.id)
-
-    def counts(self) -> dict[str, int | None]:
-        """Return how many sessions are in memory and stored (None while the store fails)."""
-        stored: int | None
-        try:
-            stored = self._runs.calls(self._store.count_sessions)
-        except StorageUnavailable:
-            stored = None
-        return {"in_memory": len(self._map), "stored": stored}

@@ -63,6 +63,10 @@ class Encoder(ABC):
     opening: bytes = OPEN
     heartbeat: bytes = PING
 
+    def silence(self, age_s: float) -> bytes:
+        """Return what is sent after silence, `age_s` seconds after the run began."""
+        return self.heartbeat
+
     def encode(self, entries: Sequence[Entry]) -> bytes:
         """Return the frames of these entries, in one piece."""
         return b"".join(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from app.chats.chat_request import ChatRequest
+from app.chats.chat_request import AT_LEAF, ChatRequest, Place
 from app.dialects.base import (
     MERGE_ABOVE,
     Body,
@@ -20,6 +20,7 @@ from app.dialects.base import (
     Reply,
     Said,
     Spoken,
+    event_frame,
     joined,
     json_line,
     timestamp,
@@ -34,7 +35,8 @@ from app.dialects.native_shapes import (
     WholeAnswer,
 )
 from app.runs.cursor import format_cursor
-from app.runs.errors import ChatError
+from app.runs.errors import ChatError, InvalidRequest
+from app.runs.prices import Cost
 from app.runs.run_log import Entry
 
 NO_PATH: Mapping[str, Any] = {}
@@ -43,7 +45,7 @@ NO_PATH: Mapping[str, Any] = {}
 class NativeBody(Body):
     """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
 
-    message: Said
+    message: Said | None = None
     session_id: Id | None = None
     provider: str | None = None
     model: str | None = None
@@ -51,9 +53,12 @@ class NativeBody(Body):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     partial: bool = True
+    reasoning: bool = False
     on_disconnect: Literal["continue", "stop"] = "continue"
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
+    edit: str | None = None
+    regenerate: str | None = None
 
 
 class Event(NamedTuple):
@@ -68,8 +73,9 @@ class Event(NamedTuple):
 class NativeEvents:
     """The events of one run for one viewer."""
 
-    def __init__(self, reply: Reply, after: int, partial: bool) -> None:
+    def __init__(self, reply: Reply, after: int, partial: bool, reasoning: bool = False) -> None:
         self._reply = reply
+        self._reasoning = reasoning
         self._run_id = reply.record.id
         self._count = reply.log.text_count(after) if after else 0
         self._so_far: str | None = (reply.log.text(after) if after else "") if partial else None
@@ -87,9 +93,22 @@ class NativeEvents:
         if entry.kind == "end":
             return self._end(entry)
         if entry.kind == "status":
-            payload = {**entry.data, "run_id": self._run_id, "seq": entry.seq}
+            age_s = round(max(0.0, entry.at - self._reply.record.created_at), 1)
+            payload = {"age_s": age_s, **entry.data, "run_id": self._run_id, "seq": entry.seq}
             return Event("chat_status", entry.seq, payload)
-        return None
+        return self._thought(entry) if self._reasoning else None
+
+    def _thought(self, entry: Entry) -> Event:
+        thought = {"status": "thinking", "reasoning": entry.data}
+        return Event(
+            "chat_status", entry.seq, {**thought, "run_id": self._run_id, "seq": entry.seq}
+        )
+
+    def silence(self, age_s: float) -> dict[str, Any]:
+        """Return what is said after silence: that the run waits, or thinks, and how old it is."""
+        thinks = self._reply.log.last_kind == "reasoning"
+        status = "thinking" if thinks else "waiting"
+        return {"status": status, "age_s": age_s, "run_id": self._run_id}
 
     def _token(self, entry: Entry) -> Event:
         payload = {"token": entry.data, "count": self._count}
@@ -114,10 +133,11 @@ class NativeEvents:
             "session_id": record.session_id,
             "seq": entry.seq,
             "finish_reason": end["finish_reason"],
-            "provider": record.provider,
-            "model": record.model,
+            "provider": end.get("provider") or record.provider,
+            "model": end.get("model") or record.model,
             "usage": end["usage"],
             "ttft_ms": None if end["ttft_s"] is None else round(end["ttft_s"] * 1000, 1),
+            **end_details(end),
         }
         return Event("chat_complete", entry.seq, payload)
 
@@ -132,6 +152,10 @@ class NativeEncoder(Encoder):
     def __init__(self, events: NativeEvents, run_id: str) -> None:
         self._events = events
         self._run_id = run_id
+
+    def silence(self, age_s: float) -> bytes:
+        """Return the comment that keeps the connection, and an event that says what is awaited."""
+        return self.heartbeat + event_frame(self._events.silence(age_s))
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return an event, or nothing for what is not shown."""
@@ -162,7 +186,7 @@ class Native(Dialect):
         """Return the request. Raises InvalidRequest."""
         said = validated(NativeBody, body)
         request = ChatRequest(
-            message=said.message,
+            message=said.message or "",
             session_id=said.session_id,
             provider=said.provider,
             model=said.model,
@@ -171,12 +195,14 @@ class Native(Dialect):
             max_tokens=said.max_tokens,
             idempotency_key=said.idempotency_key,
             stop_when_unwatched=said.on_disconnect == "stop",
+            place=_place(said),
         )
-        return Spoken(self, request, {"partial": said.partial})
+        return Spoken(self, request, {"partial": said.partial, "reasoning": said.reasoning})
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
         """Return an SSE encoder."""
-        events = NativeEvents(reply, after, options.get("partial", True))
+        wanted = options.get("partial", True), options.get("reasoning", False)
+        events = NativeEvents(reply, after, *wanted)
         return NativeEncoder(events, reply.record.id)
 
     def whole(self, reply: Reply, options: Mapping[str, Any] = NO_PATH) -> dict[str, Any]:
@@ -192,9 +218,10 @@ class Native(Dialect):
             "user": reply.user,
             "timestamp": timestamp(entry.at),
             "finish_reason": entry.data["finish_reason"],
-            "provider": record.provider,
-            "model": record.model,
+            "provider": entry.data.get("provider") or record.provider,
+            "model": entry.data.get("model") or record.model,
             "usage": entry.data["usage"],
+            **end_details(entry.data),
         }
 
     def error(self, error: ChatError) -> dict[str, Any]:
@@ -215,6 +242,33 @@ def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
         "finish_reason": entry.data["finish_reason"],
         "retryable": error["retryable"],
     }
+
+
+def _place(said: NativeBody) -> Place:
+    """Return where in the tree the message goes. Raises InvalidRequest."""
+    if said.edit is None and said.regenerate is None:
+        return AT_LEAF
+    if said.session_id is None:
+        raise InvalidRequest({"session_id": "is needed with `edit` or `regenerate`"})
+    if said.edit is not None and said.regenerate is not None:
+        raise InvalidRequest({"edit": "or `regenerate`, not both"})
+    if said.edit is not None:
+        return Place("edit", said.edit)
+    if said.message:
+        raise InvalidRequest({"message": "none goes with `regenerate`"})
+    return Place("regenerate", said.regenerate)
+
+
+def end_details(end: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what only some ends have: a cost, how many messages found no room, who failed."""
+    details: dict[str, Any] = {}
+    if end.get("cost"):
+        details["cost"] = Cost(**end["cost"]).to_json()
+    if end.get("trimmed"):
+        details["trimmed"] = end["trimmed"]
+    if end.get("attempts"):
+        details["attempts"] = end["attempts"]
+    return details
 
 
 def _figures(end: Mapping[str, Any]) -> dict[str, Any]:

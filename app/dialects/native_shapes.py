@@ -20,6 +20,23 @@ class UsageShape(TypedDict):
     source: Literal["reported", "estimated"]
 
 
+class CostShape(TypedDict):
+    """What a run cost; the amount is a decimal number as text, since JSON's are not exact."""
+
+    amount: str
+    currency: str
+    estimated: bool
+
+
+class AttemptShape(TypedDict):
+    """A provider that failed before its first piece."""
+
+    provider: str
+    model: str
+    code: str
+    error_id: NotRequired[str]
+
+
 class TokenEvent(TypedDict):
     """One piece of the reply; `seq` is its cursor."""
 
@@ -48,6 +65,9 @@ class DoneEvent(TypedDict):
     model: str
     usage: UsageShape
     ttft_ms: float | None
+    cost: NotRequired[CostShape]
+    trimmed: NotRequired[int]
+    attempts: NotRequired[list[AttemptShape]]
 
 
 class FailedEvent(TypedDict):
@@ -67,9 +87,12 @@ class StatusEvent(TypedDict):
     """What the run waits for."""
 
     status: str
-    age_s: NotRequired[float]
     run_id: str
-    seq: int
+    seq: NotRequired[int]
+    age_s: NotRequired[float]
+    reasoning: NotRequired[str]
+    attempt: NotRequired[int]
+    provider: NotRequired[str]
 
 
 class WholeAnswer(TypedDict):
@@ -87,6 +110,9 @@ class WholeAnswer(TypedDict):
     provider: str
     model: str
     usage: UsageShape
+    cost: NotRequired[CostShape]
+    trimmed: NotRequired[int]
+    attempts: NotRequired[list[AttemptShape]]
 
 
 class ProblemDetails(TypedDict):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.runs.errors import InvalidRequest, ProviderNotConfigured
-from app.runs.interfaces import Provider
+from app.runs.interfaces import Choice, Provider
+
+ALIASES = {"gemini": "google", "ollama": "local"}
 
 
 class ProviderCatalog:
@@ -29,6 +31,7 @@ class ProviderCatalog:
         name = name or self._default
         if not name:
             return next(iter(self._configured.values()), self._demo)
+        name = ALIASES.get(name, name)
         if name in self._configured:
             return self._configured[name]
         if name == self._demo.name:
@@ -51,3 +54,8 @@ class ProviderCatalog:
         """Return what can be chosen, the default first."""
         default = self.choose(None).name
         return [default, *(n for n in (*self._configured, self._demo.name) if n != default)]
+
+    def choices(self) -> list[Choice]:
+        """Return what can be chosen, the default first, then what lacks a setting."""
+        ready = [Choice(one.name, one.default_model, None) for one in self.providers()]
+        return ready + [Choice(name, None, lacks) for name, lacks in self._missing.items()]

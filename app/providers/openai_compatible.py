@@ -10,27 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
 from app.providers.completion_chunks import CompletionChunks
-from app.providers.sse_reader import EventTooLarge, SseReader
+from app.providers.http_stream import HttpStreams
+from app.providers.piece_reader import read_pieces, read_whole
+from app.providers.upstream_status import error_for_status
 from app.providers.urllib3_transport import Urllib3Transport
 from app.runs.interfaces import PieceStream
 from app.runs.records import ProviderRequest
-from app.runs.run_errors import (
-    RunError,
-    UpstreamAuth,
-    UpstreamError,
-    UpstreamIncomplete,
-    UpstreamMalformed,
-    UpstreamRateLimited,
-    UpstreamRefused,
-    UpstreamRejected,
-    UpstreamTimeout,
-    UpstreamTooLarge,
-)
+from app.runs.run_errors import RunError, UpstreamError, UpstreamIncomplete, UpstreamRefused
 
 # What is passed on as it is, besides temperature and max_tokens.
 PARAMETERS = frozenset(
@@ -45,6 +37,9 @@ PARAMETERS = frozenset(
     }
 )
 NO_KEY = "none"  # the SDK wants one; servers without authentication ignore it
+# Of these hosts the newer models refuse `max_tokens`. Most others know that name alone, and ignore
+# the newer one in silence: Ollama does.
+NEW_NAME_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
 class OpenAICompatible:
@@ -59,97 +54,91 @@ class OpenAICompatible:
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 600.0,
         max_reply_bytes: int = 4_000_000,
+        max_tokens_field: str = "",
     ) -> None:
         self.name = name
         self.default_model = default_model
         self.parameters = PARAMETERS
+        self._max_tokens_field = max_tokens_field or max_tokens_field_of(base_url)
         self._max_reply_bytes = max_reply_bytes
         self._client = openai.OpenAI(
             api_key=api_key or NO_KEY,
             base_url=base_url,
             max_retries=0,  # retries are ours: the SDK's would hide them
             http_client=httpx2.Client(
-                transport=Urllib3Transport(connect_timeout_s, read_timeout_s),
+                transport=Urllib3Transport(HttpStreams(connect_timeout_s, read_timeout_s)),
                 follow_redirects=False,
             ),
         )
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield what each read of the connection brought. Raises RunError."""
+        with self._opened(request, stream=True) as answer:
+            yield from read_pieces(
+                answer.headers.get("content-type", ""),
+                answer.stream,
+                CompletionChunks(),
+                self._max_reply_bytes,
+            )
+
+    def whole(self, request: ProviderRequest) -> PieceStream:
+        """Yield the pieces of a reply that is asked for whole. Raises RunError."""
+        with self._opened(request, stream=False) as answer:
+            yield from read_whole(answer.stream, CompletionChunks(), self._max_reply_bytes)
+
+    @contextmanager
+    def _opened(self, request: ProviderRequest, stream: bool) -> Iterator[Any]:
         upstream = request.upstream
         upstream.opened = True
         try:
-            with _mapped_errors(), self._open(request) as response:
-                yield from self._read(response.http_response)
+            with _mapped_errors(), self._open(request, stream) as response:
+                yield response.http_response
         finally:
             upstream.closed = True
 
-    def _open(self, request: ProviderRequest) -> Any:
-        messages = [{"role": m.role, "content": m.text} for m in request.messages]
+    def _open(self, request: ProviderRequest, stream: bool) -> Any:
+        # The SDK walks every message it is given; what is in extra_body it takes as it is.
+        extra: dict[str, Any] = {
+            **request.parameters,
+            "messages": [{"role": m.role, "content": m.text} for m in request.messages],
+        }
         options: dict[str, Any] = {}
+        if stream:
+            options |= {"stream": True, "stream_options": {"include_usage": True}}
         if request.temperature is not None:
             options["temperature"] = request.temperature
         if request.max_tokens is not None:
-            options["max_tokens"] = request.max_tokens
+            extra[self._max_tokens_field] = request.max_tokens
         return self._client.chat.completions.with_streaming_response.create(
             model=request.model,
-            # The SDK walks every message it is given; what is in extra_body it takes as it is.
             messages=[],
-            extra_body={**request.parameters, "messages": messages},
-            stream=True,
-            stream_options={"include_usage": True},
+            extra_body=extra,
             # Compression would hold back deltas until a block is full.
             extra_headers={"Accept-Encoding": "identity"},
             **options,
         )
 
-    def _read(self, response: httpx2.Response) -> PieceStream:
-        if "text/event-stream" not in response.headers.get("content-type", ""):
-            raise UpstreamIncomplete()
-        reader = SseReader(self._max_reply_bytes)
-        chunks = CompletionChunks()
-        for received in response.stream:  # type: ignore[union-attr]
-            pieces = chunks.pieces(reader.feed(received))
-            if pieces:
-                yield pieces
-            if chunks.done:
-                break
-        else:
-            last = chunks.pieces(reader.close())
-            if last:
-                yield last
-        if not chunks.finished:
-            raise UpstreamIncomplete()
+
+def max_tokens_field_of(base_url: str) -> str:
+    """Return what the server at that address calls the limit of a reply's tokens."""
+    host = urlsplit(base_url).hostname or ""
+    return "max_completion_tokens" if host.endswith(NEW_NAME_HOSTS) else "max_tokens"
 
 
 @contextmanager
 def _mapped_errors() -> Iterator[None]:
-    """Raise the foreign errors as ours; nothing of upstream's text goes along."""
+    """Raise the SDK's errors as ours; nothing of upstream's text goes along."""
     try:
         yield
-    except RunError:
-        raise
-    except (openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise UpstreamTimeout() from error
-    except openai.APIConnectionError as error:
-        raise UpstreamRefused() from error
     except openai.APIStatusError as error:
-        raise _for_status(error.status_code) from error
-    except httpx2.TransportError as error:
-        raise UpstreamIncomplete() from error
-    except openai.OpenAIError as error:
-        raise UpstreamError() from error
-    except EventTooLarge as error:
-        raise UpstreamTooLarge() from error
-    except UnicodeError as error:
-        raise UpstreamMalformed() from error
-
-
-def _for_status(status: int) -> RunError:
-    if status in {401, 403}:
-        return UpstreamAuth()
-    if status == 429:
-        return UpstreamRateLimited()
-    if 400 <= status < 500:
-        return UpstreamRejected()
-    return UpstreamError()
+        raise error_for_status(
+            error.status_code, error.response.headers.get("retry-after")
+        ) from None
+    except openai.APIConnectionError as error:
+        # What the transport raised, which the SDK has wrapped.
+        ours = error.__cause__
+        raise (ours if isinstance(ours, RunError) else UpstreamRefused()) from None
+    except openai.OpenAIError:
+        raise UpstreamError() from None
+    except httpx2.HTTPError:
+        raise UpstreamIncomplete() from None

@@ -20,30 +20,23 @@ from dataclasses import replace
 
 from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import Batch, Clock, RunStore, Runtime, WorkerLost
+from app.runs.offered import Offered, end_entry, end_of
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import RunEnd
 from app.runs.run import Outcome, Run, interrupted
 from app.runs.run_errors import RunInternalError, RunStorageFailed
 from app.runs.run_log import Entry
-from app.runs.usage import Usage
 
 log = logging.getLogger(__name__)
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
+# With that many runs under way commits are that far apart: they share one, at a tenth of its cost.
+# With fewer nobody waits.
+GATHER_FROM = 16
+GATHER_S = 0.004
 # a producer that never waits lets others run this often; measured: /health then within 12 ms
 TURN_S = 0.002
-
-
-class _Offered:
-    """What one run has offered and is not stored yet."""
-
-    __slots__ = ("run", "entries", "end", "end_at")
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.entries: list[Entry] = []
-        self.end: RunEnd | None = None
-        self.end_at = 0.0
 
 
 class Committer:
@@ -58,6 +51,8 @@ class Committer:
         on_ended: Callable[[Run, RunEnd], None] = lambda run, end: None,
         on_lost: Callable[[str], None] = lambda worker_id: None,
         on_health: Callable[[bool], None] = lambda works: None,
+        cost_of: CostOf = no_cost,
+        running: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -66,8 +61,10 @@ class Committer:
         self._on_ended = on_ended
         self._on_lost = on_lost
         self._on_health = on_health
+        self._cost_of = cost_of
+        self._running = running
         self._lock = threading.Lock()
-        self._offered: dict[str, _Offered] = {}  # guarded by _lock
+        self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
         self._writing = False  # guarded by _lock
         self._owed: list[tuple[str, Batch]] = []  # ends that were shown unstored; guarded by _lock
@@ -81,7 +78,7 @@ class Committer:
             self._of(run).entries += entries
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._flush_soon()
 
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
@@ -93,7 +90,13 @@ class Committer:
             offered.end, offered.end_at = end, at
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        wait_s = 0.0
+        if self._running() >= GATHER_FROM:
+            wait_s = max(0.0, GATHER_S - (self._clock.monotonic() - self._last_flush))
+        self._runtime.call_soon(self._flush, wait_s)
 
     def breathe(self) -> None:
         """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never
@@ -101,10 +104,10 @@ class Committer:
         if self._scheduled and self._clock.monotonic() - self._last_flush > TURN_S:
             self._runtime.sleep(0)
 
-    def _of(self, run: Run) -> _Offered:
+    def _of(self, run: Run) -> Offered:
         offered = self._offered.get(run.record.id)
         if offered is None:
-            offered = self._offered[run.record.id] = _Offered(run)
+            offered = self._offered[run.record.id] = Offered(run)
         return offered
 
     def _schedule(self) -> bool:
@@ -126,7 +129,7 @@ class Committer:
                 return
             self._written(offered)
 
-    def _take(self) -> list[_Offered]:
+    def _take(self) -> list[Offered]:
         with self._lock:
             self._scheduled = False
             self._last_flush = self._clock.monotonic()
@@ -141,23 +144,26 @@ class Committer:
             self._writing = True
             return offered
 
-    def _to_batch(self, offered: list[_Offered]) -> Batch:
+    def _to_batch(self, offered: list[Offered]) -> Batch:
         batch = Batch()
         for one in offered:
             run = one.run
             entries = list(one.entries)
             if one.end is not None:
                 reply = run.log.text() + "".join(e.data for e in entries if e.kind == "text")
-                one.end = replace(one.end, usage=run.usage_of(reply))
+                one.end = self._priced(replace(one.end, usage=run.usage_of(reply)))
                 last_seq = entries[-1].seq if entries else run.log.last_seq
-                one.entries.append(_end_entry(one, last_seq + 1))
+                one.entries.append(end_entry(one, last_seq + 1))
                 entries = list(one.entries)
                 batch.ends.append((run.record, one.end, run.base_text + reply, one.end_at))
             if entries:
                 batch.entries.append((run.record.id, entries))
         return batch
 
-    def _write_later(self, worker_id: str, offered: list[_Offered], batch: Batch) -> None:
+    def _priced(self, end: RunEnd) -> RunEnd:
+        return replace(end, cost=self._cost_of(end.provider, end.model, end.usage))
+
+    def _write_later(self, worker_id: str, offered: list[Offered], batch: Batch) -> None:
         """Try for as long as a store may fail; whatever comes of it, the next batch is next."""
         deadline = self._clock.monotonic() + self._store_timeout_s
         try:
@@ -166,7 +172,7 @@ class Committer:
             self._flush()
 
     def _write_until(
-        self, deadline: float, worker_id: str, offered: list[_Offered], batch: Batch
+        self, deadline: float, worker_id: str, offered: list[Offered], batch: Batch
     ) -> None:
         try:
             self._try_until(deadline, worker_id, batch)
@@ -201,13 +207,13 @@ class Committer:
         self._store.set_patience(max(0.0, left))
         self._store.append(worker_id, batch)
 
-    def _written(self, offered: list[_Offered]) -> None:
+    def _written(self, offered: list[Offered]) -> None:
         for one in offered:
             self._show(one, one.entries)
         with self._lock:
             self._writing = False
 
-    def _show(self, one: _Offered, entries: list[Entry]) -> None:
+    def _show(self, one: Offered, entries: list[Entry]) -> None:
         run, end = one.run, one.end
         if end is not None:
             run.record = replace(
@@ -220,26 +226,30 @@ class Committer:
                 ttft_s=end.ttft_s,
                 last_seq=entries[-1].seq,
                 ended_at=one.end_at,
+                provider=end.provider or run.record.provider,
+                model=end.model or run.record.model,
+                attempts=end.attempts or None,
+                cost=end.cost,
             )
         run.log.append(entries)
         if end is not None:
             self._on_ended(run, end)
 
-    def _give_up(self, worker_id: str, offered: list[_Offered], outcome: Outcome) -> None:
+    def _give_up(self, worker_id: str, offered: list[Offered], outcome: Outcome) -> None:
         """End the runs of a batch that cannot be stored: show the end alone, and owe it."""
         self._close(offered, outcome)
         owed = Batch()
         for one in offered:
             run = one.run
-            one.end = _end_of(one, outcome)
-            entry = _end_entry(one, run.log.last_seq + 1)
+            one.end = end_of(one, outcome)
+            entry = end_entry(one, run.log.last_seq + 1)
             owed.entries.append((run.record.id, [entry]))
             owed.ends.append((run.record, one.end, run.base_text + run.log.text(), one.end_at))
             self._show(one, [entry])
         with self._lock:
             self._owed.append((worker_id, owed))
 
-    def _end_as_stored(self, offered: list[_Offered]) -> None:
+    def _end_as_stored(self, offered: list[Offered]) -> None:
         """End the runs that another worker has ended: show what it stored, and nothing of ours.
 
         Where that cannot be read, or went with its session, ours is shown: there must be one.
@@ -255,11 +265,11 @@ class Committer:
             if stored and stored[-1].kind == "end":
                 one.end = RunEnd.from_json(stored[-1].data)
             else:
-                one.end = _end_of(one, outcome)
-                stored = [_end_entry(one, run.log.last_seq + 1)]
+                one.end = end_of(one, outcome)
+                stored = [end_entry(one, run.log.last_seq + 1)]
             self._show(one, stored)
 
-    def _close(self, offered: list[_Offered], outcome: Outcome) -> None:
+    def _close(self, offered: list[Offered], outcome: Outcome) -> None:
         for one in offered:
             one.run.end_with(outcome)  # closes upstream; the end it offers is taken back below
         with self._lock:
@@ -282,18 +292,3 @@ class Committer:
                 log.warning("ends that are owed are given up: %s", type(error).__name__)
             with self._lock:
                 self._owed.pop(0)
-
-
-def _end_of(one: _Offered, outcome: Outcome) -> RunEnd:
-    return replace(
-        one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
-        status=outcome.status,
-        finish_reason=outcome.finish_reason,
-        error=outcome.error.end_data() if outcome.error else None,
-        usage=one.run.usage_of(one.run.log.text()),
-    )
-
-
-def _end_entry(one: _Offered, seq: int) -> Entry:
-    assert one.end is not None
-    return Entry(seq, "end", one.end.to_json(), one.end_at)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.runs.records import ChatSession, Message, ProviderRequest, RunEnd, RunRecord, Turn
 from app.runs.run_log import Entry, Waiter
@@ -35,6 +35,14 @@ class Provider(Protocol):
         upstream."""
 
 
+class Choice(NamedTuple):
+    """A provider that can be asked for: its model, or the setting it lacks."""
+
+    name: str
+    model: str | None
+    missing: str | None
+
+
 class Task(Protocol):
     """A background task."""
 
@@ -51,8 +59,8 @@ class Runtime(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let others run for that long; 0 for one turn."""
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        """Call a function that does not block, soon, after what runs now."""
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+        """Call a function that does not block, after what runs now and so many seconds."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
@@ -137,6 +145,7 @@ class RunLimits:
     max_runs_per_user: int = 2000
     max_reply_bytes: int = 4_000_000
     first_delta_timeout_s: float = 60
+    delta_timeout_s: float = 60
     run_timeout_s: float = 600
     store_timeout_s: float = 5
     orphan_run_s: float = 0  # 0: a run that nobody watches goes on

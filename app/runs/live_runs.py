@@ -77,6 +77,10 @@ class LiveRuns:
             kept = self._ended.get(run_id)
             return self._going.get(run_id) or (kept[0] if kept else None)
 
+    def running(self) -> int:
+        """Return how many runs are under way."""
+        return len(self._going)
+
     def going(self) -> list[Run]:
         """Return the runs under way."""
         with self._lock:
@@ -86,7 +90,8 @@ class LiveRuns:
         """Forget the ended runs whose time is over."""
         now = self._monotonic()
         with self._lock:
-            for run_id, (_, until) in list(self._ended.items()):
+            while self._ended:
+                run_id, (_, until) = next(iter(self._ended.items()))
                 if until > now:
                     break
                 del self._ended[run_id]
@@ -96,6 +101,13 @@ class LiveRuns:
         with self._lock:
             for run_id, (run, _) in list(self._ended.items()):
                 if (run.record.owner, run.record.session_id) == (owner, session_id):
+                    del self._ended[run_id]
+
+    def forget_owner(self, owner: str) -> None:
+        """Forget all ended runs of an owner whose sessions were deleted."""
+        with self._lock:
+            for run_id, (run, _) in list(self._ended.items()):
+                if run.record.owner == owner:
                     del self._ended[run_id]
 
     def refuse_new(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.runs.prices import Cost
 from app.runs.usage import Usage
 
 Status = Literal["queued", "running", "completed", "stopped", "failed", "interrupted"]
@@ -58,6 +59,7 @@ class ChatSession:
     listed: bool = True
     active_run_id: str | None = None
     message_count: int = 0
+    system: str | None = None  # its own system prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class RunEnd:
     duration_s: float
     ttft_s: float | None = None
     error: Mapping[str, Any] | None = None
+    provider: str = ""  # who answered in the end; empty in an end that was stored before there
+    model: str = ""  # were others to fall back on
+    attempts: Sequence[Mapping[str, Any]] = ()  # those that failed before the one that answered
+    cost: Cost | None = None  # None where no price is known
+    trimmed: int = 0  # messages that the model was not given, for want of room
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry's data."""
@@ -80,12 +87,19 @@ class RunEnd:
             "duration_s": self.duration_s,
             "ttft_s": self.ttft_s,
             "error": dict(self.error) if self.error else None,
+            "provider": self.provider,
+            "model": self.model,
+            "attempts": list(self.attempts),
+            "cost": self.cost.stored() if self.cost else None,
+            "trimmed": self.trimmed,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunEnd:
         """Return the end that `to_json` wrote."""
-        return cls(**{**data, "usage": Usage.from_json(data["usage"])})
+        cost = data.get("cost")
+        usage = Usage.from_json(data["usage"])
+        return cls(**{**data, "usage": usage, "cost": Cost(**cost) if cost else None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,8 @@ class RunRecord:
     idempotency_key: str | None = None
     request_hash: str | None = None
     folded: bool = False  # its entries are one row now
+    attempts: Sequence[Mapping[str, Any]] | None = None  # providers that failed before the answer
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +184,29 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of a provider for a run. `code` says how it failed before its first piece; None
+    that it answered."""
+
+    provider: str
+    model: str
+    code: str | None = None
+    error_id: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a record keeps it; what is None is left out."""
+        kept = {"code": self.code, "error_id": self.error_id}
+        said = {name: value for name, value in kept.items() if value is not None}
+        return {"provider": self.provider, "model": self.model, **said}
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderRequest:
-    """What a provider is asked. `paced` asks one that has its reply whole to hand it out slowly."""
+    """What a provider is asked. `paced` asks one that has its reply whole to hand it out slowly.
+
+    Who may ask several providers (providers/resilient.py) adds to `attempts`, in order; the last
+    answered, unless all failed.
+    """
 
     messages: tuple[ProviderMessage, ...]
     model: str
@@ -177,7 +214,10 @@ class ProviderRequest:
     max_tokens: int | None = None
     paced: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict)  # those that the provider takes
+    trimmed: int = 0
+    fall_back_whole: bool = False  # ask for a whole reply where streaming fails before a piece
     upstream: Upstream = field(default_factory=Upstream)
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import threading
 from typing import Protocol
 
 from app.runs.interfaces import Clock
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import new_id
 from app.runs.run_errors import RunInterrupted
 from app.runs.store_calls import StoreCalls
@@ -28,7 +29,9 @@ class WorkerStore(Protocol):
     def other_workers(self, worker_id: str) -> list[str]:
         """Return the workers that are not known to be gone, but this one."""
 
-    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf
+    ) -> list[str]:
         """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
 
 
@@ -49,12 +52,18 @@ class Recovery:
     """This process's identity as a worker, and its eye on the others."""
 
     def __init__(
-        self, store: WorkerStore, locks: WorkerLocks, calls: StoreCalls, clock: Clock
+        self,
+        store: WorkerStore,
+        locks: WorkerLocks,
+        calls: StoreCalls,
+        clock: Clock,
+        cost_of: CostOf = no_cost,
     ) -> None:
         self._store = store
         self._locks = locks
         self._calls = calls
         self._clock = clock
+        self._cost_of = cost_of
         self.worker_id = ""
         self._lock = threading.Lock()  # one registration at a time
 
@@ -86,7 +95,8 @@ class Recovery:
     def take_over(self, worker_id: str) -> list[str]:
         """End that worker's runs and refuse its appends from now on."""
         error = RunInterrupted().end_data()
-        found = self._calls(self._store.take_over, worker_id, error, self._clock.wall())
+        now = self._clock.wall()
+        found = self._calls(self._store.take_over, worker_id, error, now, self._cost_of)
         if found:
             extra = {"runs": len(found), "error_id": error["error_id"]}
             log.warning("a worker is gone; its runs are interrupted", extra=extra)

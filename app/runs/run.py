@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
-from app.runs.records import ProviderRequest, RunEnd, RunRecord, Status
+from app.runs.records import Attempt, ProviderRequest, RunEnd, RunRecord, Status
 from app.runs.run_errors import (
     RunError,
     RunInternalError,
@@ -83,6 +83,7 @@ class Run:
         self.task: Task | None = None
         self.started_at = clock.monotonic()
         self.first_piece_at: float | None = None
+        self.waiting_since = self.started_at  # for the next piece
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
         self.end_offered = False  # guarded by the sink's lock
@@ -185,8 +186,9 @@ class Run:
                     self._reply_bytes += len(data.encode())
         if not entries:
             return
+        self.waiting_since = self._clock.monotonic()
         if self.first_piece_at is None and self._reply_bytes:
-            self.first_piece_at = self._clock.monotonic()
+            self.first_piece_at = self.waiting_since
         self._sink.offer(self, entries)
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
@@ -201,7 +203,7 @@ class Run:
     def _finish(self, outcome: Outcome) -> None:
         now = self._clock.monotonic()
         ttft_s = None if self.first_piece_at is None else self.first_piece_at - self.started_at
-        error = outcome.error
+        error, answered = outcome.error, self._answered()
         self._sink.offer_end(
             self,
             RunEnd(
@@ -211,9 +213,20 @@ class Run:
                 duration_s=round(now - self.started_at, 6),
                 ttft_s=None if ttft_s is None else round(ttft_s, 6),
                 error=None if error is None else error.end_data(),
+                provider=answered.provider,
+                model=answered.model,
+                attempts=tuple(one.to_json() for one in self.request.attempts if one.code),
+                trimmed=self.request.trimmed,
             ),
             self._clock.wall(),
         )
+
+    def _answered(self) -> Attempt:
+        """Return who answered, or failing that whom the request was for."""
+        attempts = self.request.attempts
+        if attempts and attempts[-1].code is None:
+            return attempts[-1]
+        return Attempt(self.record.provider, self.record.model)
 
     def usage_of(self, reply: str) -> Usage:
         """Return the reported usage, or an estimate from the prompt and the whole reply."""

@@ -75,6 +75,14 @@ class RunLog:
             return self._last_seq
 
     @property
+    def last_kind(self) -> str:
+        """The newest entry's kind; empty for an empty log."""
+        with self._lock:
+            if self._end is not None:
+                return "end"
+            return self._tail[-1].kind if self._tail else ""
+
+    @property
     def end(self) -> Entry | None:
         """The `end` entry, or None while the run goes on."""
         with self._lock:

@@ -11,6 +11,7 @@ from app.runs.committer import Committer
 from app.runs.errors import NotFound, StorageUnavailable
 from app.runs.interfaces import Clock, Provider, RunLimits, RunStore, Runtime, WorkerLost
 from app.runs.live_runs import LiveRuns
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import ENDED, Message, ProviderRequest, Receipt, RunEnd, RunRecord, Turn
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run, interrupted
@@ -57,6 +58,7 @@ class RunService:
         limits: RunLimits | None = None,
         on_ended: Callable[[Run], None] = lambda run: None,
         on_lost: Callable[[str], None] = lambda worker_id: None,
+        cost_of: CostOf = no_cost,
     ) -> None:
         self.limits = limits or RunLimits()
         self.worker_id = worker_id
@@ -80,6 +82,8 @@ class RunService:
             self._ended,
             self._lost,
             self.calls.note,
+            cost_of,
+            self.live.running,
         )
 
     def start(
@@ -227,9 +231,11 @@ class RunService:
         age = now - run.started_at
         if age >= self.limits.run_timeout_s:
             return RunTimeout()
-        if run.first_piece_at is None and age >= self.limits.first_delta_timeout_s:
-            return UpstreamTimeout()
-        return None
+        if run.first_piece_at is None:
+            late = age >= self.limits.first_delta_timeout_s
+        else:
+            late = now - run.waiting_since >= self.limits.delta_timeout_s
+        return UpstreamTimeout() if late else None
 
     def details(self) -> list[dict[str, Any]]:
         """Return what an operator may see of the runs under way; nothing of what was said."""

@@ -3,39 +3,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from dataclasses import replace
 
 from app.chats.messages import branch
 from app.runs.errors import NotFound, SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
-from app.runs.records import KEY_TTL_S, ChatSession, Message, RunEnd, RunRecord, Turn, text_parts
+from app.runs.prices import CostOf, no_cost
+from app.runs.records import KEY_TTL_S, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
+from app.stores.memory_sessions import MemorySessions
 from app.stores.rules import (
     branch_for_model,
     chain,
     check_key,
     folded,
     interrupted_end,
+    with_prompt,
 )
 
 Key = tuple[str, str]
 
 
-class MemoryStore:
+class MemoryStore(MemorySessions):
     """RunStore and SessionStore in memory; thread-safe."""
 
     name = "memory"
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sessions: dict[Key, ChatSession] = {}  # guarded by _lock
-        self._messages: dict[Key, dict[str, Message]] = {}  # guarded by _lock
-        self._runs: dict[str, RunRecord] = {}  # guarded by _lock
-        self._entries: dict[str, list[Entry]] = {}  # guarded by _lock
-        self._lost_workers: set[str] = set()  # guarded by _lock
-        self._numbers: Counter[str] = Counter()  # guarded by _lock
 
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
@@ -73,7 +65,8 @@ class MemoryStore:
             )
             self._runs[run.id] = run
             self._entries[run.id] = []
-            return branch_for_model(turn, branch(messages, reply.id))
+            answered = branch_for_model(turn, branch(messages, reply.id))
+            return with_prompt(answered, stored.system)
 
     def _find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         for run in self._runs.values():
@@ -121,7 +114,12 @@ class MemoryStore:
             ttft_s=end.ttft_s,
             last_seq=self._entries[record.id][-1].seq,
             ended_at=at,
+            provider=end.provider or stored.provider,
+            model=end.model or stored.model,
+            attempts=list(end.attempts) or None,
+            cost=end.cost,
         )
+        self._used.add(self._runs[record.id], at)
         message = self._messages[key][stored.message_id]
         self._messages[key][message.id] = replace(
             message, content=text_parts(reply), status=end.status, usage=end.usage
@@ -132,7 +130,9 @@ class MemoryStore:
         """There is only one process."""
         return []
 
-    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
+    ) -> list[str]:
         """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._lock:
             self._lost_workers.add(worker_id)
@@ -143,9 +143,10 @@ class MemoryStore:
             ]
             for run in taken:
                 entries = self._entries[run.id]
-                end, text = interrupted_end(run, entries, error, now)
-                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
                 key = (run.owner, run.session_id)
+                asked = branch(self._messages[key], run.message_id)
+                end, text = interrupted_end(run, asked, entries, error, cost_of)
+                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
                 self._end_run(run, end, self._messages[key][run.message_id].text + text, now)
             return [run.id for run in taken]
 
@@ -185,66 +186,6 @@ class MemoryStore:
             for key in old:
                 self._delete(key)
             return len(old)
-
-    def create_session(self, chat_session: ChatSession) -> ChatSession:
-        """Store the session unless it is there; return what is stored."""
-        with self._lock:
-            key = (chat_session.owner, chat_session.id)
-            return self._counted(self._sessions.setdefault(key, chat_session))
-
-    def _counted(self, chat_session: ChatSession) -> ChatSession:
-        messages = self._messages.get((chat_session.owner, chat_session.id), {})
-        return replace(chat_session, message_count=len(messages))
-
-    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
-        """Return the record, or None."""
-        with self._lock:
-            found = self._sessions.get((owner, session_id))
-            return self._counted(found) if found else None
-
-    def list_sessions(self, owner: str) -> list[ChatSession]:
-        """Return the owner's listed sessions, newest first."""
-        with self._lock:
-            mine = [s for s in self._sessions.values() if s.owner == owner and s.listed]
-            mine = [self._counted(s) for s in mine]
-        return sorted(mine, key=lambda s: s.updated_at, reverse=True)
-
-    def delete_session(self, owner: str, session_id: str) -> bool:
-        """Delete the session with all its messages and runs; False if it was not there."""
-        with self._lock:
-            return self._delete((owner, session_id))
-
-    def _delete(self, key: Key) -> bool:
-        self._messages.pop(key, None)
-        for run in list(self._runs.values()):
-            if (run.owner, run.session_id) == key:
-                del self._runs[run.id]
-                del self._entries[run.id]
-        return self._sessions.pop(key, None) is not None
-
-    def read_branch(self, owner: str, session_id: str) -> list[Message]:
-        """Return the branch in use, oldest first."""
-        with self._lock:
-            found = self._sessions.get((owner, session_id))
-            if found is None:
-                return []
-            return branch(self._messages.get((owner, session_id), {}), found.leaf_id)
-
-    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
-        """Return all messages of the session by id, in the order they came."""
-        with self._lock:
-            return dict(self._messages.get((owner, session_id), {}))
-
-    def next_number(self, owner: str) -> int:
-        """Return 1, 2, ...: a number that the owner never had."""
-        with self._lock:
-            self._numbers[owner] += 1
-            return self._numbers[owner]
-
-    def count_sessions(self) -> int:
-        """Return how many sessions are stored."""
-        with self._lock:
-            return len(self._sessions)
 
     def register_worker(self, worker_id: str, now: float) -> None:
         """Note a worker; in memory there is only one."""

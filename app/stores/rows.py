@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-from app.runs.records import ChatSession, Message, RunRecord
+from app.runs.daily_usage import day_of
+from app.runs.prices import Cost
+from app.runs.records import ChatSession, Message, RunEnd, RunRecord
 from app.runs.run_log import Entry
 from app.runs.usage import Usage
 
@@ -20,6 +22,7 @@ def session_row(chat_session: ChatSession) -> dict[str, Any]:
         "title": chat_session.title,
         "leaf_id": chat_session.leaf_id,
         "listed": chat_session.listed,
+        "system": chat_session.system,
         "created_at": chat_session.created_at,
         "updated_at": chat_session.updated_at,
     }
@@ -35,6 +38,7 @@ def session_from(row: Mapping[str, Any]) -> ChatSession:
         title=row["title"],
         leaf_id=row["leaf_id"],
         listed=row["listed"],
+        system=row["system"],
         active_run_id=row["active_run_id"],
         message_count=row["message_count"],
     )
@@ -73,14 +77,39 @@ def message_from(row: Mapping[str, Any]) -> Message:
 def run_row(run: RunRecord) -> dict[str, Any]:
     """Return the columns of a run."""
     row = {name: getattr(run, name) for name in RunRecord.__slots__}
-    return {**row, "usage": run.usage.to_json() if run.usage else None}
+    return {
+        **row,
+        "usage": run.usage.to_json() if run.usage else None,
+        "attempts": list(run.attempts) if run.attempts else None,
+        "cost": run.cost.stored() if run.cost else None,
+    }
 
 
 def run_from(row: Mapping[str, Any]) -> RunRecord:
     """Return the record of a row."""
     values = dict(row)
-    usage = values.pop("usage")
-    return RunRecord(**values, usage=Usage.from_json(usage) if usage else None)
+    usage, cost = values.pop("usage"), values.pop("cost")
+    return RunRecord(
+        **values,
+        usage=Usage.from_json(usage) if usage else None,
+        cost=Cost(**cost) if cost else None,
+    )
+
+
+def usage_row(owner: str, provider: str, model: str, end: RunEnd, at: float) -> dict[str, Any]:
+    """Return what a run that ended `at` adds to its owner's day."""
+    return {
+        "owner": owner,
+        "day": day_of(at),
+        "provider": provider,
+        "model": model,
+        "currency": end.cost.currency if end.cost else "",
+        "runs": 1,
+        "input_tokens": end.usage.input_tokens,
+        "output_tokens": end.usage.output_tokens,
+        "estimated_runs": int(end.usage.source == "estimated"),
+        "cost": end.cost.picos if end.cost else 0,
+    }
 
 
 def entries_json(entries: Iterable[Entry]) -> str:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.chats.messages import SESSION_PROMPT
 from app.runs.errors import IdempotencyConflict, InvalidRequest
-from app.runs.records import AlreadyStarted, Message, RunEnd, RunRecord, Turn
+from app.runs.prices import CostOf
+from app.runs.records import AlreadyStarted, Message, RunEnd, RunRecord, Turn, text_parts
 from app.runs.run_log import Entry
 from app.runs.usage import Usage
+
+
+def with_prompt(branch: list[Message], system: str | None) -> list[Message]:
+    """Return the branch, after the session's own system prompt if it has one."""
+    if not system:
+        return branch
+    return [Message(SESSION_PROMPT, "system", text_parts(system), 0.0), *branch]
 
 
 def check_key(started: RunRecord, turn: Turn) -> None:
@@ -51,15 +60,26 @@ def folded(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def interrupted_end(
-    run: RunRecord, entries: Sequence[Entry], error: dict[str, object], now: float
+    run: RunRecord,
+    branch: Sequence[Message],
+    entries: Sequence[Entry],
+    error: dict[str, object],
+    cost_of: CostOf,
 ) -> tuple[RunEnd, str]:
-    """Return the end of a run whose worker is gone, and the text that was kept."""
+    """Return the end of a run whose worker is gone, and the text that was kept.
+
+    `branch` ends with the reply; what is before it was the prompt.
+    """
     text = "".join(entry.data for entry in entries if entry.kind == "text")
+    usage = Usage.estimated("".join(message.text for message in branch[:-1]), text)
     ttft_s = max(0.0, entries[0].at - run.created_at) if entries else None
     end = RunEnd(
         status="interrupted",
         finish_reason="interrupted",
-        usage=Usage.estimated("", text),
+        usage=usage,
+        cost=cost_of(run.provider, run.model, usage),
+        provider=run.provider,
+        model=run.model,
         # To its last sign of life: how long the server was down is not the run's time.
         duration_s=round(max(0.0, entries[-1].at - run.created_at), 6) if entries else 0.0,
         ttft_s=ttft_s,

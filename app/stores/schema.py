@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -26,6 +27,7 @@ sessions = Table(
     Column("title", Text, nullable=False),
     Column("leaf_id", Text),
     Column("listed", Boolean, nullable=False),
+    Column("system", Text),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     Index("sessions_newest", "owner", "listed", "updated_at"),
@@ -71,6 +73,8 @@ runs = Table(
     Column("idempotency_key", Text),
     Column("request_hash", Text),
     Column("folded", Boolean, nullable=False),
+    Column("attempts", JSON(none_as_null=True)),
+    Column("cost", JSON(none_as_null=True)),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     ForeignKeyConstraint(
@@ -114,6 +118,22 @@ numbers = Table(
     metadata,
     Column("owner", Text, primary_key=True),
     Column("last", Integer, nullable=False),
+)
+
+# What was used, kept when sessions are deleted; a day is UTC's, cost in picos of the currency.
+daily_usage = Table(
+    "daily_usage",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("runs", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("estimated_runs", Integer, nullable=False),
+    Column("cost", BigInteger, nullable=False),
 )
 
 workers = Table(

@@ -7,86 +7,39 @@ which commits what runs have new without ever waiting for a lock. docs/architect
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
 
 from sqlalchemy import (
-    URL,
-    Connection,
-    create_engine,
-    delete,
-    event,
-    func,
     insert,
     select,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
-from app.runs.errors import NotFound, SessionBusy, StorageUnavailable
+from app.runs.errors import NotFound, SessionBusy
 from app.runs.interfaces import Batch, WorkerLost
-from app.runs.records import KEY_TTL_S, ChatSession, Message, RunRecord, Turn
+from app.runs.prices import CostOf, no_cost
+from app.runs.records import KEY_TTL_S, Message, RunRecord, Turn
 from app.runs.run_log import Entry
 from app.stores import sql_queries as queries
 from app.stores.rows import (
     message_row,
     run_from,
     run_row,
-    session_from,
     session_row,
 )
-from app.stores.rules import branch_for_model, chain, check_key
+from app.stores.rules import branch_for_model, chain, check_key, with_prompt
 from app.stores.schema import messages, runs, sessions, workers
 from app.stores.sql_keeping import delete_old, fold
 from app.stores.sql_keeping import read_entries as _read_entries
 from app.stores.sql_keeping import take_over
+from app.stores.sql_sessions import SqlSessions
 from app.stores.sqlite_appends import append_batch
-from app.stores.sqlite_connections import begin, open_hub_connection, prepare
 
 
-class SqlStore:
+class SqlStore(SqlSessions):
     """RunStore and SessionStore in SQLite. All methods but `append_now` may block."""
 
     name = "sqlite"
-
-    def __init__(self, path: str, busy_timeout_s: float = 5) -> None:
-        self._path = path
-        url = URL.create("sqlite", database=path)
-        # One connection, used by one thread at a time: the runtime's store thread.
-        self._engine = create_engine(
-            url,
-            poolclass=StaticPool,
-            hide_parameters=True,  # errors are logged; what a person said is not
-            connect_args={"check_same_thread": False, "timeout": busy_timeout_s},
-        )
-        event.listen(self._engine, "connect", prepare)
-        event.listen(self._engine, "begin", begin)
-        self._writes = self._engine.execution_options(tandem_write=True)
-        self._hub = open_hub_connection(path)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with _mapped_errors(), self._writes.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _mapped_errors(), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _driver(self) -> Iterator[sqlite3.Connection]:
-        """The driver's own connection of the store's thread."""
-        pooled = self._engine.raw_connection()
-        try:
-            yield cast(sqlite3.Connection, pooled.driver_connection)
-        except sqlite3.Error as error:
-            raise StorageUnavailable() from error
-        finally:
-            pooled.close()
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -110,7 +63,11 @@ class SqlStore:
                 connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
                 select(
-                    sessions.c.leaf_id, sessions.c.title, sessions.c.listed, queries.ACTIVE_RUN
+                    sessions.c.leaf_id,
+                    sessions.c.title,
+                    sessions.c.listed,
+                    sessions.c.system,
+                    queries.ACTIVE_RUN,
                 ).where(key)
             ).one_or_none()
             if stored is None:
@@ -139,7 +96,7 @@ class SqlStore:
                 )
             )
             branch_in_use = queries.read_branch(connection, wanted.owner, wanted.id, turn.reply.id)
-            return branch_for_model(turn, branch_in_use)
+            return with_prompt(branch_for_model(turn, branch_in_use), stored.system)
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         """Return the run that the owner's idempotency key has started since then, or None."""
@@ -172,62 +129,6 @@ class SqlStore:
         with self._reading() as connection:
             return _read_entries(connection, run_id, after)
 
-    # --- sessions -------------------------------------------------------------------------------
-
-    def create_session(self, chat_session: ChatSession) -> ChatSession:
-        """Store the session unless it is there; return what is stored."""
-        with self._transaction() as connection:
-            connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(chat_session))
-            found = queries.find_session(connection, chat_session.owner, chat_session.id)
-        assert found is not None
-        return found
-
-    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
-        """Return the record, or None."""
-        with self._reading() as connection:
-            return queries.find_session(connection, owner, session_id)
-
-    def list_sessions(self, owner: str) -> list[ChatSession]:
-        """Return the owner's listed sessions, newest first."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                select(sessions, queries.ACTIVE_RUN, queries.MESSAGE_COUNT)
-                .where(sessions.c.owner == owner, sessions.c.listed)
-                .order_by(sessions.c.updated_at.desc())
-            ).all()
-        return [session_from(row._asdict()) for row in rows]
-
-    def delete_session(self, owner: str, session_id: str) -> bool:
-        """Delete the session with all its messages and runs; False if it was not there."""
-        with self._transaction() as connection:
-            deleted = connection.execute(
-                delete(sessions).where(sessions.c.owner == owner, sessions.c.id == session_id)
-            )
-            return deleted.rowcount > 0
-
-    def read_branch(self, owner: str, session_id: str) -> list[Message]:
-        """Return the branch in use, oldest first."""
-        with self._reading() as connection:
-            found = queries.find_session(connection, owner, session_id)
-            if found is None:
-                return []
-            return queries.read_branch(connection, owner, session_id, found.leaf_id)
-
-    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
-        """Return all messages of the session by id, in the order they came."""
-        with self._reading() as connection:
-            return queries.read_tree(connection, owner, session_id)
-
-    def next_number(self, owner: str) -> int:
-        """Return 1, 2, ...: a number that the owner never had."""
-        with self._transaction() as connection:
-            return queries.next_number(connection, owner)
-
-    def count_sessions(self) -> int:
-        """Return how many sessions are stored."""
-        with self._reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(sessions)).scalar_one())
-
     # --- the file and its workers ---------------------------------------------------------------
 
     def register_worker(self, worker_id: str, now: float) -> None:
@@ -241,10 +142,12 @@ class SqlStore:
             others = select(workers.c.id).where(workers.c.lost_at.is_(None))
             return list(connection.execute(others.where(workers.c.id != worker_id)).scalars())
 
-    def take_over(self, worker_id: str, error: dict[str, object], now: float) -> list[str]:
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
+    ) -> list[str]:
         """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._transaction() as connection:
-            return take_over(connection, worker_id, error, now)
+            return take_over(connection, worker_id, error, now, cost_of)
 
     def fold(self, ended_before: float, limit: int) -> int:
         """Fold the entries of runs that ended before then into one piece each; return how many."""
@@ -270,16 +173,3 @@ class SqlStore:
         """Move what the write-ahead log holds into the file, as far as no reader is in the way."""
         with self._driver() as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._hub.close()
-        self._engine.dispose()
-
-
-@contextmanager
-def _mapped_errors() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise StorageUnavailable() from error

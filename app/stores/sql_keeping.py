@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from typing import Any
 
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.runs.prices import CostOf, no_cost
 from app.runs.records import RunRecord, text_parts
 from app.runs.run_log import Entry
-from app.stores.rows import entries_from, entries_json, run_from
+from app.stores.rows import entries_from, entries_json, run_from, usage_row
 from app.stores.rules import folded, interrupted_end
-from app.stores.schema import messages, run_entries, runs, sessions, workers
+from app.stores.schema import daily_usage, messages, run_entries, runs, sessions, workers
+from app.stores.sql_queries import read_branch
 
 
 def read_entries(connection: Connection, run_id: str, after: int = 0) -> list[Entry]:
@@ -23,7 +28,11 @@ def read_entries(connection: Connection, run_id: str, after: int = 0) -> list[En
 
 
 def take_over(
-    connection: Connection, worker_id: str, error: dict[str, object], now: float
+    connection: Connection,
+    worker_id: str,
+    error: dict[str, object],
+    now: float,
+    cost_of: CostOf = no_cost,
 ) -> list[str]:
     """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
     alive = (workers.c.id == worker_id) & workers.c.lost_at.is_(None)
@@ -32,15 +41,20 @@ def take_over(
     going = select(runs).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
     taken = [run_from(row._asdict()) for row in connection.execute(going).all()]
     for run in taken:
-        _interrupt(connection, run, error, now)
+        _interrupt(connection, run, error, now, cost_of)
     return [run.id for run in taken]
 
 
 def _interrupt(
-    connection: Connection, run: RunRecord, error: dict[str, object], now: float
+    connection: Connection,
+    run: RunRecord,
+    error: dict[str, object],
+    now: float,
+    cost_of: CostOf,
 ) -> None:
     entries = read_entries(connection, run.id)
-    end, text = interrupted_end(run, entries, error, now)
+    branch = read_branch(connection, run.owner, run.session_id, run.message_id)
+    end, text = interrupted_end(run, branch, entries, error, cost_of)
     seq = (entries[-1].seq if entries else 0) + 1
     connection.execute(insert(run_entries), _row(run.id, [Entry(seq, "end", end.to_json(), now)]))
     usage = end.usage.to_json()
@@ -56,8 +70,10 @@ def _interrupt(
             ttft_s=end.ttft_s,
             last_seq=seq,
             ended_at=now,
+            cost=end.cost.stored() if end.cost else None,
         )
     )
+    _add_usage(connection, usage_row(run.owner, run.provider, run.model, end, now))
     message = messages.c.id == run.message_id
     before = connection.execute(select(messages.c.content).where(message)).scalar_one_or_none()
     kept = "".join(part["text"] for part in before or []) + text
@@ -68,6 +84,14 @@ def _interrupt(
     )
     session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
     connection.execute(update(sessions).where(session).values(updated_at=now))
+
+
+def _add_usage(connection: Connection, row: dict[str, Any]) -> None:
+    table = daily_usage.c
+    adding = upsert(daily_usage).values(row)
+    sums = ("runs", "input_tokens", "output_tokens", "estimated_runs", "cost")
+    more = {name: table[name] + adding.excluded[name] for name in sums}
+    connection.execute(adding.on_conflict_do_update(set_=more))
 
 
 def _row(run_id: str, entries: list[Entry]) -> dict[str, object]:

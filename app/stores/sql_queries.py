@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.dialects.sqlite import insert
 
+from app.chats.interfaces import Page
 from app.chats.messages import branch
+from app.runs.daily_usage import UsedTokens, used_by
 from app.runs.records import ChatSession, Message, RunRecord
 from app.stores.rows import message_from, run_from, session_from
-from app.stores.schema import messages, numbers, runs, sessions, workers
+from app.stores.schema import daily_usage, messages, numbers, runs, sessions, workers
 
 ACTIVE_RUN = (
     select(runs.c.id)
@@ -33,6 +46,30 @@ def find_session(connection: Connection, owner: str, session_id: str) -> ChatSes
         )
     ).one_or_none()
     return session_from(row._asdict()) if row else None
+
+
+def list_sessions(connection: Connection, owner: str, page: Page) -> list[ChatSession]:
+    table = sessions.c
+    wanted = select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(table.owner == owner, table.listed)
+    if page.before is not None:
+        at, last_id = page.before
+        wanted = wanted.where(tuple_(table.updated_at, table.id) < (at, last_id))
+    if page.query:
+        wanted = wanted.where(_mentions(page.query))
+    wanted = wanted.order_by(table.updated_at.desc(), table.id.desc())
+    if page.limit:
+        wanted = wanted.limit(page.limit)
+    return [session_from(row._asdict()) for row in connection.execute(wanted).all()]
+
+
+def _mentions(query: str) -> ColumnElement[bool]:
+    # Both functions are ours (sqlite_connections.py): SQLite's own LIKE knows ASCII's case only.
+    said = (
+        exists()
+        .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
+        .where(func.contains_text(type_coerce(messages.c.content, Text), query) == 1)
+    )
+    return or_(func.contains(sessions.c.title, query) == 1, said)
 
 
 def is_alive(connection: Connection, worker_id: str) -> bool:
@@ -62,6 +99,25 @@ def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, 
         .order_by(messages.c.created_at, text("rowid"))
     ).all()
     return {row.id: message_from(row._asdict()) for row in rows}
+
+
+def used_by_day(connection: Connection, owner: str, since_day: str) -> list[UsedTokens]:
+    table = daily_usage.c
+    rows = connection.execute(
+        select(daily_usage)
+        .where(table.owner == owner, table.day >= since_day)
+        .order_by(table.day, table.provider, table.model)
+    ).all()
+    return [UsedTokens(**{n: v for n, v in row._asdict().items() if n != "owner"}) for row in rows]
+
+
+def used_in_session(connection: Connection, owner: str, session_id: str) -> list[UsedTokens]:
+    rows = connection.execute(
+        select(runs).where(
+            runs.c.owner == owner, runs.c.session_id == session_id, runs.c.usage.is_not(None)
+        )
+    ).all()
+    return [used_by(run_from(row._asdict())) for row in rows]
 
 
 def next_number(connection: Connection, owner: str) -> int:

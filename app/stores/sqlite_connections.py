@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
 
@@ -25,6 +26,17 @@ def prepare(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # A checkpoint inside a commit holds up every run for milliseconds; the store's thread does it.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.create_function("contains", 2, _contains, deterministic=True)
+    connection.create_function("contains_text", 2, _contains_text, deterministic=True)
+
+
+def _contains(text: str, query: str) -> bool:
+    return query.casefold() in text.casefold()
+
+
+def _contains_text(content: str, query: str) -> bool:
+    """Whether a message's content, a JSON list of parts, has the text."""
+    return any(_contains(part.get("text", ""), query) for part in orjson.loads(content))
 
 
 def begin(connection: Connection) -> None:

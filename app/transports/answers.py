@@ -47,7 +47,15 @@ def stream(
     heartbeat_s = services.runs.limits.heartbeat_s
     looks = looks_between_heartbeats(found, heartbeat_s)
     reader = services.runs.follow(found, after, heartbeat_s / looks)
-    body = frames(found, reader, encoder, services.viewers, has_hung_up(), looks)
+    body = frames(
+        found,
+        reader,
+        encoder,
+        services.viewers,
+        has_hung_up(),
+        lambda: services.runs.age_s(found),
+        looks,
+    )
     response = event_stream(body, content_type)
     response.headers.update(headers)
     return response

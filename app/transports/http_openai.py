@@ -35,7 +35,7 @@ def blueprint(services: Services) -> Blueprint:
 def _models(services: Services) -> list[Model]:
     """Return each provider's own model; a model named twice belongs to the first."""
     models: dict[str, Model] = {}
-    for provider in services.providers():
+    for provider in services.catalog.providers():
         model: Model = {
             "id": provider.default_model,
             "object": "model",

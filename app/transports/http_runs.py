@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, request
 
 from app.chats.chat_request import ChatRequest
 from app.dialects.base import Body, json_line, timestamp, validated
-from app.dialects.native_shapes import FinishReason, UsageShape
+from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, UsageShape
 from app.dialects.table import NATIVE
 from app.runs.cursor import seq_of_run
 from app.runs.errors import BadCursor
@@ -33,6 +33,7 @@ class ContinueBody(Body):
     """The body of `POST /api/runs/<run_id>/continue`; all of it optional."""
 
     partial: bool = True
+    reasoning: bool = False
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -47,7 +48,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/<run_id>/events", strict_slashes=False)
     def read_events(run_id: str) -> Response:
         found = services.runs.find(g.principal.id, run_id)
-        options = {"partial": _wants_partial()}
+        options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
         return stream(services, NATIVE, found, _cursor(run_id), options)
 
     @routes.post("/<run_id>/stop", strict_slashes=False)
@@ -62,7 +63,7 @@ def blueprint(services: Services) -> Blueprint:
         services.rates.check("stream", g.caller)
         asked = ChatRequest("", caller=g.caller, dialect=NATIVE.name)
         found = services.sessions.continue_run(g.principal.id, run_id, asked)
-        return stream(services, NATIVE, found, 0, {"partial": wanted.partial})
+        return stream(services, NATIVE, found, 0, wanted.model_dump())
 
     return routes
 
@@ -79,8 +80,9 @@ def _cursor(run_id: str) -> int:
     return seq_of_run(asked[0], run_id) if asked else 0
 
 
-def _wants_partial() -> bool:
-    return request.args.get("partial", "true").lower() not in {"false", "0"}
+def _wants(name: str, default: bool) -> bool:
+    asked = request.args.get(name)
+    return default if asked is None else asked.lower() not in {"false", "0"}
 
 
 def _record(found: FoundRun) -> Run:
@@ -96,6 +98,8 @@ def _record(found: FoundRun) -> Run:
         "finish_reason": cast(FinishReason | None, record.finish_reason),
         "error": cast(RunFailure | None, record.error),
         "usage": cast(UsageShape, record.usage.to_json()) if record.usage else None,
+        "cost": cast(CostShape, record.cost.to_json()) if record.cost else None,
+        "attempts": cast(list[AttemptShape], list(record.attempts or ())),
         "duration": record.duration_s,
         "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
         "created_at": timestamp(record.created_at),
@@ -121,6 +125,12 @@ OPERATIONS = {
             ),
             # No pattern: beside a Last-Event-ID it is not read.
             Parameter("after", "query", "The same; 0 is the start.", {"type": "string"}),
+            Parameter(
+                "reasoning",
+                "query",
+                "Anything but `false` or `0` shows what a thinking model thinks.",
+                {"type": "string", "default": "false"},
+            ),
             Parameter(
                 "partial",
                 "query",

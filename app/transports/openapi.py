@@ -17,10 +17,12 @@ from app.dialects.table import ROUTES
 from app.transports import (
     health,
     http_ai_sdk,
+    http_messages,
     http_openai,
     http_runs,
     http_session_messages,
     http_sessions,
+    http_usage,
     pages,
 )
 from app.transports.dialect_operations import about, endpoint_of, operation_of
@@ -33,9 +35,11 @@ from app.transports.services import Services
 BLUEPRINTS = (
     http_runs,
     http_sessions,
+    http_messages,
     http_session_messages,
     http_openai,
     http_ai_sdk,
+    http_usage,
     health,
     pages,
 )
@@ -47,6 +51,8 @@ OPERATIONS = {
 TAGS = {
     "runs": "Replies: read, follow, stop, carry on.",
     "sessions": "Conversations.",
+    "messages": "What a conversation has.",
+    "usage": "Who can be asked, and what was used.",
     "health": "How the server is.",
     "pages": "In the browser.",
     "openapi": "This description.",

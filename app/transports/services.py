@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.chats.interfaces import Catalog
 from app.chats.session_service import SessionService
-from app.runs.interfaces import Provider, Runtime
+from app.runs.interfaces import Runtime
 from app.runs.run_service import RunService
 from app.transports.auth import Authenticator
 from app.transports.counts import ErrorCounts, ViewerCounts
@@ -40,7 +41,7 @@ class Services:
     limits: DoorLimits
     max_body_bytes: int
     max_message_bytes: int
-    providers: Callable[[], list[Provider]]
+    catalog: Catalog
     about: Callable[[bool], dict[str, Any]]
     is_healthy: Callable[[], bool]
     viewers: ViewerCounts = field(default_factory=ViewerCounts)

@@ -7,7 +7,13 @@ from typing import Literal
 
 from typing_extensions import NotRequired, TypedDict
 
-from app.dialects.native_shapes import FinishReason, Status, UsageShape
+from app.dialects.native_shapes import (
+    AttemptShape,
+    CostShape,
+    FinishReason,
+    Status,
+    UsageShape,
+)
 
 
 class RunFailure(TypedDict):
@@ -32,6 +38,8 @@ class Run(TypedDict):
     finish_reason: FinishReason | None
     error: RunFailure | None
     usage: UsageShape | None
+    cost: CostShape | None
+    attempts: list[AttemptShape]
     duration: float | None
     ttft_ms: float | None
     created_at: str
@@ -64,13 +72,15 @@ class Session(TypedDict):
     messages: int
     timestamp: str
     title: str
+    system: str | None
     active_run: ActiveRun | None
 
 
 class Sessions(TypedDict):
-    """A user's sessions, the newest first."""
+    """A page of a user's sessions, the newest first; `next` leads to the one after it."""
 
     sessions: list[Session]
+    next: str | None
 
 
 class StoredMessage(TypedDict):
@@ -86,10 +96,93 @@ class StoredMessage(TypedDict):
     timestamp: str
 
 
+class BranchMessage(StoredMessage):
+    """A message of the branch in use, with those that hang on the same parent."""
+
+    siblings: list[str]
+
+
 class StoredMessages(TypedDict):
     """The branch in use, the oldest message first."""
 
+    messages: list[BranchMessage]
+
+
+class Export(TypedDict):
+    """A session with all its branches."""
+
+    session_id: str
+    title: str
+    system: str | None
+    created_at: str
+    updated_at: str
+    leaf_id: str | None
     messages: list[StoredMessage]
+
+
+class SessionsDeleted(TypedDict):
+    """All of a user's sessions are gone."""
+
+    success: Literal[True]
+    deleted: int
+
+
+class ProviderChoice(TypedDict):
+    """A provider: its model, or the setting that it lacks."""
+
+    name: str
+    model: str | None
+    ready: bool
+    missing: str | None
+
+
+class ProviderChoices(TypedDict):
+    """Who can be asked; `default` answers where a request names nobody."""
+
+    default: str
+    providers: list[ProviderChoice]
+
+
+class UsedSums(TypedDict):
+    """What replies used."""
+
+    runs: int
+    input_tokens: int
+    output_tokens: int
+    source: Literal["reported", "estimated"]
+    cost: CostShape | None
+
+
+class UsedOfModel(UsedSums):
+    """What replies of one model used."""
+
+    provider: str
+    model: str
+
+
+class UsedInSession(TypedDict):
+    """What the replies of a session used."""
+
+    session_id: str
+    total: UsedSums
+    models: list[UsedOfModel]
+
+
+class UsedInDay(TypedDict):
+    """What replies that ended on a day used; the day is UTC's."""
+
+    day: str
+    total: UsedSums
+    models: list[UsedOfModel]
+
+
+class UsedByUser(TypedDict):
+    """What a user's replies used, in all and on each day."""
+
+    user: str
+    total: UsedSums
+    models: list[UsedOfModel]
+    days: list[UsedInDay]
 
 
 class SessionDeleted(TypedDict):

@@ -45,6 +45,7 @@ class ResumeData(Body):
     run_id: str
     seq: int = 0
     partial: bool = True
+    reasoning: bool = False
 
 
 class JoinData(Body):
@@ -192,9 +193,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             asked,
             lambda joins: services.rates.check("read" if joins else "stream", client.caller),
         )
-        self._viewers.follow(
-            sid, client.principal.name, started.found, 0, spoken.options["partial"]
-        )
+        user, wanted = client.principal.name, spoken.options
+        self._viewers.follow(sid, user, started.found, 0, wanted["partial"], wanted["reasoning"])
         record = started.found.record
         return {"run_id": record.id, "session_id": record.session_id}
 
@@ -207,7 +207,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         found.log.check(wanted.seq)
         end = found.log.end
         if end is None or wanted.seq < end.seq:
-            self._viewers.follow(sid, client.principal.name, found, wanted.seq, wanted.partial)
+            user = client.principal.name
+            self._viewers.follow(sid, user, found, wanted.seq, wanted.partial, wanted.reasoning)
         return {"run_id": found.record.id, "status": found.status}
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:

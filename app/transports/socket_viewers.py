@@ -42,10 +42,18 @@ class SocketViewers:
         self._server = server
         self._following: dict[str, dict[str, tuple[Task, Callable[[], None]]]] = {}
 
-    def follow(self, sid: str, user: str, found: FoundRun, after: int, partial: bool) -> None:
+    def follow(
+        self,
+        sid: str,
+        user: str,
+        found: FoundRun,
+        after: int,
+        partial: bool,
+        reasoning: bool = False,
+    ) -> None:
         """Emit the run's events to the client from `after` on. Raises BadCursor, LogReset."""
         reader = self._services.runs.follow(found, after)
-        events = NativeEvents(Reply(found.record, found.log, user), after, partial)
+        events = NativeEvents(Reply(found.record, found.log, user), after, partial, reasoning)
         self._replace(sid, found.record.id, _nothing, self._forward, reader, events, found)
 
     def join(self, sid: str, owner: str, session_id: str) -> None:
@@ -99,13 +107,9 @@ class SocketViewers:
                 for event in events.events(entries, self._room(sid).most):
                     self._emit(sid, event.name, event.payload)
                 if not entries and not reader.done:
-                    self._emit(sid, "chat_status", self._status(found))
+                    age_s = self._services.runs.age_s(found)
+                    self._emit(sid, "chat_status", events.silence(age_s))
         self._following.get(sid, {}).pop(found.record.id, None)
-
-    def _status(self, found: FoundRun) -> dict[str, Any]:
-        """Return what a heartbeat says here, where there are no comments."""
-        age_s = self._services.runs.age_s(found)
-        return {"run_id": found.record.id, "status": "waiting", "age_s": age_s}
 
     def _forward_news(self, sid: str, listener: Listener) -> None:
         while True:

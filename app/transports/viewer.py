@@ -24,6 +24,7 @@ def frames(
     encoder: Encoder,
     viewers: ViewerCounts,
     gone: Callable[[], bool],
+    age_s: Callable[[], float],
     looks: int = 1,
 ) -> Iterator[bytes]:
     """Yield one write for each read: all that is new, or a heartbeat after `looks` empty reads.
@@ -43,7 +44,7 @@ def frames(
             else:
                 silent += 1
                 if silent % looks == 0:
-                    yield encoder.heartbeat
+                    yield encoder.silence(age_s())
         encoder.close()
 
 

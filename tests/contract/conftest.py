@@ -1,11 +1,16 @@
-"""The stores that the contract is tested over."""
+"""The stores and the providers that the contracts are tested over."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from app.runs.interfaces import Provider
 from app.stores.memory import MemoryStore
 from app.stores.sql import SqlStore
+from tests.support.upstream import Upstream
+from tests.support.wires import WIRES, Wire
 
 Store = MemoryStore | SqlStore
 
@@ -13,3 +18,21 @@ Store = MemoryStore | SqlStore
 @pytest.fixture(params=["memory_store", "sql_store"])
 def store(request: pytest.FixtureRequest) -> Store:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=WIRES.values(), ids=WIRES)
+def wire(request: pytest.FixtureRequest) -> Wire:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def model_server() -> Iterator[Upstream]:
+    """A model server on a real socket, that does as it is told."""
+    server = Upstream()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def provider(wire: Wire, model_server: Upstream) -> Provider:
+    return wire.provider(f"http://127.0.0.1:{model_server.port}")

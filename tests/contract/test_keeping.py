@@ -42,7 +42,7 @@ def test_runs_of_a_lost_worker_are_interrupted_with_their_text(store: Store) -> 
     run = store.find_run("ann", "run-1")
     assert run and (run.status, run.finish_reason) == ("interrupted", "interrupted")
     assert (run.error, run.last_seq, run.ended_at) == (LOST, 3, LATER)
-    assert (run.usage, run.duration_s, run.ttft_s) == (Usage(0, 2, "estimated"), 7.0, 2.0)
+    assert (run.usage, run.duration_s, run.ttft_s) == (Usage(1, 2, "estimated"), 7.0, 2.0)
     reply = store.read_branch("ann", "s-1")[-1]
     assert (reply.text, reply.status, reply.usage) == ("Hello", "interrupted", run.usage)
 

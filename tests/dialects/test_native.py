@@ -50,7 +50,7 @@ def test_text_without_partial_costs_its_own_bytes_only() -> None:
 
 def test_status_is_its_own_event() -> None:
     assert frames([Entry(1, "status", {"step": "search"}, START)]) == (
-        b'id: run-1:1\ndata: {"step":"search","run_id":"run-1","seq":1}\n\n'
+        b'id: run-1:1\ndata: {"age_s":0.0,"step":"search","run_id":"run-1","seq":1}\n\n'
     )
 
 
@@ -190,14 +190,14 @@ def test_body_with_all_fields_is_read() -> None:
 
     assert {name: getattr(request, name) for name in body} == body
     assert (request.temperature, request.max_tokens) == (1, 5)
-    assert spoken.options == {"partial": False}
+    assert spoken.options == {"partial": False, "reasoning": False}
 
 
 def test_message_alone_is_enough_and_more_is_ignored() -> None:
     spoken = NATIVE.parse({"message": "hi", "colour": "red"})
 
     assert (spoken.request.message, spoken.request.paced) == ("hi", True)
-    assert spoken.options == {"partial": True}
+    assert spoken.options == {"partial": True, "reasoning": False}
 
 
 @pytest.mark.parametrize("said,stops", [(None, False), ("continue", False), ("stop", True)])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.providers.completion_chunks import MAX_TOKENS, CompletionChunks
+from app.providers.chunk_parsing import MAX_TOKENS
+from app.providers.completion_chunks import CompletionChunks
 from app.runs.interfaces import Piece
 from app.runs.run_errors import UpstreamError, UpstreamMalformed
 from app.runs.usage import Usage
@@ -87,6 +88,7 @@ MALFORMED = [
     b'"text"',
     b"\xff",
     b'{"choices": NaN}',
+    b'{"choices": [], "x": NaN}',
     b"[" * 100_000,
     b'{"choices": 1}',
     b'{"choices": {"a": 1}}',

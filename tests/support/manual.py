@@ -42,8 +42,8 @@ class ManualRuntime:
         self._ready.append(lambda: task.killed or function(*args))
         return task
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        """Queue a callback."""
+    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+        """Queue a callback; the queue knows no time."""
         self._ready.append(function)
 
     def sleep(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -111,7 +112,8 @@ def silent(exchange: Exchange) -> None:
 class Upstream:
     """The server; `reply` is what it does next, `exchanges` what it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.reply: Reply = say(["Hello", " there"])
         self.replies: dict[str, Reply] = {}  # by the last message's text, before `reply`
         self.exchanges: list[Exchange] = []
@@ -135,6 +137,11 @@ class Upstream:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:  # the client does not trust us
+                return
         with connection:
             while True:
                 request = _read_request(connection)

@@ -1,0 +1,44 @@
+"""What of a conversation a model is given: a history that outgrows its room loses its oldest
+exchanges.
+
+An exchange is a user's message with all that follows up to the next one. Tokens are estimated
+(runs/usage.py). System prompts and the last exchange always stay: without them there would be
+nothing to answer, or somebody else's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.runs.records import ProviderMessage
+from app.runs.usage import estimate_tokens
+
+PER_MESSAGE = 4  # what a message costs besides its text: its role, and what sets it apart
+
+
+class Trimmed(NamedTuple):
+    """What is left, and how many messages went."""
+
+    messages: tuple[ProviderMessage, ...]
+    dropped: int
+
+
+def fit(messages: Sequence[ProviderMessage], tokens: int) -> Trimmed:
+    """Return the newest whole exchanges that fit into `tokens`; 0 means there is no bound."""
+    costs = [estimate_tokens(one.text) + PER_MESSAGE for one in messages]
+    over = sum(costs) - tokens if tokens else 0
+    if over <= 0:
+        return Trimmed(tuple(messages), 0)
+    asked = [index for index, one in enumerate(messages) if one.role == "user"]
+    kept_from = 0
+    for start in asked[1:]:
+        if over <= 0:
+            break
+        left = range(kept_from, start)
+        over -= sum(costs[index] for index in left if messages[index].role != "system")
+        kept_from = start
+    kept = tuple(
+        one for index, one in enumerate(messages) if index >= kept_from or one.role == "system"
+    )
+    return Trimmed(kept, len(messages) - len(kept))

@@ -1,0 +1,63 @@
+"""Look for an Ollama on this machine, so that a laptop that has one needs no settings.
+
+Source: Ollama API reference, "List local models".
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
+MAX_ANSWER_BYTES = 1_000_000  # a list of a thousand models
+MAX_ANSWER_S = 1.0  # for all of it: a start is not to wait for whoever else listens there
+
+
+def find_model(base_url: str = DEFAULT_BASE_URL, timeout_s: float = 0.3) -> str | None:
+    """Return the first model that can chat of the Ollama at that address, or None.
+
+    None too for a server that is none, is slow or lies. Asks no proxy. Seconds are of each wait.
+    """
+    try:
+        answer = orjson.loads(_get(f"{base_url.rstrip('/')}/api/tags", timeout_s))
+        names = [_name_of(model) for model in answer["models"]]
+    except (OSError, http.client.HTTPException, LookupError, TypeError, ValueError):
+        return None
+    return next((name for name in names if name), None)
+
+
+def _get(url: str, timeout_s: float) -> bytes:
+    parts = urlsplit(url)
+    give_up_at = time.monotonic() + MAX_ANSWER_S
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    try:
+        connection.request("GET", parts.path)
+        response = connection.getresponse()
+        if response.status != 200:
+            raise ValueError(response.status)
+        body = b""
+        while data := response.read1(65536):
+            body += data
+            if len(body) > MAX_ANSWER_BYTES or time.monotonic() > give_up_at:
+                raise ValueError("too much")
+        return body
+    finally:
+        connection.close()
+
+
+def _name_of(model: Any) -> str | None:
+    """Return the model's name if it can chat; embedding models cannot."""
+    name = model.get("name") if isinstance(model, dict) else None
+    if not isinstance(name, str) or not name:
+        return None
+    capabilities = model.get("capabilities")
+    if isinstance(capabilities, list):  # not every version says
+        return name if "completion" in capabilities else None
+    details = model.get("details")
+    family = str(details.get("family", "")) if isinstance(details, dict) else ""
+    return None if "embed" in name or "bert" in family else name

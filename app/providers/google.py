@@ -1,0 +1,167 @@
+"""Gemini, by its own wire: POST /models/<model>:streamGenerateContent?alt=sse, without an SDK.
+
+Google's OpenAI-compatible endpoint would do for the text. It does not give thoughts apart from the
+text, nor say why a prompt was blocked; so this speaks the native one. Source: Gemini API reference,
+"models.streamGenerateContent".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from app.providers.gemini_chunks import GeminiChunks
+from app.providers.http_stream import HttpStream, HttpStreams
+from app.providers.piece_reader import read_pieces, read_whole
+from app.providers.upstream_status import error_for_status
+from app.runs.interfaces import PieceStream
+from app.runs.records import ProviderMessage, ProviderRequest
+from app.runs.run_errors import RunError, UpstreamAuth, UpstreamRateLimited
+
+DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
+# OpenAI's names of what is passed on, and Gemini's.
+PARAMETERS = {
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+    "seed": "seed",
+    "stop": "stopSequences",
+    "top_p": "topP",
+}
+ERROR_BYTES = 16384  # of an error's body: enough for its reason and its RetryInfo
+RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9})(\.\d+)?s"')
+
+
+class GoogleProvider:
+    """A provider; one pool of connections for all runs."""
+
+    def __init__(
+        self,
+        name: str,
+        api_key: str,
+        base_url: str,
+        default_model: str,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 600.0,
+        max_reply_bytes: int = 4_000_000,
+    ) -> None:
+        self.name = name
+        self.default_model = default_model
+        self.parameters = frozenset(PARAMETERS)
+        self._base_url = base_url.rstrip("/")
+        self._max_reply_bytes = max_reply_bytes
+        self._headers = {
+            "x-goog-api-key": api_key,  # never in the URL: URLs are logged on the way
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            # Compression would hold back deltas until a block is full.
+            "Accept-Encoding": "identity",
+        }
+        self._streams = HttpStreams(connect_timeout_s, read_timeout_s)
+        self._thoughtless: set[str] = set()  # models that refuse to be asked for thoughts
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield what each read of the connection brought. Raises RunError."""
+        with self._opened(request, "streamGenerateContent?alt=sse") as answer:
+            content_type = answer.headers.get("content-type", "")
+            yield from read_pieces(content_type, answer, GeminiChunks(), self._max_reply_bytes)
+
+    def whole(self, request: ProviderRequest) -> PieceStream:
+        """Yield the pieces of a reply that is asked for whole. Raises RunError."""
+        with self._opened(request, "generateContent") as answer:
+            yield from read_whole(answer, GeminiChunks(), self._max_reply_bytes)
+
+    @contextmanager
+    def _opened(self, request: ProviderRequest, method: str) -> Iterator[HttpStream]:
+        upstream = request.upstream
+        upstream.opened = True
+        answer = None
+        try:
+            answer = self._open(request, method)
+            yield answer
+        finally:
+            if answer is not None:
+                answer.close()
+            upstream.closed = True
+
+    def _open(self, request: ProviderRequest, method: str) -> HttpStream:
+        """Return the answer to a request that was taken, without thoughts where they are
+        refused."""
+        with_thoughts = request.model not in self._thoughtless
+        answer = self._post(request, method, with_thoughts)
+        if answer.status == 200:
+            return answer
+        said = _said(answer)
+        if not (answer.status == 400 and with_thoughts and _refuses_thoughts(said)):
+            raise _error_of(answer, said)
+        answer = self._post(request, method, False)
+        if answer.status != 200:
+            raise _error_of(answer, _said(answer))
+        self._thoughtless.add(request.model)
+        return answer
+
+    def _post(self, request: ProviderRequest, method: str, with_thoughts: bool) -> HttpStream:
+        # The name comes from a client: quoted, it can be no other path, and no query.
+        model = quote(request.model.removeprefix("models/"), safe="", errors="replace")
+        url = f"{self._base_url}/models/{model}:{method}"
+        body = orjson.dumps(request_body(request, with_thoughts))
+        return self._streams.open("POST", url, self._headers, body)
+
+
+def request_body(request: ProviderRequest, with_thoughts: bool) -> dict[str, Any]:
+    """Return the GenerateContentRequest."""
+    config: dict[str, Any] = {}
+    if request.temperature is not None:
+        config["temperature"] = request.temperature
+    if request.max_tokens is not None:
+        config["maxOutputTokens"] = request.max_tokens
+    for name, value in request.parameters.items():
+        config[PARAMETERS[name]] = [value] if name == "stop" and isinstance(value, str) else value
+    if with_thoughts:
+        config["thinkingConfig"] = {"includeThoughts": True}
+    body: dict[str, Any] = {"contents": _contents(request.messages), "generationConfig": config}
+    system = [{"text": m.text} for m in request.messages if m.role == "system" and m.text]
+    if system:
+        body["systemInstruction"] = {"parts": system}
+    return body
+
+
+def _contents(messages: Iterable[ProviderMessage]) -> list[dict[str, Any]]:
+    """Return the turns; neighbours of one role are one turn, as roles have to take turns."""
+    contents: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role == "system" or not message.text:  # an empty part is refused
+            continue
+        role = "model" if message.role == "assistant" else "user"
+        if not contents or contents[-1]["role"] != role:
+            contents.append({"role": role, "parts": []})
+        contents[-1]["parts"].append({"text": message.text})
+    return contents
+
+
+def _said(answer: HttpStream) -> bytes:
+    """Return the beginning of an error's body and close it; none of it is ever shown."""
+    try:
+        return answer.head(ERROR_BYTES)
+    finally:
+        answer.close()
+
+
+def _refuses_thoughts(said: bytes) -> bool:
+    # "Thinking is not enabled for models/..." or "... thinking_config.include_thoughts ..."
+    return b"thinking" in said.lower()
+
+
+def _error_of(answer: HttpStream, said: bytes) -> RunError:
+    if answer.status == 400 and b"API_KEY_INVALID" in said:  # Google's 401
+        return UpstreamAuth()
+    error = error_for_status(answer.status, answer.headers.get("retry-after"))
+    if isinstance(error, UpstreamRateLimited) and error.retry_after_s is None:
+        delay = RETRY_DELAY.search(said)  # google.rpc.RetryInfo: what Google sends instead
+        if delay:
+            error.retry_after_s = int(delay[1]) + bool(delay[2])
+    return error

@@ -1,0 +1,63 @@
+"""From the bytes of an event stream to batches of pieces, whatever the wire.
+
+A stream counts as complete only with a finish reason; one that is cut, empty, or not a stream at
+all is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from app.providers.sse_reader import EventTooLarge, SseReader
+from app.runs.interfaces import Piece, PieceStream
+from app.runs.run_errors import UpstreamIncomplete, UpstreamTooLarge
+
+
+class Chunks(Protocol):
+    """One wire's chunks; the state of one stream."""
+
+    finished: bool  # a finish reason came
+    done: bool  # nothing after this counts
+
+    def pieces(self, events: Iterable[bytes]) -> list[Piece]:
+        """Return the pieces of these events. Raises UpstreamMalformed, UpstreamError."""
+
+
+def read_whole(received: Iterable[bytes], chunks: Chunks, max_bytes: int) -> PieceStream:
+    """Yield the pieces of an answer that is one JSON object. Raises UpstreamIncomplete,
+    UpstreamTooLarge, what `received` and `chunks` raise."""
+    body = bytearray()
+    for data in received:
+        body += data
+        if len(body) > max_bytes:
+            raise UpstreamTooLarge()
+    pieces = chunks.pieces([bytes(body)])
+    if not chunks.finished:
+        raise UpstreamIncomplete()
+    yield pieces
+
+
+def read_pieces(
+    content_type: str, received: Iterable[bytes], chunks: Chunks, max_event_bytes: int
+) -> PieceStream:
+    """Yield what each read brought. Raises UpstreamIncomplete, UpstreamTooLarge, what `received`
+    and `chunks` raise."""
+    if "text/event-stream" not in content_type.lower():
+        raise UpstreamIncomplete()
+    reader = SseReader(max_event_bytes)
+    try:
+        for data in received:
+            pieces = chunks.pieces(reader.feed(data))
+            if pieces:
+                yield pieces
+            if chunks.done:
+                break
+        else:
+            last = chunks.pieces(reader.close())
+            if last:
+                yield last
+    except EventTooLarge:
+        raise UpstreamTooLarge() from None
+    if not chunks.finished:
+        raise UpstreamIncomplete()

@@ -1,0 +1,87 @@
+"""Whole replies: of a model that is not to stream, or where streaming fails before its first piece.
+
+They are handed out a few words at a time, so that they read as typed (runs/pacing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.runs.interfaces import REASONING, TEXT, Piece, PieceStream, Provider
+from app.runs.pacing import paced
+from app.runs.records import ProviderRequest
+from app.runs.run_errors import (
+    RunError,
+    UpstreamError,
+    UpstreamIncomplete,
+    UpstreamMalformed,
+    UpstreamRejected,
+)
+
+# Failures that may be of the streaming alone. A key or an address would be as wrong for a whole.
+OF_STREAMING = (UpstreamError, UpstreamIncomplete, UpstreamMalformed, UpstreamRejected)
+
+
+class StreamOrWhole(Provider, Protocol):
+    """A provider that can be asked either way."""
+
+    def whole(self, request: ProviderRequest) -> PieceStream:
+        """Yield the pieces of a reply that is asked for whole. Raises RunError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How a whole reply is handed out: words a piece, seconds between them."""
+
+    words: int
+    delay_s: float
+    sleep: Callable[[float], None]
+
+    def hand_out(self, stream: PieceStream, is_paced: bool) -> PieceStream:
+        """Yield the stream's pieces, its texts a few words at a time."""
+        with closing(stream):
+            for batch in stream:
+                if is_paced:
+                    yield from self._paced(batch)
+                else:
+                    yield batch
+
+    def _paced(self, batch: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+        for kind, data in batch:
+            if kind == TEXT:
+                for text in paced(data, self.words, self.delay_s, self.sleep):
+                    yield [(TEXT, text)]
+            else:
+                yield [(kind, data)]
+
+
+class WithWhole:
+    """A provider that asks for a whole reply: always, or where a request wants it as a way out."""
+
+    def __init__(self, provider: StreamOrWhole, pacing: Pacing, streams: bool) -> None:
+        self.name = provider.name
+        self.default_model = provider.default_model
+        self.parameters = provider.parameters
+        self._provider = provider
+        self._pacing = pacing
+        self._streams = streams
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield the reply's pieces. Raises RunError."""
+        if self._streams:
+            answered = False
+            try:
+                with closing(self._provider.stream(request)) as stream:
+                    for batch in stream:
+                        answered = answered or any(kind in {TEXT, REASONING} for kind, _ in batch)
+                        yield batch
+                return
+            except RunError as error:
+                may_ask = request.fall_back_whole and isinstance(error, OF_STREAMING)
+                if answered or not may_ask:
+                    raise
+        request.upstream.opened = request.upstream.closed = False
+        yield from self._pacing.hand_out(self._provider.whole(request), request.paced)

@@ -1,0 +1,205 @@
+// Tandem's client: sends messages and follows replies over SSE or Socket.IO, through cuts, time-outs
+// and reloads. No dependencies, no build step. docs/client.md says how to use it.
+
+import { Delivery } from "./tandem-delivery.js";
+import { kindOf, TandemError } from "./tandem-errors.js";
+import { Http, path } from "./tandem-http.js";
+import { backoffMs, pause } from "./tandem-pause.js";
+import { Reply } from "./tandem-reply.js";
+import { SessionWatch } from "./tandem-session-watch.js";
+import { SocketTransport } from "./tandem-transport-socket.js";
+import { SseTransport } from "./tandem-transport-sse.js";
+import { Watchdog } from "./tandem-watchdog.js";
+
+export { TandemError } from "./tandem-errors.js";
+export { createSseParser } from "./tandem-sse-parser.js";
+
+const SETTINGS = {
+  transport: "sse",
+  enableStreaming: true,
+  streamingTimeout: 60_000,
+  chunkTimeout: 10_000, // two of the server's heartbeats (HEARTBEAT_S)
+  wholeTimeout: 630_000, // the server's own limit of a run (RUN_TIMEOUT_S), and some
+  fallbackOnError: true,
+};
+const RETRY = { firstMs: 500, mostMs: 10_000, times: 10 };
+const STOP_TRIES = 5;
+const STOP_MS = 15_000; // the server answers within 10 s, stored or not
+const FIELDS = {
+  provider: "provider",
+  model: "model",
+  system: "system",
+  temperature: "temperature",
+  maxTokens: "max_tokens",
+};
+
+export class TandemClient {
+  /** A conversation each: thin names for the routes; they answer what the server answers. */
+  sessions;
+  #http;
+  #settings;
+  #ways;
+  #replies = new Map(); // unanswered ones, each by all its keys
+  #open = new Set();
+
+  constructor(options = {}) {
+    this.#http = new Http(options);
+    this.#settings = settingsOf({ ...SETTINGS, retry: RETRY }, options);
+    const sse = new SseTransport(this.#http);
+    const hasSocket = Boolean(options.io) || globalThis.document !== undefined;
+    this.#ways = { sse, ...(hasSocket ? { socket: new SocketTransport(this.#http, options.io) } : {}) };
+    this.sessions = sessionRoutes(this.#http);
+  }
+
+  /**
+   * Send a message; return its Reply. The same text to the same session while the first is
+   * unanswered is the same Reply: a double click is one message.
+   */
+  send(message, options = {}) {
+    const asked = options.sessionId ?? null;
+    const keyFor = (id) => JSON.stringify([id, options.idempotencyKey ?? null, message]);
+    const under = this.#replies.get(keyFor(asked));
+    if (under) return under;
+    // Named by us, so that a whole answer, whose run is not known before its end, can be stopped.
+    const sessionId = asked ?? randomId();
+    const body = { message, session_id: sessionId, ...fieldsOf(options) };
+    const request = { body, key: options.idempotencyKey ?? randomId() };
+    return this.#deliver({ sessionId }, options, request, [keyFor(asked), keyFor(sessionId)]);
+  }
+
+  /** Follow a run that is under way, or was: return its Reply, from entry `after` on. */
+  follow(runId, options = {}) {
+    const place = { runId, sessionId: options.sessionId, after: options.after };
+    return this.#deliver(place, { ...options, enableStreaming: true }, null, []);
+  }
+
+  /** Follow a session: which runs start and end. Iterate over it; `close` it. */
+  watchSession(sessionId, options = {}) {
+    return new SessionWatch(this.#http, sessionId, settingsOf(this.#settings, options));
+  }
+
+  /** Return the Reply that this client is waiting for in a session, if there is one. */
+  replyOf(sessionId) {
+    return [...this.#open].find((reply) => reply.sessionId === sessionId);
+  }
+
+  /** Return the record of a run. */
+  run(runId) {
+    return this.#http.json("GET", path`/api/runs/${runId}`);
+  }
+
+  /** Stop a run, whoever started it; return the receipt. */
+  stop(runId) {
+    return this.#askToStop(runId, false);
+  }
+
+  /** Leave every reply, and disconnect. Runs go on. */
+  close() {
+    for (const reply of this.#open) reply.leave();
+    this.#ways.socket?.close();
+  }
+
+  #deliver(place, options, request, keys) {
+    const settings = settingsOf(this.#settings, options);
+    if (!this.#ways[settings.transport]) {
+      throw new TypeError(`transport ${settings.transport}: not known, or needs the option io`);
+    }
+    const reply = new Reply(place, () => this.#stop(reply, delivery));
+    const delivery = new Delivery(reply, { ways: this.#ways, http: this.#http, settings, request });
+    this.#keep(reply, keys);
+    if (!watchSignal(options.signal, reply)) return reply;
+    delivery.run();
+    return reply;
+  }
+
+  #keep(reply, keys) {
+    this.#open.add(reply);
+    for (const key of keys) this.#replies.set(key, reply);
+    const forget = () => {
+      this.#open.delete(reply);
+      for (const key of keys) this.#replies.delete(key);
+    };
+    reply.whole.then(forget, forget);
+  }
+
+  async #stop(reply, delivery) {
+    const runId = delivery.way === "whole" ? await this.#findRun(reply) : await reply.known();
+    if (!runId) throw await reply.whole.catch((error) => error);
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const socket = delivery.way === "socket" && this.#ways.socket.connected && tries === 0;
+        return await this.#askToStop(runId, socket);
+      } catch (error) {
+        if (tries >= STOP_TRIES || !["connection", "busy"].includes(kindOf(error))) throw error;
+        await pause(backoffMs(tries, this.#settings.retry) + (error.retryAfterS ?? 0) * 1000);
+      }
+    }
+  }
+
+  async #askToStop(runId, overSocket) {
+    const watchdog = new Watchdog();
+    watchdog.limit("chunk_timeout", STOP_MS);
+    const { signal } = watchdog;
+    try {
+      if (overSocket) return await this.#ways.socket.stop(runId, signal);
+      return await this.#http.json("POST", path`/api/runs/${runId}/stop`, { signal });
+    } finally {
+      watchdog.close();
+    }
+  }
+
+  /** Look for the run of a whole answer in its session till one of both is there. */
+  async #findRun(reply) {
+    for (let tries = 0; !reply.ended; tries += 1) {
+      const found = await this.sessions.get(reply.sessionId).catch(() => null);
+      if (found?.active_run) return found.active_run.run_id;
+      await Promise.race([pause(backoffMs(tries, this.#settings.retry)), reply.known()]);
+    }
+    return reply.runId;
+  }
+}
+
+/** Have the signal stop the reply; false if it is aborted already, and nothing is to be sent. */
+function watchSignal(signal, reply) {
+  if (!signal) return true;
+  if (signal.aborted) {
+    reply.fail(new TandemError("aborted", undefined, { retryable: false }));
+    return false;
+  }
+  const stop = () => reply.stop();
+  signal.addEventListener("abort", stop, { once: true });
+  const off = () => signal.removeEventListener("abort", stop);
+  reply.whole.then(off, off);
+  return true;
+}
+
+function settingsOf(base, options) {
+  const given = Object.keys(SETTINGS).filter((name) => options[name] !== undefined);
+  const own = Object.fromEntries(given.map((name) => [name, options[name]]));
+  return { ...base, ...own, retry: { ...base.retry, ...options.retry } };
+}
+
+function fieldsOf(options) {
+  const given = Object.entries(FIELDS).filter(([name]) => options[name] != null);
+  return Object.fromEntries(given.map(([name, field]) => [field, options[name]]));
+}
+
+function sessionRoutes(http) {
+  const base = "/api/chat/sessions";
+  return {
+    list: async () => (await http.json("GET", base)).sessions,
+    create: (sessionId) => http.json("POST", base, { json: sessionId ? { session_id: sessionId } : {} }),
+    get: (sessionId) => http.json("GET", path`/api/chat/sessions/${sessionId}`),
+    messages: async (sessionId) => {
+      const url = path`/api/chat/sessions/${sessionId}/messages`;
+      return (await http.json("GET", url)).messages;
+    },
+    delete: (sessionId) => http.json("DELETE", path`/api/chat/sessions/${sessionId}`),
+  };
+}
+
+/** Return an id that nobody can guess; crypto.randomUUID is there on https and localhost only. */
+export function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

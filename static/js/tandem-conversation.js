@@ -1,0 +1,165 @@
+// The state behind the hook, without React: what is on show of one conversation, and how it changes.
+
+import { TandemError } from "./tandem-errors.js";
+
+const EMPTY = Object.freeze({
+  messages: Object.freeze([]),
+  isLoading: false,
+  isStreaming: false,
+  streamingMessage: undefined,
+  error: null,
+});
+
+export class Conversation {
+  static empty = EMPTY;
+  #client;
+  #id; // as given: a number stays one for the caller, and names the session of its digits
+  #newId;
+  #show;
+  #state = EMPTY;
+  #frame = null;
+  #reply = null;
+  #sending = null; // { prompt, promise } of the message that is unanswered
+  #closed = false;
+
+  /** `show` is called with each new state. Without an id, the first message makes one by `newId`. */
+  constructor(client, id, show, newId) {
+    this.#client = client;
+    this.#id = id;
+    this.#show = show;
+    this.#newId = newId;
+    show(EMPTY);
+  }
+
+  is(id) {
+    return this.#id === id;
+  }
+
+  /** Show what the server has of it, and follow a reply that is under way. */
+  async load() {
+    if (this.#id === null) return;
+    try {
+      const messages = await this.#client.sessions.messages(this.#sessionId);
+      if (this.#closed || this.#sending) return; // what was sent meanwhile counts more
+      const active = messages.find((message) => message.status === "running");
+      this.#set({ messages: messages.filter((message) => message !== active).map(shown) });
+      if (active) await this.#track(this.#client.follow(active.run_id, { sessionId: this.#sessionId }), true);
+    } catch (error) {
+      if (error.code !== "not_found" && error.code !== "left") this.#set({ error: error.message });
+    }
+  }
+
+  /** Send a message; the promise is of the conversation's id, or rejects with the TandemError. */
+  send(streams, prompt, model, provider) {
+    if (this.#sending?.prompt === prompt) return this.#sending.promise; // a double click
+    if (this.#reply) return Promise.reject(this.#refused());
+    this.#id ??= this.#newId();
+    const options = { sessionId: this.#sessionId, model, provider, enableStreaming: streams };
+    this.#set({ error: null, messages: [...this.#state.messages, message("user", prompt)] });
+    const promise = this.#track(this.#client.send(prompt, options), streams).finally(() => {
+      this.#sending = null;
+    });
+    this.#sending = { prompt, promise };
+    promise.catch(() => {}); // `error` tells it; who does not wait for the promise need not catch
+    return promise;
+  }
+
+  clearMessages() {
+    this.#set({ messages: [] });
+  }
+
+  clearError() {
+    this.#set({ error: null });
+  }
+
+  /** Show nothing any more: the connection is closed; the run goes on. */
+  close() {
+    this.#closed = true;
+    this.#reply?.leave();
+  }
+
+  get #sessionId() {
+    return String(this.#id);
+  }
+
+  async #track(reply, streams) {
+    this.#reply = reply;
+    const answer = message("assistant", "");
+    this.#set({ isLoading: true, isStreaming: streams, streamingMessage: streams ? answer : undefined });
+    try {
+      if (streams) await this.#readPieces(reply, answer);
+      const whole = await reply.whole;
+      this.#finish({ ...answer, content: whole.text, status: statusOf(whole) });
+      return this.#id;
+    } catch (error) {
+      const kept = error.text ? { ...answer, content: error.text, status: "failed" } : null;
+      this.#finish(kept, error.message);
+      throw error;
+    }
+  }
+
+  async #readPieces(reply, answer) {
+    let content = "";
+    for await (const event of reply) {
+      if (event.type !== "text") continue;
+      content += event.text;
+      this.#setSoon({ streamingMessage: { ...answer, content } });
+    }
+  }
+
+  #finish(answer, error = null) {
+    this.#reply = null;
+    const messages = answer ? [...this.#state.messages, answer] : this.#state.messages;
+    this.#set({ messages, error, isLoading: false, isStreaming: false, streamingMessage: undefined });
+  }
+
+  #refused() {
+    const error = new TandemError("session_busy", "A reply is under way. Wait for its end, or stop it.", {
+      retryable: true,
+      runId: this.#reply.runId,
+      sessionId: this.#sessionId,
+    });
+    this.#set({ error: error.message });
+    return error;
+  }
+
+  #set(change) {
+    this.#dropFrame();
+    this.#state = { ...this.#state, ...change };
+    if (!this.#closed) this.#show(this.#state);
+  }
+
+  /** Set, and show it with the next animation frame: pieces come faster than a screen can change. */
+  #setSoon(change) {
+    this.#state = { ...this.#state, ...change };
+    if (this.#closed || this.#frame !== null) return;
+    this.#frame = nextFrame(() => {
+      this.#frame = null;
+      this.#set({});
+    });
+  }
+
+  #dropFrame() {
+    if (this.#frame !== null) dropFrame(this.#frame);
+    this.#frame = null;
+  }
+}
+
+const FRAME_MS = 16;
+const nextFrame = (show) => (globalThis.requestAnimationFrame ?? ((f) => setTimeout(f, FRAME_MS)))(show);
+const dropFrame = (frame) => (globalThis.cancelAnimationFrame ?? clearTimeout)(frame);
+
+let made = 0;
+
+function message(role, content) {
+  made += 1;
+  return { id: `local-${made}`, role, content, status: "completed", timestamp: new Date().toISOString() };
+}
+
+function shown({ id, role, content, status, timestamp }) {
+  return { id, role, content, status, timestamp };
+}
+
+function statusOf(whole) {
+  return whole.finishReason === "stopped" ? "stopped" : "completed";
+}

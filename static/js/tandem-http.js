@@ -1,0 +1,50 @@
+// Requests to the server, with the access token; what is not 2xx is a TandemError.
+
+import { connectionError, errorFromResponse, TandemError } from "./tandem-errors.js";
+
+export class Http {
+  constructor({ baseUrl = "", token, getToken, fetch }) {
+    this.baseUrl = baseUrl.replace(/\/+$/, "");
+    this.token = async () => (getToken ? await getToken() : token) || null;
+    // Looked up at each call, as pages replace the global one; and a browser's wants no other `this`.
+    this.fetch = (...args) => (fetch ?? globalThis.fetch)(...args);
+  }
+
+  /** Return the answer. Throws TandemError. */
+  async request(method, path, { json, headers = {}, signal } = {}) {
+    let response;
+    try {
+      const token = await this.token();
+      response = await this.fetch(this.baseUrl + path, {
+        method,
+        signal,
+        headers: {
+          ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+          ...(token ? { Authorization: `Bearer ${token}` } : {}),
+          ...headers,
+        },
+        body: json === undefined ? undefined : JSON.stringify(json),
+      });
+    } catch (error) {
+      throw connectionError(error, signal);
+    }
+    if (!response.ok) throw await errorFromResponse(response);
+    return response;
+  }
+
+  /** Return the JSON of the answer. Throws TandemError. */
+  async json(method, path, options = {}) {
+    const response = await this.request(method, path, options);
+    try {
+      return await response.json();
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new TandemError("bad_answer");
+      throw connectionError(error, options.signal);
+    }
+  }
+}
+
+/** Return a path with its parts escaped: path`/api/runs/${runId}`. */
+export function path(texts, ...values) {
+  return String.raw({ raw: texts }, ...values.map(encodeURIComponent));
+}

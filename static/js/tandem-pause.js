@@ -1,0 +1,40 @@
+// Waiting before another try: longer each time, with jitter, and over at once when there is reason
+// to hope: the tab is shown again, or the machine is online again.
+
+/** Return how long to wait before try `n` (0, 1, ...): full jitter, so that clients do not come together. */
+export function backoffMs(n, { firstMs, mostMs }) {
+  return Math.random() * Math.min(mostMs, firstMs * 2 ** n);
+}
+
+/** Wait; a machine that knows it is offline waits till it is online. Rejects when aborted. */
+export function pause(ms, signal, { wakeable = true } = {}) {
+  return new Promise((resolve, reject) => {
+    const off = [];
+    const done = (how) => (value) => {
+      for (const remove of off) remove();
+      how(value);
+    };
+    const wake = done(resolve);
+    const aborted = done(() => reject(signal.reason));
+    if (signal?.aborted) {
+      aborted();
+      return;
+    }
+    off.push(on(signal, "abort", aborted));
+    if (wakeable) {
+      off.push(on(globalThis, "online", wake));
+      off.push(on(globalThis.document, "visibilitychange", () => {
+        if (globalThis.document.visibilityState === "visible") wake();
+      }));
+      if (globalThis.navigator?.onLine === false) return;
+    }
+    const timer = setTimeout(wake, ms);
+    off.push(() => clearTimeout(timer));
+  });
+}
+
+function on(target, name, listener) {
+  if (!target?.addEventListener) return () => {}; // not in a page
+  target.addEventListener(name, listener);
+  return () => target.removeEventListener(name, listener);
+}

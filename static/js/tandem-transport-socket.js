@@ -1,0 +1,168 @@
+// Replies over Socket.IO: one connection for all of them. Yields the frames of tandem-transport-sse.
+// It does not reconnect by itself: whoever follows a run resumes it, and that connects.
+
+import { connectionError, errorFromJson, TandemError } from "./tandem-errors.js";
+import { SocketLink } from "./tandem-socket-link.js";
+
+const EVENTS = ["chat_token", "chat_complete", "chat_stream_error", "chat_status"];
+// Refusals at the connect that trying again does not mend.
+const REFUSALS = new Set(["unauthorized", "forbidden_origin", "invalid_request"]);
+const OPTIONS = {
+  autoConnect: false,
+  forceNew: true,
+  reconnection: false,
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+};
+
+export class SocketTransport {
+  name = "socket";
+  #http;
+  #io;
+  #making = null; // the promise of the socket
+  #socket = null;
+  #links = new Set();
+
+  constructor(http, io) {
+    this.#http = http;
+    this.#io = io;
+  }
+
+  get connected() {
+    return this.#socket?.connected ?? false;
+  }
+
+  /** Start a run, or join the one that this key has started. Yields frames; throws TandemError. */
+  async *start(body, key, signal) {
+    const data = { ...body, partial: false, idempotency_key: key };
+    yield* this.#follow("chat_stream", data, signal);
+  }
+
+  /** Follow a run beyond `after`. Yields frames; throws TandemError. */
+  async *resume(runId, after, signal) {
+    yield* this.#follow("chat_resume", { run_id: runId, seq: after, partial: false }, signal);
+  }
+
+  /** Stop a run; return the receipt. Throws TandemError. */
+  stop(runId, signal) {
+    return this.#ask("chat_stop", { run_id: runId }, signal);
+  }
+
+  close() {
+    this.#socket?.disconnect();
+  }
+
+  async *#follow(event, data, signal) {
+    const link = new SocketLink(signal);
+    this.#links.add(link); // before the event is sent: pieces may come before its ack
+    try {
+      const ack = await this.#ask(event, data, signal);
+      link.open(ack.run_id);
+      yield { kind: "open", runId: ack.run_id, sessionId: ack.session_id ?? null };
+      if (ack.status && ack.status !== "running" && ack.status !== "queued") {
+        yield { kind: "ended" }; // the rest follows, if there is any
+      }
+      yield* link.frames();
+    } finally {
+      this.#links.delete(link);
+      // There is no event to leave a run by: a connection that nobody needs would go on bringing it.
+      // One that has gone silent is silent for all.
+      const silent = signal?.reason?.code === "chunk_timeout";
+      if (silent || (this.#links.size === 0 && !link.ended)) this.close();
+    }
+  }
+
+  async #connect(signal) {
+    const socket = await this.#made();
+    if (socket.connected) return socket;
+    await settled(signal, (resolve, reject) => {
+      const off = listen(socket, {
+        connect: resolve,
+        connect_error: (error) => reject(connectFailure(error)),
+        disconnect: () => reject(new TandemError("network")),
+      });
+      socket.connect();
+      return off;
+    });
+    return socket;
+  }
+
+  #made() {
+    this.#making ??= this.#make().catch((error) => {
+      this.#making = null; // what could not be loaded may be another time
+      throw error;
+    });
+    return this.#making;
+  }
+
+  async #make() {
+    const io = this.#io ?? (await importIo());
+    const auth = (give) => this.#http.token().then((token) => give(token ? { token } : {}), () => give({}));
+    const options = { ...OPTIONS, auth };
+    const socket = this.#http.baseUrl ? io(this.#http.baseUrl, options) : io(options);
+    for (const name of EVENTS) socket.on(name, (payload) => this.#take(payload));
+    socket.on("disconnect", () => this.#cut());
+    this.#socket = socket;
+    return socket;
+  }
+
+  #take(payload) {
+    for (const link of this.#links) link.take(payload);
+  }
+
+  #cut() {
+    for (const link of this.#links) link.fail(new TandemError("network"));
+  }
+
+  async #ask(event, data, signal) {
+    const socket = await this.#connect(signal);
+    const ack = await settled(signal, (resolve, reject) => {
+      const off = listen(socket, { disconnect: () => reject(new TandemError("network")) });
+      socket.emit(event, data, resolve);
+      return off;
+    });
+    if (ack?.error) throw errorFromJson(ack.error);
+    if (!ack) throw new TandemError("bad_answer");
+    return ack;
+  }
+}
+
+/** Wait for what `begin` resolves or the signal's abort; what it returns is called at the end. */
+async function settled(signal, begin) {
+  let off;
+  let aborted;
+  try {
+    return await new Promise((resolve, reject) => {
+      aborted = () => reject(connectionError(new Error("aborted"), signal));
+      if (signal?.aborted) {
+        aborted();
+        return;
+      }
+      signal?.addEventListener("abort", aborted);
+      off = begin(resolve, reject);
+    });
+  } finally {
+    signal?.removeEventListener("abort", aborted);
+    off?.();
+  }
+}
+
+function listen(socket, handlers) {
+  for (const [name, handler] of Object.entries(handlers)) socket.on(name, handler);
+  return () => {
+    for (const [name, handler] of Object.entries(handlers)) socket.off(name, handler);
+  };
+}
+
+function connectFailure(error) {
+  if (REFUSALS.has(error?.message)) return new TandemError(error.message, undefined, { retryable: false });
+  return new TandemError("network", undefined, { cause: error });
+}
+
+async function importIo() {
+  try {
+    return (await import(new URL("../vendor/socket.io.esm.min.js", import.meta.url))).io;
+  } catch (error) {
+    throw new TandemError("network", "Socket.IO's client could not be loaded.", { cause: error });
+  }
+}

@@ -1,0 +1,75 @@
+// Not run: checked by `tsc --strict`. What docs/client.md shows, with types.
+
+import * as React from "react";
+import { io } from "socket.io-client";
+
+import { createSseParser, TandemClient, TandemError } from "../../static/js/tandem-client.js";
+import type { Receipt, ReplyEvent, Whole } from "../../static/js/tandem-client.js";
+import { createUseChat } from "../../static/js/use-chat.js";
+
+const client = new TandemClient({
+  baseUrl: "http://localhost:5000",
+  getToken: async () => "token",
+  transport: "socket",
+  io,
+  enableStreaming: true,
+  streamingTimeout: 60_000,
+  chunkTimeout: 10_000,
+  fallbackOnError: true,
+  fetch,
+});
+
+export async function send(signal: AbortSignal): Promise<string> {
+  const reply = client.send("Hello", { sessionId: "s", temperature: 0, maxTokens: 5, signal });
+  for await (const event of reply) show(event);
+  const whole: Whole = await reply.whole;
+  const receipt: Receipt = await reply.stop();
+  return whole.text + receipt.status + (reply.runId ?? "");
+}
+
+function show(event: ReplyEvent): string | number {
+  switch (event.type) {
+    case "text":
+      return event.text;
+    case "resume":
+    case "retry":
+      return event.attempt;
+    case "status":
+      return event.status;
+    case "warning":
+      return event.data;
+    case "start":
+      return event.runId;
+    case "end":
+      return event.usage?.output_tokens ?? event.finishReason;
+  }
+}
+
+export function say(error: unknown): string {
+  if (error instanceof TandemError) return `${error.code} ${error.errorId} ${error.text} ${error.retryAfterS}`;
+  // @ts-expect-error: the transport has two values
+  client.send("Hello", { transport: "carrier pigeon" });
+  return String(error);
+}
+
+export async function others(): Promise<number> {
+  for await (const event of client.watchSession("s")) {
+    if (event.type === "run_started") client.follow(event.runId, { after: event.seq }).leave();
+    else return event.status.length;
+  }
+  const [first] = await client.sessions.list();
+  const parser = createSseParser({ onEvent: ({ data, lastEventId }) => say(data + lastEventId) });
+  parser.feed(new Uint8Array());
+  return first?.messages ?? 0;
+}
+
+const useChat = createUseChat(React, client);
+
+export function useCounted(): [Promise<number>, Promise<string>, string | undefined] {
+  const { sendMessage } = useChat(42);
+  const chat = useChat();
+  chat.clearError();
+  chat.clearMessages();
+  const shown = chat.messages.map((message) => message.content).join("");
+  return [sendMessage("Hello"), chat.sendStreamingMessage(shown, "m", "p"), chat.streamingMessage?.content];
+}

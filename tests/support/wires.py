@@ -1,0 +1,166 @@
+"""The wires that providers speak: how a model server says each thing, and who understands it.
+
+The shapes are those of the servers' own references, written down here a second time so that a
+provider is not tested against itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.providers.google import GoogleProvider
+from app.providers.openai_compatible import OpenAICompatible
+from app.runs.interfaces import Provider
+from tests.support.upstream import Exchange, Reply, event_bytes
+
+KEY = "sk-planted-0123456789abcdef"
+MODEL = "model-1"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One wire. Its functions return bytes of an event stream, one or more whole events."""
+
+    name: str
+    path: str  # of the base URL
+    make: Callable[..., Provider]
+    text: Callable[[str], bytes]
+    thinking: Callable[[str], bytes]
+    end: Callable[[str | None, int, int], bytes]  # reason, tokens in and out
+    reasons: Sequence[tuple[str, str]]  # upstream's, ours
+    malformed: Sequence[bytes]  # JSON of chunks with wrong types
+    request: dict[str, Any] = field(default_factory=dict)  # what its request always has
+
+    def provider(self, origin: str, **options: Any) -> Provider:
+        """Return a provider of the server at that origin."""
+        made = {"connect_timeout_s": 2, "read_timeout_s": 10, **options}
+        return self.make(self.name, KEY, origin + self.path, MODEL, **made)
+
+
+def send(*parts: bytes, content_type: str = "text/event-stream") -> Reply:
+    """Return a reply of these bytes; each part is one read, as it is one HTTP chunk."""
+    start = head(content_type=content_type)
+    whole = start + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts if part)
+
+    def reply(exchange: Exchange) -> None:
+        exchange.raw(whole + b"0\r\n\r\n")
+
+    return reply
+
+
+def head(
+    framing: str = "Transfer-Encoding: chunked", content_type: str = "text/event-stream"
+) -> bytes:
+    """Return the head of an answer."""
+    lines = ("HTTP/1.1 200 OK", f"Content-Type: {content_type}", framing, "", "")
+    return "\r\n".join(lines).encode()
+
+
+def _chunk(delta: dict[str, Any], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return event_bytes({"id": "c", "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _openai_end(reason: str | None, tokens_in: int, tokens_out: int) -> bytes:
+    usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out}
+    finish = _chunk({}, reason) if reason else b""
+    return finish + event_bytes({"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
+
+
+def _part(part: dict[str, Any]) -> bytes:
+    content = {"role": "model", "parts": [part]}
+    usage = {"promptTokenCount": 1, "totalTokenCount": 1}  # so far: not the whole reply's
+    return event_bytes({"candidates": [{"content": content}], "usageMetadata": usage})
+
+
+def _gemini_end(reason: str | None, tokens_in: int, tokens_out: int) -> bytes:
+    # One of the tokens was a thought's.
+    written = {"candidatesTokenCount": tokens_out - 1, "thoughtsTokenCount": 1}
+    usage = {"promptTokenCount": tokens_in, **written}
+    candidate = {"finishReason": reason, "index": 0} if reason else {"index": 0}
+    return event_bytes({"candidates": [candidate], "usageMetadata": usage}).replace(b"\n", b"\r\n")
+
+
+def _raw_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+_OPENAI_MALFORMED = (
+    b"[1]",
+    b'{"choices": [{"delta": {"content": 5}}]}',
+    b'{"choices": [{"delta": {"reasoning": [5]}}]}',
+    b'{"choices": [{"finish_reason": 5}]}',
+    b'{"choices": 5}',
+    b'{"usage": {"prompt_tokens": "many"}}',
+)
+
+OPENAI_REASONS = (
+    ("stop", "stop"),
+    ("length", "length"),
+    ("content_filter", "content_filter"),
+    ("tool_calls", "tool_calls"),
+    ("never heard of", "stop"),
+)
+
+OPENAI = Wire(
+    name="openai",
+    path="/v1",
+    make=OpenAICompatible,
+    text=lambda text: _chunk({"content": text}),
+    thinking=lambda text: _chunk({"reasoning_content": text}),
+    end=_openai_end,
+    reasons=OPENAI_REASONS,
+    malformed=_OPENAI_MALFORMED,
+    request={"stream": True, "stream_options": {"include_usage": True}, "model": MODEL},
+)
+
+# Ollama's endpoint for OpenAI's clients: it writes the same chunks, thinks in `reasoning`, and
+# sends an empty content beside it.
+LOCAL = Wire(
+    name="local",
+    path="/v1",
+    make=OpenAICompatible,
+    text=lambda text: _chunk({"role": "assistant", "content": text}),
+    thinking=lambda text: _chunk({"role": "assistant", "content": "", "reasoning": text}),
+    end=_openai_end,
+    reasons=(("stop", "stop"), ("length", "length"), ("load", "stop")),
+    malformed=_OPENAI_MALFORMED,
+    request=OPENAI.request,
+)
+
+GOOGLE = Wire(
+    name="google",
+    path="/v1beta",
+    make=GoogleProvider,
+    text=lambda text: _part({"text": text}),
+    thinking=lambda text: _part({"text": text, "thought": True}),
+    end=_gemini_end,
+    reasons=(
+        ("STOP", "stop"),
+        ("MAX_TOKENS", "length"),
+        *((blocked, "content_filter") for blocked in ("SAFETY", "RECITATION", "BLOCKLIST")),
+        *((blocked, "content_filter") for blocked in ("PROHIBITED_CONTENT", "SPII")),
+        ("OTHER", "stop"),
+        ("NEVER_HEARD_OF", "stop"),
+    ),
+    malformed=(
+        b"[1]",
+        b'{"candidates": 5}',
+        b'{"candidates": [5]}',
+        b'{"candidates": [{"content": 5}]}',
+        b'{"candidates": [{"content": {"parts": 5}}]}',
+        b'{"candidates": [{"content": {"parts": [{"text": 5}]}}]}',
+        b'{"candidates": [{"content": {"parts": [{"text": [5], "thought": true}]}}]}',
+        b'{"candidates": [{"finishReason": 5}]}',
+        b'{"promptFeedback": 5}',
+        b'{"usageMetadata": 5}',
+        b'{"usageMetadata": {"promptTokenCount": "many"}}',
+        _raw_json({"usageMetadata": {"candidatesTokenCount": -1}}),
+    ),
+    request={"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+)
+
+WIRES = {wire.name: wire for wire in (OPENAI, GOOGLE, LOCAL)}

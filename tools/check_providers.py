@@ -1,0 +1,100 @@
+"""Try each provider that is set up with one short message, and say in a sentence what is wrong.
+
+`make check`. Reads the same settings as the server; costs a few tokens a provider.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from dotenv import find_dotenv, load_dotenv
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from app.runs.interfaces import TEXT, Clock, Provider  # noqa: E402
+from app.runs.records import ProviderMessage, ProviderRequest  # noqa: E402
+from app.runs.run_errors import RunError  # noqa: E402
+from app.settings import BadSetting, Settings, load_settings  # noqa: E402
+from app.threads import ThreadRuntime  # noqa: E402
+from app.wiring_providers import make_catalog, read_prices  # noqa: E402
+
+PATIENCE_S = 60.0
+MAX_TOKENS = 200  # a thinking model needs some before it says a word
+# The settings of each provider: key, address, model.
+SETTINGS = {
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
+    "google": ("GEMINI_API_KEY", "GEMINI_BASE_URL", "GEMINI_MODEL"),
+    "local": ("LOCAL_LLM_URL", "LOCAL_LLM_URL", "LOCAL_LLM_MODEL"),
+}
+
+
+def main() -> int:
+    """Try them; return 1 if one does not work."""
+    load_dotenv(find_dotenv(usecwd=True))
+    try:
+        settings = load_settings()
+        read_prices(settings)
+        catalog = make_catalog(_without_second_tries(settings), ThreadRuntime(), Clock())
+    except BadSetting as error:
+        print(error)
+        return 1
+    works = True
+    for choice in catalog.choices():
+        if choice.missing:
+            print(f"{choice.name}: not set up: set {choice.missing} in .env")
+        else:
+            works = _try(catalog.choose(choice.name)) and works
+    return 0 if works else 1
+
+
+def _without_second_tries(settings: Settings) -> Settings:
+    return replace(settings, max_retries=0, fallback_providers=())
+
+
+def _try(provider: Provider) -> bool:
+    print(f"{provider.name} ({provider.default_model}): ", end="", flush=True)
+    said: list[str] = []
+    # A thread, since a server may be silent for as long as it likes.
+    asking = threading.Thread(target=_ask, args=(provider, said), daemon=True)
+    asking.start()
+    asking.join(PATIENCE_S)
+    silent = f"said nothing for {PATIENCE_S:g} s"
+    works, sentence = (said[0] == "works", said[1]) if said else (False, silent)
+    print(sentence, flush=True)
+    return works
+
+
+def _ask(provider: Provider, said: list[str]) -> None:
+    message = ProviderMessage("user", "Answer with the one word: hello")
+    request = ProviderRequest(
+        (message,), provider.default_model, max_tokens=MAX_TOKENS, paced=False
+    )
+    began = time.monotonic()
+    try:
+        pieces = [piece for batch in provider.stream(request) for piece in batch]
+    except RunError as error:
+        said += ["fails", _explained(provider.name, error.code)]
+        return
+    text = "".join(data for kind, data in pieces if kind == TEXT)
+    seconds = time.monotonic() - began
+    said += ["works", f"works: {len(text)} characters in {seconds:.1f} s"]
+
+
+def _explained(name: str, code: str) -> str:
+    key, address, model = SETTINGS.get(name, ("", "", ""))
+    return {
+        "upstream_auth": f"refused: {key}",
+        "upstream_refused": f"cannot be reached: {address}, or the network",
+        "upstream_rejected": f"refuses the request: {model}",
+        "upstream_rate_limited": "answers, but limits us: wait, or look at its quota and billing",
+        "upstream_incomplete": f"answers, but with no event stream of its kind: {address}",
+        "upstream_timeout": f"takes too long: {address}, or the network",
+    }.get(code, f"fails: {code}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
