@@ -123,6 +123,8 @@ class Smoke:
         receipt = self._json("POST", f"/api/runs/{response.headers['X-Run-Id']}/stop")
         response.close()
         self._json("DELETE", f"/api/chat/sessions/{receipt['session_id']}")
+        if receipt["status"] not in {"stopped", "completed"}:
+            raise Failed(f"there was nothing to stop: the reply is {receipt['status']}")
         return f"{receipt['status']} in {receipt['stopped_in_ms']} ms"
 
     def whole(self) -> str:

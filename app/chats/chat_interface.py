@@ -68,8 +68,6 @@ class ChatInterface:
         """
         provider = self._catalog.choose(self._provider_name(request))
         check_parameters(request, provider)
-        if self._rules.text_filter and request.place.has_message:
-            request = replace(request, message=self._rules.text_filter("in", request.message))
         turn = self._turn(request, provider, parent_id)
         return self._runs.start(
             turn,
@@ -149,8 +147,8 @@ class ChatInterface:
     def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()
         said = [*(request.history or ()), ProviderMessage(request.role, request.message)]
-        if not request.place.has_message:
-            said = []
+        # The request itself stays as it was sent: its fingerprint has to be that of a second one.
+        said = [self._let_in(one) for one in said] if request.place.has_message else []
         reply = Message(new_id(), "assistant", (), now, status="running")
         return Turn(
             session=ChatSession(
@@ -158,7 +156,7 @@ class ChatInterface:
                 self.session_id,
                 now,
                 now,
-                title_from(request.message),
+                title_from(said[-1].text if said else ""),
                 listed=request.history is None,
             ),
             messages=tuple(Message(new_id(), one.role, text_parts(one.text), now) for one in said),
@@ -168,6 +166,12 @@ class ChatInterface:
             parent_id=parent_id,
             must_exist=request.must_exist,
         )
+
+    def _let_in(self, said: ProviderMessage) -> ProviderMessage:
+        text_filter = self._rules.text_filter
+        if text_filter is None or said.role != "user":
+            return said
+        return replace(said, text=text_filter("in", said.text))
 
     def _record(
         self, request: ChatRequest, provider: Provider, message_id: str, now: float

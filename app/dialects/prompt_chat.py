@@ -116,6 +116,7 @@ class PromptChat(Dialect):
             numbered=True,
             model=said.model,
             provider=said.provider,
+            fall_back_whole=True,
             names={"message": "prompt", "session_id": "conversation_id"},
         )
         return Spoken(self, request, streams=said.stream)
@@ -170,6 +171,7 @@ class PromptConversation(PromptChat):
             numbered=said.conversation_id is None,
             model=said.model,
             provider=said.provider,
+            fall_back_whole=True,
         )
         options = {"conversation_id": said.conversation_id}
         return Spoken(self, request, options, streams=said.stream)

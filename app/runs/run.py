@@ -95,6 +95,7 @@ class Run:
         self._max_reply_bytes = max_reply_bytes
         self._last_offered = 0
         self._reply_bytes = 0
+        self._thoughts: list[str] = []  # no part of the reply, but servers count them as output
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
         self._lock = threading.Lock()
@@ -184,6 +185,8 @@ class Run:
                 entries.append(Entry(self._last_offered, kind, data, at))
                 if kind == TEXT or kind == REASONING:
                     self._reply_bytes += len(data.encode())
+                if kind == REASONING:
+                    self._thoughts.append(data)
         if not entries:
             return
         self.waiting_since = self._clock.monotonic()
@@ -233,4 +236,4 @@ class Run:
         if self._usage is not None:
             return self._usage
         prompt = "".join(message.text for message in self.request.messages)
-        return Usage.estimated(prompt, reply)
+        return Usage.estimated(prompt, "".join(self._thoughts) + reply)

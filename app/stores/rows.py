@@ -108,7 +108,7 @@ def usage_row(owner: str, provider: str, model: str, end: RunEnd, at: float) -> 
         "input_tokens": end.usage.input_tokens,
         "output_tokens": end.usage.output_tokens,
         "estimated_runs": int(end.usage.source == "estimated"),
-        "cost": end.cost.picos if end.cost else 0,
+        "cost": end.cost.stored()["picos"] if end.cost else 0,
     }
 
 

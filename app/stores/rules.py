@@ -71,7 +71,8 @@ def interrupted_end(
     `branch` ends with the reply; what is before it was the prompt.
     """
     text = "".join(entry.data for entry in entries if entry.kind == "text")
-    usage = Usage.estimated("".join(message.text for message in branch[:-1]), text)
+    thoughts = "".join(entry.data for entry in entries if entry.kind == "reasoning")
+    usage = Usage.estimated("".join(message.text for message in branch[:-1]), thoughts + text)
     ttft_s = max(0.0, entries[0].at - run.created_at) if entries else None
     end = RunEnd(
         status="interrupted",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.chats.messages import branch, for_provider, title_from
+from app.chats.messages import SESSION_PROMPT, branch, for_provider, title_from
 from app.runs.records import Message, ProviderMessage, text_parts
 
 
@@ -56,6 +56,33 @@ def test_model_is_given_kept_text_but_nothing_empty() -> None:
     said = [message("a", None, "hi"), message("b", "a", "so f", "assistant"), message("c", "b")]
 
     assert [m.text for m in for_provider(said, None)] == ["hi", "so f"]
+
+
+@pytest.mark.parametrize(
+    "asked,of_session,of_client,default,given",
+    [
+        (None, "", "", "", []),
+        (None, "", "", "default", ["default"]),
+        (None, "session", "", "default", ["session"]),
+        ("asked", "session", "", "default", ["asked"]),
+        ("asked", "", "", "default", ["asked"]),
+        ("", "session", "", "default", ["session"]),
+        (None, "", "client", "default", ["client"]),
+        ("asked", "", "client", "default", ["asked", "client"]),
+    ],
+)
+def test_one_system_prompt_counts_more_than_another(
+    asked: str | None, of_session: str, of_client: str, default: str, given: list[str]
+) -> None:
+    said = [message("a", None, "hi")]
+    if of_client:
+        said.insert(0, message("s", None, of_client, "system"))
+    if of_session:
+        said.insert(0, message(SESSION_PROMPT, None, of_session, "system"))
+    found = for_provider(said, asked, default)
+
+    assert [one.text for one in found if one.role == "system"] == given
+    assert found[-1].text == "hi"
 
 
 def test_only_text_parts_are_text() -> None:

@@ -12,7 +12,7 @@ from tests.support.browser import launched
 from tests.support.server import Server
 from tests.support.sockets import SocketClient
 from tests.support.sse import SseStream
-from tests.support.upstream import Upstream, say
+from tests.support.upstream import Reply, Upstream, say
 
 PLANTED_KEY = "sk-planted-0123456789abcdef"
 
@@ -33,6 +33,21 @@ def upstream(shared_upstream: Upstream) -> Upstream:
     shared_upstream.replies = {}
     shared_upstream.exchanges = []
     return shared_upstream
+
+
+@pytest.fixture
+def make_upstream() -> Iterator[Callable[[Reply], Upstream]]:
+    """Start further upstreams, each with its reply."""
+    made: list[Upstream] = []
+
+    def make(reply: Reply) -> Upstream:
+        made.append(Upstream())
+        made[-1].reply = reply
+        return made[-1]
+
+    yield make
+    for upstream in made:
+        upstream.close()
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,39 @@ def say(texts: Iterable[str], reason: str | None = "stop", usage: Any = None) ->
     return reply
 
 
+def refuse(status: str, *headers: str) -> Reply:
+    """Return a reply that is an error's status without a body; headers as `Name: value`."""
+    lines = (f"HTTP/1.1 {status}", "Content-Length: 0", *headers, "", "")
+    return lambda exchange: exchange.raw("\r\n".join(lines).encode())
+
+
+def in_turn(*replies: Reply) -> Reply:
+    """Return a reply that is another one for each request, and the last for all that follow."""
+    left = list(replies)
+    lock = threading.Lock()
+
+    def reply(exchange: Exchange) -> None:
+        with lock:
+            chosen = left.pop(0) if len(left) > 1 else left[0]
+        chosen(exchange)
+
+    return reply
+
+
+def completion(text: str, usage: Any = None) -> Reply:
+    """Return a reply that is a whole completion: what answers a request without `stream`."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    whole = json.dumps({"object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+
+    def reply(exchange: Exchange) -> None:
+        exchange.start("200 OK", "application/json")
+        exchange.chunk(whole)
+        exchange.raw(b"0\r\n\r\n")
+
+    return reply
+
+
 def silent(exchange: Exchange) -> None:
     """Start a stream, say nothing, wait until the client goes."""
     exchange.start()

@@ -1,0 +1,209 @@
+"""Whatever a model's server does wrong, each client is told the same thing in time, and nothing
+that the server said, nor our key, gets out."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import PLANTED_KEY
+from tests.support.certificates import self_signed
+from tests.support.sse import stream_chat, text_of
+from tests.support.upstream import Upstream, silent
+from tests.support.ways import WAYS
+
+SECRET = "upstream-secret-text"
+PATIENCE_S = 1.2  # to the first piece, and between pieces
+SLACK_S = 1.0  # after a deadline, or after a fault that needs none
+MEGABYTE = 1_000_000
+
+
+def answer(status, content_type="application/json", more="", body=None):
+    body = body or f'{{"error":{{"message":"{SECRET} {PLANTED_KEY}"}}}}'
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{more}X-Why: {SECRET}\r\n"
+    whole = f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    return lambda exchange: exchange.raw(whole)
+
+
+def after_pieces(action):
+    def reply(exchange):
+        exchange.start()
+        for _ in range(3):
+            exchange.delta("kept ")
+        action(exchange)
+
+    return reply
+
+
+def malformed(exchange):
+    exchange.chunk(b'data: {"choices": oops %s\n\n' % SECRET.encode())
+
+
+def bad_utf8(exchange):
+    exchange.chunk(b'data: {"choices":[{"delta":{"content":"%s\xff"}}]}\n\n' % SECRET.encode())
+
+
+def wait(exchange):
+    exchange.wait_closed(30)
+
+
+def byte_by_byte(exchange):
+    exchange.start()
+    for byte in b'data: {"choices":[{"delta":{"content":"never"}}]}\n\n':
+        exchange.chunk(bytes([byte]))
+        if exchange.wait_closed(1.0):
+            return
+
+
+def endless_line(exchange):
+    exchange.start()
+    exchange.chunk(b'data: {"choices":[{"delta":{"content":"')
+    for _ in range(50):
+        exchange.chunk(b"x" * MEGABYTE)
+
+
+LIMITED = "429 Too Many Requests"
+# What upstream does, our code for it, what is kept, and how long it may take before the slack.
+FAULTS = {
+    "401": (answer("401 Unauthorized"), "upstream_auth", "", 0),
+    "403": (answer("403 Forbidden"), "upstream_auth", "", 0),
+    "404": (answer("404 Not Found"), "upstream_rejected", "", 0),
+    "429": (answer(LIMITED), "upstream_rate_limited", "", 0),
+    "429 with Retry-After": (
+        answer(LIMITED, more="Retry-After: 7\r\n"),
+        *("upstream_rate_limited", "", 0),
+    ),
+    "500": (answer("500 Oops"), "upstream_error", "", 0),
+    "HTML": (answer("200 OK", "text/html", body=f"<p>{SECRET}"), "upstream_incomplete", "", 0),
+    "empty": (answer("200 OK", "text/event-stream", body="\n"), "upstream_incomplete", "", 0),
+    "cut after 3": (after_pieces(lambda e: e.cut()), "upstream_incomplete", "kept ", 0),
+    "no finish reason": (
+        after_pieces(lambda e: e.finish(None)),
+        *("upstream_incomplete", "kept ", 0),
+    ),
+    "malformed chunk": (after_pieces(malformed), "upstream_malformed", "kept ", 0),
+    "invalid UTF-8": (after_pieces(bad_utf8), "upstream_malformed", "kept ", 0),
+    "error object": (
+        after_pieces(lambda e: e.event({"error": {"message": SECRET}})),
+        *("upstream_error", "kept ", 0),
+    ),
+    "silence first": (silent, "upstream_timeout", "", PATIENCE_S),
+    "silence between": (after_pieces(wait), "upstream_timeout", "kept ", PATIENCE_S),
+    "one byte a second": (byte_by_byte, "upstream_timeout", "", PATIENCE_S),
+    "a line of 50 MB": (endless_line, "upstream_too_large", "", 1.0),
+}
+
+
+@pytest.fixture(scope="module")
+def untrusted(tmp_path_factory):
+    server = Upstream(tls=self_signed(tmp_path_factory.mktemp("tls")))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def faulty(start_one, untrusted):
+    """A server of which two providers cannot be connected to, and the default one is scripted."""
+    return start_one(
+        OPENAI_API_KEY=PLANTED_KEY,
+        LOCAL_LLM_URL="http://127.0.0.1:1/v1",
+        LOCAL_LLM_MODEL="nobody-there",
+        GEMINI_API_KEY=PLANTED_KEY,
+        GEMINI_BASE_URL=f"https://127.0.0.1:{untrusted.port}/v1beta",
+        GEMINI_MODEL="not-to-be-trusted",
+        FIRST_DELTA_TIMEOUT_S=PATIENCE_S,
+        DELTA_TIMEOUT_S=PATIENCE_S,
+        BREAKER_FAILURES=1000,
+    )
+
+
+def assert_failed(server, seen, code, kept):
+    assert (seen.code, seen.text) == (code, kept)
+    record = server.get(f"/api/runs/{seen.run_id}").json
+    assert (record["status"], record["error"]["code"]) == ("failed", code)
+    said = seen.frames + str(record) + server.logs()
+    assert SECRET not in said and PLANTED_KEY not in said
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_the_same_code_in_time_on_every_way(faulty, upstream, connect, fault, way):
+    upstream.reply, code, kept, deadline_s = FAULTS[fault]
+    began = time.monotonic()
+    seen = WAYS[way](faulty, connect, "go")
+    assert time.monotonic() - began < deadline_s + SLACK_S
+    assert_failed(faulty, seen, code, kept * 3)
+    assert len(upstream.exchanges) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("model", ["nobody-there", "not-to-be-trusted"])
+def test_no_connection_is_the_same_code_on_every_way(faulty, upstream, connect, model, way):
+    began = time.monotonic()
+    seen = WAYS[way](faulty, connect, "go", model=model)
+    assert time.monotonic() - began < SLACK_S
+    assert_failed(faulty, seen, "upstream_refused", "")
+    assert not upstream.exchanges
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_endless_line_costs_no_memory(faulty, upstream, connect, way):
+    upstream.reply = endless_line
+    WAYS[way](faulty, connect, "once")  # what the first one allocates stays
+    before = peak_bytes(faulty)
+    for _ in range(3):
+        assert WAYS[way](faulty, connect, "again").code == "upstream_too_large"
+    assert peak_bytes(faulty) - before < 20 * MEGABYTE
+    assert peak_bytes(faulty) < 250 * MEGABYTE
+
+
+def peak_bytes(server):
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+
+@pytest.mark.parametrize("fault", ["silence first", "silence between", "a line of 50 MB"])
+def test_fault_that_is_ended_by_us_closes_the_connection(faulty, upstream, fault):
+    upstream.reply = FAULTS[fault][0]
+    stream_chat(faulty, "go").rest()
+    assert upstream.exchanges[0].closed.wait(2)
+
+
+def test_pieces_within_the_deadline_go_on_for_longer_than_it(faulty, upstream):
+    def slow(exchange):
+        exchange.start()
+        for _ in range(5):
+            exchange.delta("a")
+            exchange.wait_closed(PATIENCE_S / 3)
+        exchange.finish()
+
+    upstream.reply = slow
+    assert text_of(stream_chat(faulty, "go").rest()) == "aaaaa"
+
+
+@pytest.fixture
+def full_listener():
+    """A port where a connection is neither taken nor refused (Linux drops the SYN)."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+        for one in waiting:
+            one.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_connection_that_is_never_made_has_a_deadline(start_server, connect, full_listener, way):
+    server = start_server(
+        OPENAI_BASE_URL=f"http://127.0.0.1:{full_listener}/v1", CONNECT_TIMEOUT_S=0.4
+    )
+    began = time.monotonic()
+    seen = WAYS[way](server, connect, "go")
+    assert 0.4 <= time.monotonic() - began < 0.4 + SLACK_S
+    assert seen.code == "upstream_timeout"
