@@ -107,9 +107,7 @@ def test_refused_message_leaves_nothing(
     assert runs.live.counts()["running"] == 0
 
 
-def test_fingerprint_is_that_of_what_was_sent(
-    chat: ChatInterface, runtime: ManualRuntime
-) -> None:
+def test_fingerprint_is_that_of_what_was_sent(chat: ChatInterface, runtime: ManualRuntime) -> None:
     run = start(chat, runtime, "my message", idempotency_key="k")
 
     assert run.record.request_hash == ChatRequest("my message").fingerprint()

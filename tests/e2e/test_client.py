@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.e2e.test_page import CHROMIUM, FLAGS
-from tests.support.node_client import FOLDER, NODE, NodeClient, need_node
+from tests.support.node import find_node
+from tests.support.node_client import FOLDER, NodeClient, need_node
 from tests.support.proxy import CuttingProxy
 from tests.support.upstream import Exchange, silent
 
@@ -84,13 +82,13 @@ class Held:
 @pytest.mark.parametrize("suite", SUITES)
 def test_in_node(suite: str) -> None:
     ran = subprocess.run(
-        [str(NODE), "--test", suite], cwd=FOLDER, capture_output=True, text=True, timeout=50
+        [str(find_node()), "--test", suite], cwd=FOLDER, capture_output=True, text=True, timeout=50
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
 
 
 def test_the_types_are_right() -> None:
-    command = [str(NODE), "node_modules/typescript/bin/tsc", "--project", "."]
+    command = [str(find_node()), "node_modules/typescript/bin/tsc", "--project", "."]
     ran = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=50)
     assert ran.returncode == 0, ran.stdout
 
@@ -278,15 +276,9 @@ def test_a_session_is_watched(drive, server, upstream):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_page_uses_it_as_it_is(server, transport):
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is needed in CI: apt-get install chromium")
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        page.goto(server.url)
-        shown = page.evaluate(IN_A_PAGE, transport)
-        browser.close()
+def test_a_page_uses_it_as_it_is(browser, server, transport):
+    page = browser.new_page()
+    page.goto(server.url)
+    shown = page.evaluate(IN_A_PAGE, transport)
+    page.close()
     assert shown == ["Hello there", "Hello there", "stop"]

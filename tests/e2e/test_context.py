@@ -130,7 +130,7 @@ def test_without_rules_nothing_is_added(server, upstream):
 
 # --- the filter ---------------------------------------------------------------------------------
 
-FILTER = '''
+FILTER = """
 from app.runs.errors import InvalidRequest
 from app.runs.run_errors import UpstreamRejected
 
@@ -147,7 +147,7 @@ def hide(direction, text):
 
 def broken(direction, text):
     raise ZeroDivisionError("upstream-secret-text")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

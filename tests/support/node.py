@@ -1,4 +1,4 @@
-"""Node, and the clients of tests/clients: installed once, run as processes that print JSON."""
+"""Node, and what the tests have from npm: installed once, run as processes that print JSON."""
 
 from __future__ import annotations
 
@@ -49,20 +49,21 @@ def _version(node: str) -> int:
     return int(said.stdout.removeprefix("v").split(".")[0])
 
 
-def install() -> Path:
-    """Install the clients unless the lock's are there, one process at a time; return Node."""
+def install(folder: Path = CLIENTS) -> Path:
+    """Install what the folder's lock says unless it is there, one process at a time; return
+    Node."""
     node = find_node()
-    wanted = b"".join((CLIENTS / f"package{end}.json").read_bytes() for end in ("", "-lock"))
-    stamp = MODULES / f".installed-{hashlib.sha256(wanted).hexdigest()[:16]}"
-    with open(CLIENTS / "package-lock.json") as guard:  # the tests may run in several processes
+    wanted = b"".join((folder / f"package{end}.json").read_bytes() for end in ("", "-lock"))
+    stamp = folder / "node_modules" / f".installed-{hashlib.sha256(wanted).hexdigest()[:16]}"
+    with open(folder / "package-lock.json") as guard:  # the tests may run in several processes
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not stamp.exists():
-            _install(node)
+            _install(node, folder)
             stamp.touch()
     return node
 
 
-def _install(node: Path) -> None:
+def _install(node: Path, folder: Path) -> None:
     its_own = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     npm = shutil.which("npm")
     if not its_own.exists() and npm is None:
@@ -74,7 +75,7 @@ def _install(node: Path) -> None:
             "--ignore-scripts",
             "--loglevel=error",
         ],
-        cwd=CLIENTS,
+        cwd=folder,
         env={**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support.node import find_node, install
 
 FOLDER = Path(__file__).parent.parent / "client"
-NODE = shutil.which("node")
 
 
 def need_node() -> None:
-    """Skip the test where Node or the packages of tests/client are missing; fail it in CI."""
-    missing = None
-    if NODE is None:
-        missing = "Node is not installed"
-    elif not (FOLDER / "node_modules").is_dir():
-        missing = "the packages are not installed: cd tests/client && npm ci --ignore-scripts"
-    if missing and os.environ.get("CI"):
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(missing)
+    """Install the packages of tests/client; skip the test where that cannot be, fail it in CI."""
+    install(FOLDER)
 
 
 class NodeClient:
@@ -38,7 +27,7 @@ class NodeClient:
         self._changed = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            [NODE or "node", str(FOLDER / "drive.mjs"), json.dumps(asked)],
+            [str(find_node()), str(FOLDER / "drive.mjs"), json.dumps(asked)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
