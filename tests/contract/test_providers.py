@@ -24,10 +24,10 @@ def whole_reply(wire: Wire, *texts: str) -> list[bytes]:
 def test_text_comes_piece_by_piece(wire: Wire, provider: Provider, model_server: Upstream) -> None:
     model_server.reply = send(*whole_reply(wire, "Hello", " there"))
 
-    batches = [list(batch) for batch in provider.stream(request_of())]
+    pieces = [piece for batch in provider.stream(request_of()) for piece in batch]
 
-    assert batches[:2] == [[("text", "Hello")], [("text", " there")]]
-    assert batches[2] == [("finish", "stop"), ("usage", Usage(5, 3))]
+    assert pieces[:2] == [("text", "Hello"), ("text", " there")]
+    assert pieces[2:] == [("finish", "stop"), ("usage", Usage(5, 3))]
 
 
 def test_what_one_read_brings_is_one_batch(
