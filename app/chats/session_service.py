@@ -1,4 +1,4 @@
-"""Sessions of an owner: start, create, list, read, delete."""
+"""Replies in an owner's sessions: start, join, continue; and who listens for them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from app.chats.session_feed import Listener, News
 from app.chats.session_records import SessionRecords
 from app.runs.daily_usage import UsedTokens
 from app.runs.errors import IdempotencyConflict, InvalidRequest, NotFound
-from app.runs.records import KEY_TTL_S, AlreadyStarted, Message, RunRecord, new_id
+from app.runs.records import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.runs.run import Run
 from app.runs.run_service import FoundRun
 
-MAX_TITLE_BYTES = 1000
-MAX_SYSTEM_BYTES = 128_000
-Messages = list[Message]
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
 
