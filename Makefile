@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check smoke unit e2e e2e-gevent bench bench-quick token backup lock clean
+.PHONY: run test covered lint check smoke unit e2e e2e-gevent bench bench-quick token backup lock vendor clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -61,6 +61,11 @@ lock: .venv/dev.stamp
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate requirements-dev.txt -o requirements-dev.lock
+
+# Needs Node 20 and npm; nothing else does, but for the tests of static/js.
+vendor:
+	npm --prefix tools/vendor ci --ignore-scripts --no-audit --no-fund
+	node tools/vendor/vendor.mjs
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .coverage

@@ -1,16 +1,13 @@
-"""What is pinned, locked and vendored is the same everywhere."""
+"""What is pinned and locked is the same everywhere."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-VENDOR = ROOT / "static" / "vendor"
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==(\S+)", re.MULTILINE)
 
 
@@ -50,15 +47,3 @@ def test_every_direct_requirement_is_pinned_exactly(name: str) -> None:
 def test_every_locked_package_has_a_hash(name: str) -> None:
     for requirement in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
         assert "--hash=sha256:" in requirement, requirement
-
-
-def test_vendored_files_are_those_of_the_manifest() -> None:
-    manifest = json.loads((VENDOR / "manifest.json").read_text())
-    listed = {item["file"]: item["sha256"] for item in manifest}
-    found = {
-        path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in VENDOR.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    }
-
-    assert found == listed

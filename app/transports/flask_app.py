@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
 from flask import Flask
@@ -50,6 +51,7 @@ def make_app(services: Services, async_mode: str) -> Flask:
     app = Flask(
         "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
+    mimetypes.add_type("text/javascript", ".mjs")  # not every system knows it
     app.url_map.merge_slashes = False  # a redirect is HTML, and `//` is no path of ours
     app.config["RATELIMIT_ENABLED"] = True
     limiter.init_app(app)
