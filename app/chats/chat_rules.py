@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.runs.interfaces import TEXT, PieceStream, Provider
+from app.runs.interfaces import TEXT, Piece, PieceStream, Provider
 from app.runs.records import ProviderRequest
+from app.runs.run_errors import RunError
 
 # Called with "in" and a user's message before it is stored, or "out" and a piece of the reply
 # before it enters the log; returns what is to be taken instead. For "in" it may raise a
@@ -46,9 +47,18 @@ class Filtered:
         stream = self._provider.stream(request)
         try:
             for batch in stream:
-                yield [
-                    (kind, self._filter("out", data) if kind == TEXT else data)
-                    for kind, data in batch
-                ]
+                yield from self._filtered(batch)
         finally:
             stream.close()
+
+    def _filtered(self, batch: Sequence[Piece]) -> Iterator[list[Piece]]:
+        """Yield the batch; of one that the filter ends, what came before."""
+        passed: list[Piece] = []
+        try:
+            for kind, data in batch:
+                passed.append((kind, self._filter("out", data) if kind == TEXT else data))
+        except RunError:
+            if passed:
+                yield passed
+            raise
+        yield passed

@@ -43,11 +43,16 @@ class GeminiChunks:
         self._told: list[Piece] = []  # the finish and the usage that went out already
 
     def pieces(self, events: Iterable[bytes]) -> list[Piece]:
-        """Return the pieces of these events. Raises UpstreamMalformed, UpstreamError."""
+        """Return the pieces of these events. Raises what `add` does."""
         found: list[Piece] = []
+        self.add(events, found)
+        return found
+
+    def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
+        """Add the pieces of these events, those before a fault too. Raises UpstreamMalformed,
+        UpstreamError."""
         for data in events:
             self._add_chunk(parse_object(data), found)
-        return found
 
     def _add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
         if chunk.get("error"):

@@ -6,12 +6,12 @@ all is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from app.providers.sse_reader import EventTooLarge, SseReader
 from app.runs.interfaces import Piece, PieceStream
-from app.runs.run_errors import UpstreamIncomplete, UpstreamTooLarge
+from app.runs.run_errors import RunError, UpstreamIncomplete, UpstreamTooLarge
 
 
 class Chunks(Protocol):
@@ -21,7 +21,11 @@ class Chunks(Protocol):
     done: bool  # nothing after this counts
 
     def pieces(self, events: Iterable[bytes]) -> list[Piece]:
-        """Return the pieces of these events. Raises UpstreamMalformed, UpstreamError."""
+        """Return the pieces of these events. Raises what `add` does."""
+
+    def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
+        """Add the pieces of these events, those before a fault too. Raises UpstreamMalformed,
+        UpstreamError."""
 
 
 def read_whole(received: Iterable[bytes], chunks: Chunks, max_bytes: int) -> PieceStream:
@@ -46,18 +50,29 @@ def read_pieces(
     if "text/event-stream" not in content_type.lower():
         raise UpstreamIncomplete()
     reader = SseReader(max_event_bytes)
-    try:
-        for data in received:
-            pieces = chunks.pieces(reader.feed(data))
-            if pieces:
-                yield pieces
-            if chunks.done:
-                break
-        else:
-            last = chunks.pieces(reader.close())
-            if last:
-                yield last
-    except EventTooLarge:
-        raise UpstreamTooLarge() from None
+    for data in received:
+        yield from _batch(lambda: reader.feed(data), chunks)  # noqa: B023  (called at once)
+        if chunks.done:
+            break
+    else:
+        yield from _batch(reader.close, chunks)
     if not chunks.finished:
         raise UpstreamIncomplete()
+
+
+def _batch(read: Callable[[], list[bytes]], chunks: Chunks) -> Iterator[list[Piece]]:
+    """Yield what one read brought; what came before a fault in it was said, and is kept."""
+    found: list[Piece] = []
+    try:
+        chunks.add(read(), found)
+    except EventTooLarge as error:
+        chunks.add(error.events, found)
+        if found:
+            yield found
+        raise UpstreamTooLarge() from None
+    except RunError:
+        if found:
+            yield found
+        raise
+    if found:
+        yield found

@@ -12,7 +12,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLarge(ValueError):
-    """An event of more bytes than are allowed."""
+    """An event of more bytes than are allowed; `events` are those that were complete before it."""
+
+    def __init__(self, events: list[bytes]) -> None:
+        super().__init__("event too large")
+        self.events = events
 
 
 class SseReader:
@@ -47,9 +51,7 @@ class SseReader:
             held = b""
         *lines, rest = buffer.split(b"\n")
         self._rest = rest + held
-        if len(self._rest) + self._data_bytes > self._max_event_bytes:
-            raise EventTooLarge("event too large")
-        events = []
+        events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._add(line[6:] if line.startswith(b"data: ") else line[5:])
@@ -57,6 +59,8 @@ class SseReader:
                 self._add(b"")
             elif not line and self._data:
                 events.append(self._take())
+        if len(self._rest) + self._data_bytes > self._max_event_bytes:
+            raise EventTooLarge(events)
         return events
 
     def _add(self, data: bytes) -> None:

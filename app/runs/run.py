@@ -187,6 +187,8 @@ class Run:
                     self._reply_bytes += len(data.encode())
                 if kind == REASONING:
                     self._thoughts.append(data)
+                if self._reply_bytes > self._max_reply_bytes:
+                    break  # what a read brought beyond it is not kept
         if not entries:
             return
         self.waiting_since = self._clock.monotonic()

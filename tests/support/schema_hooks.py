@@ -41,14 +41,15 @@ def mend(body: dict[str, Any]) -> None:
     for name in REFUSED:
         body.pop(name, None)
     for name in TEXTS:
-        if name in body and not body[name].strip():
+        if name in body and not (body[name] or "").strip():
             body[name] = "Hello"
     if "prompt" in body:
         body.pop("conversation", None)
         body.pop("conversation_id", None)  # of a conversation that is there
     if body.get("provider"):
         body["provider"] = "demo"
-    body.pop("messageId", None)
+    for name in ("edit", "messageId", "regenerate"):  # of messages that are there
+        body.pop(name, None)
     if "trigger" in body:
         body["trigger"] = "submit-message"
     for name in HISTORIES:
