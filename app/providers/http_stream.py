@@ -119,11 +119,13 @@ class HttpStream:
             if not data:
                 raise UpstreamIncomplete()
             said = body.feed(data)
+            # Before the last piece is handed out: who knows the end by it asks for no more. A
+            # connection with something on it that is no answer is not used again.
+            if body.done and not body.surplus:
+                inner._close_conn()  # lets go of the file, not of the connection
+                self._response.release_conn()
             if said:
                 yield said
-        if not body.surplus:  # else the connection has something on it that is no answer
-            inner._close_conn()  # lets go of the file, not of the connection
-            self._response.release_conn()
 
     def head(self, max_bytes: int) -> bytes:
         """Return about as many of the body's first bytes as asked for; fewer if it is cut."""

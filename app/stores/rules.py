@@ -37,8 +37,9 @@ def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
             raise InvalidRequest({"run_id": "only the last reply of a session can be continued"})
         return []
     leaf_id = leaf_id if turn.at_leaf else turn.parent_id
+    reply = replace(turn.reply, status="running", run_id=turn.run.id)
     linked = []
-    for message in (*turn.messages, turn.reply):
+    for message in (*turn.messages, reply):
         linked.append(replace(message, parent_id=leaf_id))
         leaf_id = message.id
     return linked

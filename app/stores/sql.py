@@ -74,17 +74,17 @@ class SqlStore(SqlSessions):
                 raise NotFound()
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
-            rows = [
-                message_row(wanted.owner, wanted.id, one) for one in chain(turn, stored.leaf_id)
-            ]
-            if rows:
+            linked = chain(turn, stored.leaf_id)
+            if linked:
+                rows = [message_row(wanted.owner, wanted.id, one) for one in linked]
                 connection.execute(insert(messages), rows)
+            else:
+                connection.execute(
+                    update(messages)
+                    .where(messages.c.id == turn.reply.id)
+                    .values(status="running", run_id=run.id)
+                )
             connection.execute(insert(runs), run_row(run))
-            connection.execute(
-                update(messages)
-                .where(messages.c.id == turn.reply.id)
-                .values(status="running", run_id=run.id)
-            )
             connection.execute(
                 update(sessions)
                 .where(key)
@@ -95,7 +95,11 @@ class SqlStore(SqlSessions):
                     listed=stored.listed or wanted.listed,
                 )
             )
-            branch_in_use = queries.read_branch(connection, wanted.owner, wanted.id, turn.reply.id)
+            branch_in_use = linked
+            if stored.leaf_id is not None:
+                branch_in_use = queries.read_branch(
+                    connection, wanted.owner, wanted.id, turn.reply.id
+                )
             return with_prompt(branch_for_model(turn, branch_in_use), stored.system)
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
