@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from pathlib import Path
+
+from flask import Blueprint, current_app, render_template
 
 from app.transports.operations import Answer, Operation, text_of
 from app.transports.services import Services
+
+# A folder and a stylesheet that the page can do without.
+MARKDOWN = ("js/markdown/markdown-view.js", "css/markdown.css")
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -14,13 +19,23 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/")
     def index() -> str:
-        return render_template("index.html")
+        # Told with the page: asking for what is refused, or is not there, shows up in the console.
+        return render_template(
+            "index.html",
+            auth=services.auth.mode,
+            heartbeat_s=services.runs.limits.heartbeat_s,
+            markdown=all(_has_static(path) for path in MARKDOWN),
+        )
 
     @routes.get("/docs", strict_slashes=False)
     def docs() -> str:
         return render_template("docs.html")
 
     return routes
+
+
+def _has_static(path: str) -> bool:
+    return Path(current_app.static_folder or "", path).is_file()
 
 
 PAGE = (Answer(200, "HTML.", (text_of("text/html"),), ("Content-Security-Policy",)),)

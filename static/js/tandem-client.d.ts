@@ -53,9 +53,13 @@ export interface FollowOptions extends DeliveryOptions {
   /** The last entry seen; 0, the default, is the start. */
   after?: number;
   sessionId?: string;
+  /** Whether a thinking model's thoughts come, as status events. */
+  reasoning?: boolean;
   /** Aborting it stops the run. */
   signal?: AbortSignal;
 }
+
+export type ContinueOptions = Omit<FollowOptions, "after">;
 
 export interface SendOptions extends DeliveryOptions {
   sessionId?: string;
@@ -64,6 +68,11 @@ export interface SendOptions extends DeliveryOptions {
   system?: string;
   temperature?: number;
   maxTokens?: number;
+  reasoning?: boolean;
+  /** A user's message of the session: this one stands beside it. */
+  edit?: string;
+  /** A reply of the session: another one is made beside it. The message given does not count. */
+  regenerate?: string;
   /** Aborting it stops the run. */
   signal?: AbortSignal;
   idempotencyKey?: string;
@@ -75,12 +84,19 @@ export interface Usage {
   source: "reported" | "estimated";
 }
 
+export interface Cost {
+  amount: string;
+  currency: string;
+  estimated: boolean;
+}
+
 export interface Whole {
   text: string;
   runId: string;
   sessionId: string;
   finishReason: FinishReason;
   usage: Usage | null;
+  cost: Cost | null;
   provider: string | null;
   model: string | null;
   /** Seconds. */
@@ -104,18 +120,23 @@ export interface StatusEvent {
   type: "status";
   status: string;
   ageS: number | null;
+  /** What a thinking model thinks, where it was asked for. */
+  reasoning?: string;
 }
 /** The run is taken up again after a cut. */
 export interface ResumeEvent {
   type: "resume";
   attempt: number;
   transport: TransportName;
+  /** The code of the error before it. */
+  reason: string | null;
 }
 /** The message is sent again, with the same key. */
 export interface RetryEvent {
   type: "retry";
   attempt: number;
   transport: TransportName | "whole";
+  reason: string | null;
 }
 export interface WarningEvent {
   type: "warning";
@@ -179,6 +200,8 @@ export interface Session {
   messages: number;
   timestamp: string;
   title: string;
+  /** The session's own system prompt. */
+  system: string | null;
   active_run: { run_id: string; seq: number } | null;
 }
 
@@ -191,13 +214,57 @@ export interface Message {
   run_id: string | null;
   usage: Usage | null;
   timestamp: string;
+  /** The messages that hang on the same parent, itself among them, oldest first. */
+  siblings: string[];
+}
+
+export interface ListOptions {
+  limit?: number;
+  /** The `next` of the page before. */
+  before?: string;
+  /** Only those whose title or messages have this text. */
+  search?: string;
+}
+
+export interface Exported {
+  name: string;
+  type: string | null;
+  text: string;
+}
+
+export interface Models {
+  default: string;
+  providers: { name: string; model: string | null; ready: boolean; missing: string | null }[];
+}
+
+export interface Used {
+  runs: number;
+  input_tokens: number;
+  output_tokens: number;
+  source: "reported" | "estimated" | null;
+  cost: Cost | null;
+}
+
+export interface UsageReport {
+  user?: string;
+  session_id?: string;
+  total: Used;
+  models: (Used & { provider: string; model: string })[];
+  days?: { day: string; total: Used; models: (Used & { provider: string; model: string })[] }[];
 }
 
 export interface Sessions {
-  list(): Promise<Session[]>;
-  create(sessionId?: string): Promise<Session>;
+  list(options?: ListOptions): Promise<Session[]>;
+  /** One page of the list; `next` is the `before` of the next one. */
+  page(options?: ListOptions): Promise<{ sessions: Session[]; next: string | null }>;
+  create(sessionId?: string, options?: { system?: string }): Promise<Session>;
   get(sessionId: string): Promise<Session>;
   messages(sessionId: string): Promise<Message[]>;
+  update(sessionId: string, change: { title?: string; system?: string }): Promise<Session>;
+  /** Use the branch that a message is on; its messages. */
+  branch(sessionId: string, messageId: string): Promise<Message[]>;
+  export(sessionId: string, format?: "json" | "markdown"): Promise<Exported>;
+  deleteAll(): Promise<{ success: boolean; deleted: number }>;
   delete(sessionId: string): Promise<{ success: boolean; message: string }>;
 }
 
@@ -214,6 +281,9 @@ export class TandemClient {
   readonly sessions: Sessions;
   send(message: string, options?: SendOptions): Reply;
   follow(runId: string, options?: FollowOptions): Reply;
+  continue(runId: string, options?: ContinueOptions): Reply;
+  models(): Promise<Models>;
+  usage(options?: { sessionId?: string; days?: number }): Promise<UsageReport>;
   watchSession(sessionId: string, options?: Pick<DeliveryOptions, "chunkTimeout" | "retry">): SessionWatch;
   replyOf(sessionId: string): Reply | undefined;
   run(runId: string): Promise<RunRecord>;

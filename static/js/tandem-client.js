@@ -3,9 +3,10 @@
 
 import { Delivery } from "./tandem-delivery.js";
 import { kindOf, TandemError } from "./tandem-errors.js";
-import { Http, path } from "./tandem-http.js";
+import { Http, path, query } from "./tandem-http.js";
 import { backoffMs, pause } from "./tandem-pause.js";
 import { Reply } from "./tandem-reply.js";
+import { sessionRoutes } from "./tandem-sessions.js";
 import { SessionWatch } from "./tandem-session-watch.js";
 import { SocketTransport } from "./tandem-transport-socket.js";
 import { SseTransport } from "./tandem-transport-sse.js";
@@ -31,6 +32,9 @@ const FIELDS = {
   system: "system",
   temperature: "temperature",
   maxTokens: "max_tokens",
+  reasoning: "reasoning",
+  edit: "edit",
+  regenerate: "regenerate",
 };
 
 export class TandemClient {
@@ -57,13 +61,15 @@ export class TandemClient {
    */
   send(message, options = {}) {
     const asked = options.sessionId ?? null;
-    const keyFor = (id) => JSON.stringify([id, options.idempotencyKey ?? null, message]);
+    const { idempotencyKey, edit, regenerate } = options;
+    const keyFor = (id) => JSON.stringify([id, idempotencyKey, message, edit, regenerate]);
     const under = this.#replies.get(keyFor(asked));
     if (under) return under;
     // Named by us, so that a whole answer, whose run is not known before its end, can be stopped.
     const sessionId = asked ?? randomId();
-    const body = { message, session_id: sessionId, ...fieldsOf(options) };
-    const request = { body, key: options.idempotencyKey ?? randomId() };
+    const said = regenerate ? {} : { message };
+    const body = { ...said, session_id: sessionId, ...fieldsOf(options) };
+    const request = { body, key: idempotencyKey ?? randomId() };
     return this.#deliver({ sessionId }, options, request, [keyFor(asked), keyFor(sessionId)]);
   }
 
@@ -71,6 +77,17 @@ export class TandemClient {
   follow(runId, options = {}) {
     const place = { runId, sessionId: options.sessionId, after: options.after };
     return this.#deliver(place, { ...options, enableStreaming: true }, null, []);
+  }
+
+  /**
+   * Carry on a reply that did not complete: return the Reply of what is new. It starts over SSE,
+   * which is where the route is, and may be resumed over either transport.
+   */
+  continue(runId, options = {}) {
+    const url = path`/api/runs/${runId}/continue`;
+    const request = { url, body: options.reasoning ? { reasoning: true } : {} };
+    const place = { sessionId: options.sessionId };
+    return this.#deliver(place, { ...options, enableStreaming: true, transport: "sse" }, request, []);
   }
 
   /** Follow a session: which runs start and end. Iterate over it; `close` it. */
@@ -86,6 +103,17 @@ export class TandemClient {
   /** Return the record of a run. */
   run(runId) {
     return this.#http.json("GET", path`/api/runs/${runId}`);
+  }
+
+  /** Return which providers there are, and what those that are not ready lack. */
+  models() {
+    return this.#http.json("GET", "/api/models");
+  }
+
+  /** Return what was used: in a session, or in the last `days`. */
+  usage({ sessionId, days } = {}) {
+    const of = sessionId === undefined ? { days } : { session_id: sessionId };
+    return this.#http.json("GET", `/api/usage${query(of)}`);
   }
 
   /** Stop a run, whoever started it; return the receipt. */
@@ -105,7 +133,8 @@ export class TandemClient {
       throw new TypeError(`transport ${settings.transport}: not known, or needs the option io`);
     }
     const reply = new Reply(place, () => this.#stop(reply, delivery));
-    const delivery = new Delivery(reply, { ways: this.#ways, http: this.#http, settings, request });
+    const reasoning = Boolean(options.reasoning);
+    const delivery = new Delivery(reply, { ways: this.#ways, http: this.#http, settings, request, reasoning });
     this.#keep(reply, keys);
     if (!watchSignal(options.signal, reply)) return reply;
     delivery.run();
@@ -182,20 +211,6 @@ function settingsOf(base, options) {
 function fieldsOf(options) {
   const given = Object.entries(FIELDS).filter(([name]) => options[name] != null);
   return Object.fromEntries(given.map(([name, field]) => [field, options[name]]));
-}
-
-function sessionRoutes(http) {
-  const base = "/api/chat/sessions";
-  return {
-    list: async () => (await http.json("GET", base)).sessions,
-    create: (sessionId) => http.json("POST", base, { json: sessionId ? { session_id: sessionId } : {} }),
-    get: (sessionId) => http.json("GET", path`/api/chat/sessions/${sessionId}`),
-    messages: async (sessionId) => {
-      const url = path`/api/chat/sessions/${sessionId}/messages`;
-      return (await http.json("GET", url)).messages;
-    },
-    delete: (sessionId) => http.json("DELETE", path`/api/chat/sessions/${sessionId}`),
-  };
 }
 
 /** Return an id that nobody can guess; crypto.randomUUID is there on https and localhost only. */

@@ -9,6 +9,7 @@ import { Watchdog } from "./tandem-watchdog.js";
 
 const SAME_WAY_TRIES = 2; // then the other transport has its turn
 const BUSY_TRIES = 3; // answers of 429 or 503 in a row
+const ONLINE_MS = 1500; // a connection that was there before the machine went offline may be dead, and silent
 const LONGEST_BUSY_MS = 60_000; // once the text has begun to come; before, streamingTimeout counts
 
 export class Delivery {
@@ -17,20 +18,23 @@ export class Delivery {
   #ways;
   #http;
   #settings;
-  #request; // { body, key }; none for a run that is only followed
+  #request; // { body, key, url? }; none for a run that is only followed
+  #reasoning; // whether a thinking model's thoughts are wanted
   #plan;
   #tries = 0; // since something new came
   #busy = 0;
   #begun = performance.now();
   #error = null; // the last one
 
-  constructor(reply, { ways, http, settings, request }) {
+  constructor(reply, { ways, http, settings, request, reasoning = false }) {
     this.#reply = reply;
     this.#ways = ways;
     this.#http = http;
     this.#settings = settings;
     this.#request = request;
-    this.#plan = planOf(settings, this.#other(settings.transport));
+    this.#reasoning = reasoning;
+    // What has no key to join by is started over one way, and by one try: a second may find it going.
+    this.#plan = request?.url ? [settings.transport] : planOf(settings, this.#other(settings.transport));
     this.way = this.#plan[0];
   }
 
@@ -64,7 +68,7 @@ export class Delivery {
   async #try(way) {
     if (this.#tries > 0) {
       const type = this.#reply.runId ? "resume" : "retry";
-      this.#reply.note({ type, attempt: this.#tries, transport: way });
+      this.#reply.note({ type, attempt: this.#tries, transport: way, reason: this.#error?.code ?? null });
     }
     try {
       if (way === "whole") await this.#whole();
@@ -105,24 +109,29 @@ export class Delivery {
   async #stream(way) {
     const { chunkTimeout } = this.#settings;
     const watchdog = new Watchdog(this.#reply.left);
+    const online = () => watchdog.limit("network", ONLINE_MS);
+    globalThis.addEventListener?.("online", online);
     try {
       if (!this.#reply.begun) watchdog.limit("streaming_timeout", this.#leftMs());
       watchdog.limit("chunk_timeout", chunkTimeout);
       for await (const frame of this.#frames(this.#ways[way], watchdog.signal)) {
+        watchdog.lift("network");
         watchdog.limit("chunk_timeout", chunkTimeout);
         await this.#take(frame, way, watchdog.signal);
         if (this.#reply.begun) watchdog.lift("streaming_timeout");
         if (this.#reply.ended) return;
       }
     } finally {
+      globalThis.removeEventListener?.("online", online);
       watchdog.close();
     }
   }
 
   #frames(transport, signal) {
     const { runId, seq } = this.#reply;
-    if (runId) return transport.resume(runId, seq, signal);
-    return transport.start(this.#request.body, this.#request.key, signal);
+    if (runId) return transport.resume(runId, seq, signal, this.#reasoning);
+    const { body, key, url } = this.#request;
+    return transport.start(body, key, signal, url);
   }
 
   async #take(frame, way, signal) {

@@ -48,3 +48,9 @@ export class Http {
 export function path(texts, ...values) {
   return String.raw({ raw: texts }, ...values.map(encodeURIComponent));
 }
+
+/** Return "?a=1&b=2" of what is not undefined, or "". */
+export function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}

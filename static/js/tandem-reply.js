@@ -91,7 +91,7 @@ export class Reply {
     if (payload.token !== undefined) this.#addText(payload.token, payload.seq ?? null);
     else if (payload.done) this.complete(payload, payload.full_response);
     else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details(payload)));
-    else if (payload.status) this.note({ type: "status", status: payload.status, ageS: payload.age_s ?? null });
+    else if (payload.status) this.note(statusOf(payload));
     return true;
   }
 
@@ -149,10 +149,16 @@ export class Reply {
   }
 }
 
+function statusOf(payload) {
+  const event = { type: "status", status: payload.status, ageS: payload.age_s ?? null };
+  return payload.reasoning === undefined ? event : { ...event, reasoning: payload.reasoning };
+}
+
 function figures(said) {
   return {
     finishReason: said.finish_reason,
     usage: said.usage ?? null,
+    cost: said.cost ?? null,
     provider: said.provider ?? null,
     model: said.model ?? null,
     duration: said.duration ?? null,

@@ -39,8 +39,9 @@ export class SocketTransport {
   }
 
   /** Follow a run beyond `after`. Yields frames; throws TandemError. */
-  async *resume(runId, after, signal) {
-    yield* this.#follow("chat_resume", { run_id: runId, seq: after, partial: false }, signal);
+  async *resume(runId, after, signal, reasoning = false) {
+    const data = { run_id: runId, seq: after, partial: false, ...(reasoning ? { reasoning } : {}) };
+    yield* this.#follow("chat_resume", data, signal);
   }
 
   /** Stop a run; return the receipt. Throws TandemError. */

@@ -3,7 +3,7 @@
 // "gone" (ended, and all was seen), "ended" (and perhaps not all was seen: the rest follows).
 
 import { connectionError, TandemError } from "./tandem-errors.js";
-import { path } from "./tandem-http.js";
+import { path, query } from "./tandem-http.js";
 import { createSseParser } from "./tandem-sse-parser.js";
 
 const ACCEPT = { Accept: "text/event-stream" };
@@ -17,15 +17,16 @@ export class SseTransport {
   }
 
   /** Start a run, or join the one that this key has started. Yields frames; throws TandemError. */
-  async *start(body, key, signal) {
-    const headers = { ...ACCEPT, "Idempotency-Key": key };
+  async *start(body, key, signal, url = "/api/chat/stream") {
+    const headers = { ...ACCEPT, ...(key ? { "Idempotency-Key": key } : {}) };
     const json = { ...body, partial: false };
-    yield* frames(await this.#http.request("POST", "/api/chat/stream", { json, headers, signal }), signal);
+    yield* frames(await this.#http.request("POST", url, { json, headers, signal }), signal);
   }
 
   /** Follow a run beyond `after`. Yields frames; throws TandemError. */
-  async *resume(runId, after, signal) {
-    const url = `${path`/api/runs/${runId}/events`}?after=${after}&partial=false`;
+  async *resume(runId, after, signal, reasoning = false) {
+    const asked = { after, partial: false, ...(reasoning ? { reasoning } : {}) };
+    const url = path`/api/runs/${runId}/events` + query(asked);
     const response = await this.#http.request("GET", url, { headers: ACCEPT, signal });
     if (response.status === 204) yield { kind: "gone" };
     else yield* frames(response, signal);

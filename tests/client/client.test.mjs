@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { TandemClient, TandemError } from "../../static/js/tandem-client.js";
-import { RUN, answerJson, error, hang, hangAt, openStream, raw } from "./support/fake-tandem.js";
+import { RUN, answerJson, cutAt, error, hang, hangAt, openStream, raw } from "./support/fake-tandem.js";
 import { eventsOf, setUp, textOf, typesOf } from "./support/fixture.js";
 
 test("the events of a reply, and the whole of it", async (t) => {
@@ -291,4 +291,66 @@ test("a watch that is closed ends; one of no session throws", async (t) => {
   watch.close();
   assert.deepEqual(await next, { value: undefined, done: true });
   await assert.rejects(client.watchSession("none")[Symbol.asyncIterator]().next(), { code: "not_found" });
+});
+
+test("what an edit, a regeneration and a thinking model need is asked for", async (t) => {
+  const { fake, client } = await setUp(t);
+  await client.send("Hi", { sessionId: "s1", edit: "m1", reasoning: true }).whole;
+  await client.send("", { sessionId: "s1", regenerate: "m2" }).whole;
+  const [edited, regenerated] = fake.of("POST /api/chat/stream").map((request) => request.json);
+  assert.deepEqual([edited.message, edited.edit, edited.reasoning], ["Hi", "m1", true]);
+  assert.deepEqual([regenerated.message, regenerated.regenerate], [undefined, "m2"]);
+});
+
+test("the same text to another place is another message", async (t) => {
+  const { fake, client } = await setUp(t);
+  const [one, two] = [client.send("Hi", { sessionId: "s1" }), client.send("Hi", { sessionId: "s1", edit: "m1" })];
+  assert.notEqual(one, two);
+  await Promise.all([one.whole, two.whole]);
+  assert.equal(fake.of("POST /api/chat/stream").length, 2);
+});
+
+test("a reply is carried on, and what is cut of that is resumed", async (t) => {
+  const { fake, client } = await setUp(t);
+  fake.faults["POST /api/runs/<run>/continue"] = [cutAt(150)];
+  const { events } = await eventsOf(client.continue(RUN, { sessionId: "s1" }));
+  assert.equal(textOf(events), fake.pieces.join(""));
+  assert.equal(events.find((event) => event.type === "resume").reason, "network");
+  assert.equal(fake.of("POST /api/runs/<run>/continue").length, 1);
+});
+
+test("a continuation that does not begin is tried once", async (t) => {
+  const { fake, client } = await setUp(t);
+  fake.faults["POST /api/runs/<run>/continue"] = [cutAt(null)];
+  const { error } = await eventsOf(client.continue(RUN));
+  assert.equal(error.code, "network");
+  assert.deepEqual(fake.routes(), ["POST /api/runs/<run>/continue"]);
+});
+
+test("thoughts come with the status", async (t) => {
+  const { fake, client } = await setUp(t);
+  const status = `data: {"status":"thinking","reasoning":"Hm","run_id":"${RUN}"}\n\n`;
+  fake.faults["POST /api/chat/stream"] = [(response, frames) => raw(Buffer.concat([Buffer.from(status), frames]))(response)];
+  const { events } = await eventsOf(client.send("Hi", { reasoning: true }));
+  assert.deepEqual(events[1], { type: "status", status: "thinking", ageS: null, reasoning: "Hm" });
+});
+
+test("the routes of conversations are asked as they are documented", async (t) => {
+  const { fake, client } = await setUp(t);
+  const { sessions } = client;
+  const calls = [
+    [() => sessions.page({ limit: 2, before: "1:a", search: "é" }), "GET /api/chat/sessions?limit=2&before=1%3Aa&q=%C3%A9"],
+    [() => sessions.update("a/b", { title: "T" }), "PATCH /api/chat/sessions/a%2Fb"],
+    [() => sessions.branch("s", "m"), "POST /api/chat/sessions/s/branch"],
+    [() => sessions.export("s", "markdown"), "GET /api/chat/sessions/s/export?format=markdown"],
+    [() => sessions.deleteAll(), "DELETE /api/chat/sessions"],
+    [() => client.models(), "GET /api/models"],
+    [() => client.usage({ sessionId: "s" }), "GET /api/usage?session_id=s"],
+    [() => client.usage({ days: 7 }), "GET /api/usage?days=7"],
+  ];
+  for (const [call, asked] of calls) {
+    await call().catch(() => {}); // the stand-in has no such route
+    const { route, url } = fake.requests.at(-1);
+    assert.equal(`${route.split(" ")[0]} ${url}`, asked);
+  }
 });

@@ -63,6 +63,24 @@ export async function others(): Promise<number> {
   return first?.messages ?? 0;
 }
 
+export async function versions(): Promise<string> {
+  const { sessions, next } = await client.sessions.page({ limit: 10, search: "x" });
+  const [session] = sessions;
+  const messages = await client.sessions.branch(session!.session_id, messages0(await client.sessions.messages("s")));
+  await client.send("again", { sessionId: "s", edit: messages[0]!.id, reasoning: true }).whole;
+  const { cost } = await client.continue(messages[1]!.run_id!).whole;
+  const { text } = await client.sessions.export("s", "markdown");
+  const { system } = await client.sessions.update("s", { system: "Be brief." });
+  const { deleted } = await client.sessions.deleteAll();
+  const { providers } = await client.models();
+  const { total } = await client.usage({ days: 7 });
+  return [next, cost?.amount, text, system, deleted, providers[0]?.missing, total.cost?.currency].join();
+}
+
+function messages0(messages: { siblings: string[] }[]): string {
+  return messages[0]!.siblings[0]!;
+}
+
 const useChat = createUseChat(React, client);
 
 export function useCounted(): [Promise<number>, Promise<string>, string | undefined] {

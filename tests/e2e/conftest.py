@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
-from tests.support.browser import launched
+from tests.support.browser import FLAGS, ChatPage, need_chromium
 from tests.support.server import Server
 from tests.support.sockets import SocketClient
 from tests.support.sse import SseStream
@@ -131,6 +132,25 @@ def connect(server: Server) -> Iterator[Callable[..., SocketClient]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; a skip by name where there is none, a failure in CI."""
-    with launched() as chromium:
-        yield chromium
+    """Chromium; the tests that need it are skipped, or in CI fail, where it is not installed."""
+    path = need_chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A browser profile of the test's own, that a page at any server may use."""
+    made = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: Any, server: Server) -> Iterator[ChatPage]:
+    """The page, opened; at the end nothing may be in its console, nor was anything else asked."""
+    opened = ChatPage(context, server.url).open()
+    yield opened
+    assert (opened.complaints, opened.foreign) == ([], [])

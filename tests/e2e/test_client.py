@@ -115,7 +115,8 @@ def test_a_cut_in_the_middle_is_resumed(drive, proxy, upstream, transport):
     client.wait_for(lambda lines: any(line.get("type") == "resume" for line in lines))
     reply.go.set()
     assert client.rest()["whole"]["text"] == client.text == TEXT
-    assert client.of("resume")[0] == {"type": "resume", "attempt": 1, "transport": transport}
+    resumed = {"type": "resume", "attempt": 1, "transport": transport, "reason": "network"}
+    assert client.of("resume")[0] == resumed
     assert len(upstream.exchanges) == 1
 
 

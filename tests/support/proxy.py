@@ -7,7 +7,7 @@ import socket
 import threading
 from contextlib import suppress
 
-_REQUEST = re.compile(rb"(?:GET|POST|DELETE) (\S+) HTTP/1\.1\r\n")
+_REQUEST = re.compile(rb"(?:GET|POST|PATCH|DELETE) (\S+) HTTP/1\.1\r\n")
 _FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -81,3 +81,24 @@ class CuttingProxy:
         path = found[1].decode()
         self.paths.append(path)
         return path.startswith(self.failing) if self.failing else False
+
+
+class HoldingProxy(CuttingProxy):
+    """Keeps what the server says to a request for a stream, and passes it on when that is over."""
+
+    def _pass(self, source: socket.socket, sink: socket.socket, asks: bool) -> None:
+        if asks:
+            super()._pass(source, sink, asks)
+            return
+        held = b""
+        with suppress(OSError):
+            while data := source.recv(65536):
+                held += data
+                if b"Content-Type: text/event-stream" in held and b"\r\n0\r\n\r\n" not in held:
+                    continue
+                sink.sendall(held)
+                held = b""
+            sink.sendall(held)
+        for connection in (source, sink):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

@@ -142,6 +142,30 @@ def silent(exchange: Exchange) -> None:
     exchange.wait_closed(60)
 
 
+class Steps:
+    """A reply whose pieces come, each, when the test says `go`; the end is one step more."""
+
+    def __init__(self, *pieces: str) -> None:
+        self.pieces = pieces
+        self._gate = threading.Semaphore(0)
+
+    def go(self, steps: int = 1) -> None:
+        """Let that many of them go."""
+        self._gate.release(steps)
+
+    def finish(self) -> None:
+        """Let all go."""
+        self.go(len(self.pieces) + 1)
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.start()
+        for piece in self.pieces:
+            self._gate.acquire(timeout=30)
+            exchange.delta(piece)
+        self._gate.acquire(timeout=30)
+        exchange.finish(usage={"prompt_tokens": 7, "completion_tokens": 3})
+
+
 class Upstream:
     """The server; `reply` is what it does next, `exchanges` what it has seen."""
 

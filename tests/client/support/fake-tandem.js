@@ -86,7 +86,7 @@ export class FakeTandem {
   }
 
   #proceed(route, after, response) {
-    if (route === "POST /api/chat/stream" || route === "GET /api/runs/<run>/events") {
+    if (route === "POST /api/chat/stream" || route === "POST /api/runs/<run>/continue" || route === "GET /api/runs/<run>/events") {
       if (after > this.pieces.length) {
         response.writeHead(204).end();
         return;

@@ -1,0 +1,29 @@
+// The access token: for this tab's session, or on this device if the reader wants that.
+
+import { read, write } from "./preferences.js";
+
+const KEY = "tandem.token";
+
+export function accessToken() {
+  return read(sessionStorage, KEY) ?? read(localStorage, KEY);
+}
+
+export function keepToken(token, remember) {
+  forgetToken();
+  write(remember ? localStorage : sessionStorage, KEY, token);
+}
+
+export function forgetToken() {
+  write(sessionStorage, KEY, null);
+  write(localStorage, KEY, null);
+}
+
+/** Whether the token says of itself that it is over; the server decides all the same. */
+export function hasExpired(token) {
+  try {
+    const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return JSON.parse(atob(part)).exp * 1000 < Date.now();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,78 @@
+// Where messages are written: Enter sends, Esc stops, the arrow up edits the last one.
+
+import { $ } from "./dom.js";
+import { keepDraft } from "./drafts.js";
+import { icon } from "./icons.js";
+import { changed } from "./store.js";
+import { strings } from "./strings.js";
+
+export function composerView(store, { send, stop, editLast, openSettings }) {
+  const field = $("message");
+  const submit = () => {
+    const text = field.value;
+    if (!text.trim() || store.state.live) return;
+    send(text);
+    field.focus({ preventScroll: true });
+  };
+
+  $("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  $("stop").addEventListener("click", stop);
+  $("model-button").addEventListener("click", openSettings);
+  field.addEventListener("input", () => {
+    keepDraft(store.state.sessionId, field.value);
+    resized(field);
+    drawSend(store.state);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === "ArrowUp" && field.value === "" && !store.state.live) {
+      if (editLast()) event.preventDefault();
+    }
+  });
+  window.addEventListener("resize", () => resized(field));
+
+  store.show((state, before) => {
+    if (changed(state, before, "draft")) {
+      field.value = state.draft.text ?? "";
+      resized(field);
+    }
+    if (changed(state, before, "live", "draft")) drawBusy(state);
+    if (changed(state, before, "models", "preferences")) drawModel(state);
+  });
+}
+
+function drawBusy(state) {
+  const [send, stop] = [$("send"), $("stop")];
+  const busy = Boolean(state.live);
+  const held = document.activeElement === (busy ? send : stop);
+  send.hidden = busy;
+  stop.hidden = !busy;
+  stop.disabled = Boolean(state.live?.stopping);
+  drawSend(state);
+  if (held) $("message").focus({ preventScroll: true });
+}
+
+function drawSend({ live }) {
+  $("send").disabled = Boolean(live) || !$("message").value.trim();
+}
+
+function drawModel({ models, preferences }) {
+  const name = preferences.provider || models?.default || "";
+  const model = preferences.model || models?.providers.find((one) => one.name === name)?.model || "";
+  const shown = model && model !== name ? `${name} · ${model}` : name;
+  const button = $("model-button");
+  button.replaceChildren(icon("settings"), shown || strings.settings);
+  button.setAttribute("aria-label", strings.chooseModel(shown));
+}
+
+/** As high as what is written, up to the stylesheet's limit. */
+function resized(field) {
+  field.style.height = "auto";
+  if (field.value) field.style.height = `${field.scrollHeight}px`;
+}

@@ -1,0 +1,264 @@
+// The conversation on show: opens it, sends, stops, and keeps it as the server has it.
+
+import { randomId } from "../tandem-client.js";
+import { draftOf, keepDraft, keepSent, sentOf } from "./drafts.js";
+import { LiveReply, newLive } from "./live-reply.js";
+import { requestOptions } from "./preferences.js";
+import { keyed, localMessage } from "./state.js";
+import { strings } from "./strings.js";
+
+export class Conversation {
+  #client;
+  #store;
+  #onError; // (error) => true if it was dealt with elsewhere
+  #onChange; // the list has news
+  #say;
+  #reply = null;
+  #opened = 0; // what is read for a conversation that was left meanwhile is dropped
+
+  constructor(client, store, { onError, onChange, say }) {
+    this.#client = client;
+    this.#store = store;
+    this.#onError = onError;
+    this.#onChange = onChange;
+    this.#say = say;
+  }
+
+  /** Show a conversation, or with null a new one. */
+  async open(sessionId) {
+    this.#letGo();
+    const blank = { messages: [], session: null, editing: null, problem: null, meter: null, usage: null, heldBack: false };
+    this.#store.set({ ...blank, sessionId, systemDraft: "", loading: sessionId !== null, draft: { text: draftOf(sessionId) } });
+    if (sessionId) await this.refresh();
+  }
+
+  /** Read it from the server, and follow the reply under way. Harmless at any time but while one is followed. */
+  async refresh() {
+    const { sessionId, session, messages: shown, loading } = this.#store.state;
+    const opened = this.#opened;
+    const begun = session || loading || shown.length > 0; // else the server does not know it yet
+    if (!sessionId || !begun || this.#reply) return;
+    try {
+      const [session, messages] = await Promise.all([this.#client.sessions.get(sessionId), this.#client.sessions.messages(sessionId)]);
+      if (opened !== this.#opened || this.#reply) return;
+      this.#store.set(({ messages: before }) => ({ session, messages: keyed(messages, before), loading: false }));
+      this.#followActive(messages);
+      this.#sendAgain(messages);
+      await this.#readDetails(opened);
+    } catch (error) {
+      if (opened === this.#opened && !this.#reply) this.#notOpened(error);
+    }
+  }
+
+  /** Send a message; `edit` is the message it stands beside. */
+  async send(text, { edit = null } = {}) {
+    if (this.#store.state.live) return;
+    const before = this.#keptBefore(edit);
+    const asked = localMessage("user", text, edit ? { siblings: edit.siblings } : {});
+    await this.#start(before, [asked], text, { edit: edit?.id });
+  }
+
+  /** Make another reply beside one. */
+  async regenerate(message) {
+    if (this.#store.state.live) return;
+    await this.#start(this.#keptBefore(message), [], "", { regenerate: message.id });
+  }
+
+  /** Carry on a reply that did not complete. */
+  async continue(message) {
+    const { sessionId, live, preferences } = this.#store.state;
+    if (live) return;
+    this.#store.set(({ messages }) => ({ messages: messages.map((one) => (one === message ? { ...one, status: "running", error: null } : one)) }));
+    const reply = this.#client.continue(message.run_id, { sessionId, reasoning: preferences.reasoning });
+    await this.#track(reply, newLive(message.key, { base: message.content }), { own: true, transport: "sse" });
+  }
+
+  /** Stop the reply under way. */
+  async stop() {
+    if (!this.#reply || this.#store.state.live?.stopping) return;
+    this.#store.set(({ live }) => ({ live: { ...live, stopping: true } }));
+    await this.#reply.stop().catch(() => this.#store.set(({ live }) => ({ live: live && { ...live, stopping: false } })));
+  }
+
+  /** Use the branch that this message is on. */
+  async chooseBranch(messageId) {
+    const { sessionId, live } = this.#store.state;
+    if (live) return;
+    try {
+      const messages = await this.#client.sessions.branch(sessionId, messageId);
+      this.#store.set(({ messages: before }) => ({ messages: keyed(messages, before), editing: null }));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Whether this run is the one that is followed here. */
+  follows(runId) {
+    const live = this.#store.state.live;
+    return Boolean(live) && (live.runId === null || live.runId === runId);
+  }
+
+  async #start(before, added, text, place) {
+    const { sessionId: known, preferences } = this.#store.state;
+    const sessionId = known ?? randomId();
+    const answer = localMessage("assistant", "");
+    const options = { ...requestOptions(preferences), ...place, sessionId, idempotencyKey: randomId() };
+    const live = newLive(answer.key, { whole: !preferences.streaming });
+    this.#store.set({ sessionId, live, messages: [...before, ...added, answer], editing: null, problem: null, heldBack: false, draft: { text: "" } });
+    keepSent(sessionId, { text, options });
+    for (const id of [sessionId, known]) keepDraft(id, "");
+    const opened = this.#opened;
+    const made = await this.#createIfNeeded(sessionId);
+    if (opened !== this.#opened) return;
+    if (!made) return void this.#notStarted(null, text);
+    this.#say(strings.saidSent);
+    await this.#deliver(text, options, live);
+  }
+
+  #deliver(text, options, live) {
+    const transport = options.enableStreaming ? options.transport : "whole";
+    return this.#track(this.#client.send(text, options), live, { own: true, transport, text });
+  }
+
+  /** Send what was sent before a reload and did not arrive, with its key: if it did arrive, that is joined. */
+  #sendAgain(messages) {
+    const { sessionId } = this.#store.state;
+    const sent = sentOf(sessionId);
+    if (!sent) return false;
+    const arrived = this.#reply || messages.findLast((message) => message.role === "user")?.content === sent.text;
+    if (arrived) {
+      keepSent(sessionId, null);
+      return false;
+    }
+    const answer = localMessage("assistant", "");
+    const added = sent.text ? [localMessage("user", sent.text), answer] : [answer];
+    const live = newLive(answer.key, { whole: !sent.options.enableStreaming });
+    this.#store.set((state) => ({ live, messages: [...state.messages, ...added] }));
+    this.#deliver(sent.text, sent.options, live);
+    return true;
+  }
+
+  /** A new chat's system prompt is kept before its first message; false if that failed. */
+  async #createIfNeeded(sessionId) {
+    const { session, systemDraft } = this.#store.state;
+    if (session || !systemDraft) return true;
+    try {
+      this.#store.set({ session: await this.#client.sessions.create(sessionId, { system: systemDraft }) });
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  async #track(reply, live, { own, transport, text = "" }) {
+    this.#reply = reply;
+    this.#store.set({ live });
+    const following = new LiveReply(this.#store, reply, { own, transport });
+    const isMine = () => this.#reply === reply;
+    try {
+      await following.follow(() => isMine() && this.#started());
+      if (isMine()) this.#ended(await reply.whole, following);
+    } catch (error) {
+      if (!isMine()) return;
+      if (error.runId && error.code !== "session_busy") this.#failed(error);
+      else this.#notStarted(error, text);
+    }
+  }
+
+  #started() {
+    keepSent(this.#store.state.sessionId, null);
+    this.#onChange();
+  }
+
+  #ended(whole, following) {
+    const stopped = whole.finishReason === "stopped";
+    this.#say(stopped ? strings.saidStopped : strings.saidEnded);
+    if (following.meter.heldBack) this.#store.set({ heldBack: true });
+    this.#settle({ status: stopped ? "stopped" : "completed", finishReason: whole.finishReason, run_id: whole.runId });
+  }
+
+  #failed(error) {
+    const interrupted = error.finishReason === "interrupted";
+    const lost = !error.finishReason;
+    this.#say(interrupted ? strings.saidInterrupted : strings.saidFailed(lost ? strings.lost : error.message));
+    const status = lost ? "lost" : interrupted ? "interrupted" : "failed";
+    this.#settle({ status, run_id: error.runId, error: { text: error.message, errorId: error.errorId, code: error.code } });
+    this.#onError(error);
+  }
+
+  /** The reply is over: its text becomes the message's, and the server says what it has kept. */
+  #settle(change) {
+    this.#reply = null;
+    keepSent(this.#store.state.sessionId, null);
+    this.#store.set(({ live, messages }) => ({
+      live: null,
+      messages: messages.map((one) => (one.key === live.key ? { ...one, ...change, content: live.base + live.text } : one)),
+    }));
+    this.#onChange();
+    if (change.status !== "lost") this.refresh();
+  }
+
+  /** Nothing was stored: the message goes back to where it was written. */
+  #notStarted(error, text) {
+    this.#reply = null;
+    const { sessionId } = this.#store.state;
+    keepSent(sessionId, null);
+    if (text) keepDraft(sessionId, text);
+    const back = text ? { draft: { text } } : {};
+    this.#store.set(({ messages }) => ({ ...back, live: null, messages: messages.filter((one) => one.id !== null) }));
+    if (error?.code === "session_busy") this.#store.set({ problem: { text: strings.busy } });
+    else if (error && !this.#onError(error)) this.#fail(error, strings.notSent);
+    if (this.#store.state.session || error?.runId) this.refresh();
+  }
+
+  #fail(error, words = (why) => why) {
+    if (this.#onError(error)) return;
+    this.#say(words(error.message));
+    this.#store.set({ problem: { text: words(error.message), errorId: error.errorId } });
+  }
+
+  #notOpened(error) {
+    if (this.#onError(error)) return; // it is still to be read
+    this.#store.set({ loading: false });
+    if (error.code !== "not_found") this.#fail(error);
+    else if (!this.#sendAgain([])) this.#store.set({ problem: { text: strings.notFound }, sessionId: null });
+  }
+
+  #followActive(messages) {
+    const running = messages.find((message) => message.status === "running");
+    if (!running) return;
+    const { sessionId, preferences } = this.#store.state;
+    const { transport, reasoning } = preferences;
+    const reply = this.#client.follow(running.run_id, { sessionId, transport, reasoning });
+    const key = this.#store.state.messages.find((one) => one.id === running.id).key;
+    this.#track(reply, newLive(key, { base: running.content }), { own: false, transport });
+  }
+
+  /** What the end of a reply said, if it was not heard here; and what the conversation used. */
+  async #readDetails(opened) {
+    const last = this.#store.state.messages.at(-1);
+    const silent = () => null;
+    const [usage, run] = await Promise.all([
+      this.#client.usage({ sessionId: this.#store.state.sessionId }).catch(silent),
+      last?.status === "failed" && !last.error ? this.#client.run(last.run_id).catch(silent) : null,
+    ]);
+    if (opened !== this.#opened) return;
+    const error = run?.error && { text: run.error.message, errorId: run.error.error_id, code: run.error.code };
+    const told = (one) => (error && one.id === last.id ? { ...one, error } : one);
+    this.#store.set(({ messages }) => ({ usage, messages: messages.map(told) }));
+  }
+
+  #keptBefore(message) {
+    const { messages } = this.#store.state;
+    return message ? messages.slice(0, messages.findIndex((one) => one.key === message.key)) : messages;
+  }
+
+  #letGo() {
+    this.#opened += 1;
+    const reply = this.#reply;
+    this.#reply = null;
+    reply?.leave();
+    this.#store.set({ live: null });
+  }
+}

@@ -1,0 +1,23 @@
+// The question before something that cannot be taken back.
+
+import { $, h } from "./dom.js";
+import { strings } from "./strings.js";
+
+/** Ask; return a promise of whether it is to be done. */
+export function confirm({ title, text, action }) {
+  const dialog = $("confirm");
+  return new Promise((resolve) => {
+    const answer = (value) => () => dialog.close(value);
+    const no = h("button.button", { type: "button", onclick: answer("no"), autofocus: true }, strings.cancel);
+    const yes = h("button.button.danger", { type: "button", onclick: answer("yes") }, action);
+    dialog.replaceChildren(h("h2", { id: "confirm-title" }, title), h("p", {}, text), h("div.dialog-buttons", {}, no, yes));
+    dialog.returnValue = "";
+    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+    dialog.showModal();
+  });
+}
+
+/** Have a click beside a dialog close it. */
+export function closeBeside(dialog) {
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+}

@@ -1,0 +1,33 @@
+// The icons: 20 px outlines, drawn by us, nothing loaded.
+
+const SVG = "http://www.w3.org/2000/svg";
+const PATHS = {
+  menu: "M3 6h14M3 10h14M3 14h9",
+  close: "M5 5l10 10M15 5L5 15",
+  plus: "M10 4v12M4 10h12",
+  search: "M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM13 13l4 4",
+  settings: "M4 6h6M14 6h2M4 14h2M10 14h6M12 4.2v3.6M8 12.2v3.6",
+  pulse: "M2.5 10.5h3l2.5-6 4 11 2.5-5h3",
+  up: "M10 16V4.5M5 9l5-5 5 5",
+  down: "M10 4v11.5M5 11l5 5 5-5",
+  stop: "M6 6h8v8H6z",
+  copy: "M7.5 7.5h8v8h-8zM12.5 7.5v-3h-8v8h3",
+  check: "M4 10.5l4 4 8-9",
+  edit: "M4 16l.8-3.4L13 4.4l2.6 2.6-8.2 8.2zM11.5 6l2.6 2.6",
+  again: "M15.5 8A6 6 0 1 0 16 11M16 4v4h-4",
+  previous: "M12 5l-5 5 5 5",
+  next: "M8 5l5 5-5 5",
+  dots: "M5 10h.01M10 10h.01M15 10h.01",
+  play: "M7 5l8 5-8 5z",
+};
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 20 20", class: `icon icon-${name}`, "aria-hidden": "true" })) {
+    svg.setAttribute(key, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,211 @@
+// The page: puts the client, the state, and the views of it together.
+
+import { TandemClient } from "../tandem-client.js";
+import { accessToken, forgetToken, hasExpired, keepToken } from "./access-token.js";
+import { bannersView } from "./banners-view.js";
+import { composerView } from "./composer-view.js";
+import { Conversation } from "./conversation.js";
+import { copyText } from "./copy.js";
+import { confirm } from "./dialogs.js";
+import { $, fillTemplate, setText } from "./dom.js";
+import { frameView } from "./frame-view.js";
+import { listView } from "./list-view.js";
+import { loginView } from "./login-view.js";
+import { messagesView } from "./messages-view.js";
+import { otherTabs, Watcher } from "./other-tabs.js";
+import { panelView } from "./panel-view.js";
+import { applyTheme, loadPreferences, savePreferences } from "./preferences.js";
+import { scrolling } from "./scrolling.js";
+import { SessionList } from "./session-list.js";
+import { settingsView } from "./settings-view.js";
+import { initialState } from "./state.js";
+import { createStore } from "./store.js";
+import { strings } from "./strings.js";
+
+const { auth, heartbeatS } = document.body.dataset;
+const authRequired = auth === "required";
+
+fillTemplate();
+const store = createStore({ ...initialState(loadPreferences()), signedIn: accessToken() !== null });
+const client = new TandemClient({
+  getToken: accessToken,
+  chunkTimeout: Math.max(10_000, Number(heartbeatS) * 2500), // two heartbeats, and some
+  retry: { firstMs: 300, mostMs: 5000, times: 60 },
+});
+const say = (text) => setText($("status"), text);
+const tabs = otherTabs((kind) => (kind === "list" ? list.refresh() : location.reload()));
+const list = new SessionList(client, store, { onError, tell: () => tabs.tell("list") });
+const conversation = new Conversation(client, store, { onError, say, onChange: listChanged });
+
+function listChanged() {
+  list.refresh();
+  tabs.tell("list");
+}
+
+/** An error that a token mends is dealt with by asking for one. */
+function onError(error) {
+  if (error.code !== "unauthorized") return false;
+  const token = accessToken();
+  store.set({ login: token === null ? "needed" : hasExpired(token) ? "expired" : "wrong" });
+  return true;
+}
+
+async function signIn(token, remember) {
+  keepToken(token, remember);
+  client.close(); // who the socket is was said when it connected
+  try {
+    await client.sessions.page({ limit: 1 });
+  } catch (error) {
+    forgetToken();
+    store.set({ signedIn: false });
+    if (error.code !== "unauthorized") throw error;
+    return hasExpired(token) ? "expired" : "wrong";
+  }
+  store.set({ signedIn: true, login: null });
+  load();
+  conversation.refresh();
+  return null;
+}
+
+function signOut() {
+  forgetToken();
+  client.close();
+  tabs.tell("signed out");
+  location.replace("/");
+}
+
+// The conversation that is on show is in the address: it can be reloaded, kept, opened in another tab.
+const urlOf = (sessionId) => (sessionId ? `#/c/${encodeURIComponent(sessionId)}` : location.pathname);
+function sessionInUrl() {
+  const found = /^#\/c\/(.+)$/.exec(location.hash);
+  return found ? decodeURIComponent(found[1]) : null;
+}
+
+function openFromUrl() {
+  store.set({ sidebarOpen: false });
+  const sessionId = sessionInUrl();
+  if (sessionId !== store.state.sessionId) conversation.open(sessionId);
+}
+
+function newChat() {
+  history.pushState(null, "", urlOf(null));
+  store.set({ sidebarOpen: false });
+  conversation.open(null);
+  store.draw();
+  backToComposer();
+}
+
+async function deleteSession(sessionId, title) {
+  const asked = { title: strings.deleteTitle, text: strings.deleteText(title), action: strings.delete };
+  if (!(await confirm(asked)) || !(await list.delete(sessionId))) return;
+  say(strings.deleted);
+  if (store.state.sessionId === sessionId) newChat();
+  else $("new-chat").focus();
+}
+
+async function deleteAll() {
+  const asked = { title: strings.deleteAllTitle, text: strings.deleteAllText, action: strings.deleteAll };
+  if (!(await confirm(asked)) || !(await list.deleteAll())) return;
+  say(strings.deleted);
+  $("settings").close();
+  newChat();
+}
+
+function prefer(change) {
+  const preferences = { ...store.state.preferences, ...change };
+  store.set({ preferences });
+  savePreferences(preferences);
+  applyTheme(preferences.theme);
+}
+
+function saveSystem(system) {
+  const { session, sessionId, systemDraft } = store.state;
+  if (!session) store.set({ systemDraft: system.trim() ? system : "" });
+  else if (system !== (session.system ?? "")) list.setSystem(sessionId, system);
+  return systemDraft;
+}
+
+function startEdit(message) {
+  if (!message || store.state.live) return false;
+  store.set({ editing: message.key });
+  return true;
+}
+
+// Where the keyboard is on the screen it comes when the reader asks for it.
+const backToComposer = () => !matchMedia("(pointer: coarse)").matches && $("message").focus({ preventScroll: true });
+const lastOfMine = () => store.state.messages.findLast((one) => one.role === "user" && one.id !== null);
+const openSettings = settingsView(store, { prefer, saveSystem, deleteAll, signOut });
+
+messagesView(store, {
+  copy: copyText,
+  edit: startEdit,
+  cancelEdit: () => {
+    store.set({ editing: null });
+    backToComposer();
+  },
+  saveEdit: (message, text) => {
+    conversation.send(text, { edit: message });
+    backToComposer();
+  },
+  regenerate: (message) => conversation.regenerate(message),
+  continue: (message) => conversation.continue(message),
+  refresh: () => conversation.refresh(),
+  choose: (messageId) => conversation.chooseBranch(messageId),
+});
+composerView(store, {
+  send: (text) => conversation.send(text),
+  stop: () => conversation.stop(),
+  editLast: () => startEdit(lastOfMine()),
+  openSettings,
+});
+listView(store, {
+  search: (text) => list.search(text),
+  more: () => list.more(),
+  retry: () => list.refresh(),
+  startRename: (renaming) => store.set({ renaming }),
+  endRename: (sessionId, title) => {
+    store.set({ renaming: null });
+    if (title) list.rename(sessionId, title);
+  },
+  export: (sessionId, format) => list.export(sessionId, format),
+  delete: deleteSession,
+});
+frameView(store, { newChat, stop: () => conversation.stop() });
+bannersView(store, { authRequired, signIn: () => store.set({ login: "needed" }) });
+panelView(store);
+loginView(store, signIn);
+scrolling(store);
+new Watcher(client, store, conversation);
+
+$("open-settings").addEventListener("click", openSettings);
+$("panel-toggle").addEventListener("click", () => {
+  const panel = !store.state.panelOpen;
+  store.set({ panelOpen: panel });
+  prefer({ panel });
+});
+addEventListener("hashchange", openFromUrl);
+addEventListener("popstate", openFromUrl);
+addEventListener("offline", () => store.set({ offline: true }));
+addEventListener("online", () => {
+  store.set({ offline: false });
+  load();
+  conversation.refresh();
+});
+
+store.show((state, before) => {
+  if (before === null || state.sessionId === before.sessionId || state.sessionId === sessionInUrl()) return;
+  if (state.sessionId) history.pushState(null, "", urlOf(state.sessionId));
+  else history.replaceState(null, "", urlOf(null));
+});
+
+/** Read what is around the conversation: at the start, after signing in, when the network is back. */
+function load() {
+  list.refresh();
+  client.models().then((models) => store.set({ models }), onError);
+}
+
+await conversation.open(authRequired && !accessToken() ? null : sessionInUrl());
+if (authRequired && !accessToken()) store.set({ login: "needed", listing: "ready", sessionId: sessionInUrl(), loading: sessionInUrl() !== null });
+else load();
+if (!document.querySelector("dialog[open]")) backToComposer();
+document.body.dataset.ready = "";

@@ -1,0 +1,166 @@
+// One message: its text, what state it is in, and what can be done with it.
+
+import { h, iconButton, setText } from "./dom.js";
+import { ageOf, count, dateOf, money } from "./formats.js";
+import { icon } from "./icons.js";
+import { createMessageText } from "./message-text.js";
+import { strings } from "./strings.js";
+
+const CUT = new Set(["stopped", "failed", "interrupted"]);
+const COPIED_MS = 1500;
+
+export class MessageView {
+  element;
+  #text;
+  #thoughts = null;
+  #state = h("p.reply-state", { hidden: true });
+  #body = h("div.text", { dir: "auto" });
+  #tail = h("div.tail");
+  #actions; // what the buttons do
+  #drawn = null;
+
+  constructor(message, actions) {
+    this.#actions = actions;
+    const isReply = message.role === "assistant";
+    const who = isReply ? strings.assistant : strings.you;
+    this.element = h(`li.message.${isReply ? "reply" : "mine"}`, {}, h("h2.visually-hidden", {}, who), this.#body);
+    if (isReply) {
+      this.#text = createMessageText(this.#body);
+      this.element.append(this.#state);
+    }
+    this.element.append(this.#tail);
+  }
+
+  /** Draw the message; `live` if it is the reply under way; `around` is { busy, last, editing, offline }. */
+  update(message, live, around) {
+    const text = live ? live.base + live.text : message.content;
+    if (this.#text) this.#text.set(text);
+    else setText(this.#body, text);
+    this.#drawLive(live, around.offline);
+    if (!live) this.#text?.finish();
+    if (message.id) this.element.dataset.id = message.id;
+    const now = { message, live: Boolean(live), busy: around.busy, last: around.last, editing: around.editing };
+    if (this.#drawn && Object.keys(now).every((name) => now[name] === this.#drawn[name])) return;
+    this.#drawn = now;
+    this.#drawTail(message, live, around);
+  }
+
+  /** Draw how old a reply is that is waited for. */
+  tick(live, offline) {
+    this.#drawState(live, offline);
+  }
+
+  focusEdit() {
+    this.element.querySelector("textarea")?.focus();
+  }
+
+  #drawLive(live, offline) {
+    this.element.classList.toggle("streaming", Boolean(live) && live.phase === "streaming" && !offline);
+    this.element.setAttribute("aria-busy", String(Boolean(live)));
+    this.#state.hidden = !live;
+    if (live) this.#drawState(live, offline);
+    if (live?.thoughts) this.#drawThoughts(live.thoughts);
+  }
+
+  #drawState(live, offline) {
+    this.#state.dataset.phase = offline ? "offline" : live.phase;
+    setText(this.#state, offline ? strings.waitingForNetwork : stateOf(live));
+  }
+
+  #drawThoughts(thoughts) {
+    if (!this.#thoughts) {
+      this.#thoughts = h("p", { dir: "auto" });
+      this.#body.before(h("details.thoughts", {}, h("summary", {}, strings.thinking), this.#thoughts));
+    }
+    setText(this.#thoughts, thoughts);
+  }
+
+  #drawTail(message, live, around) {
+    const focused = this.#tail.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+    this.#body.hidden = around.editing;
+    this.#tail.replaceChildren();
+    if (around.editing) this.#tail.append(this.#editor(message));
+    else if (!live) this.#tail.append(...[this.#notice(message, around), this.#tools(message, around)].filter(Boolean));
+    if (focused) this.#tail.querySelector(`[data-act="${focused}"]`)?.focus();
+  }
+
+  #notice(message, { last, busy }) {
+    const said = noticeOf(message);
+    if (!said) return null;
+    const button = (label, onclick, name) => h("button.small-button", { type: "button", onclick, disabled: busy }, icon(name), label);
+    const again = message.status === "lost" && button(strings.refresh, () => this.#actions.refresh(), "again");
+    const more = CUT.has(message.status) && last && message.run_id && button(strings.continue, () => this.#actions.continue(message), "play");
+    const id = message.error?.errorId && h("span.error-id", {}, strings.errorId(message.error.errorId));
+    return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), again, more);
+  }
+
+  #tools(message, { busy }) {
+    const mine = message.role === "user";
+    const copy = iconButton("copy", strings.copy, () => this.#copy(message.content, copy), { "data-act": "copy" });
+    const change = mine
+      ? iconButton("edit", strings.edit, () => this.#actions.edit(message), { "data-act": "edit" })
+      : iconButton("again", strings.regenerate, () => this.#actions.regenerate(message), { "data-act": "again" });
+    change.disabled = busy || message.id === null;
+    return h("div.tools", {}, this.#versions(message, busy), copy, change, h("span.facts", { title: dateOf(message.timestamp) }, factsOf(message)));
+  }
+
+  #versions({ id, siblings }, busy) {
+    const at = siblings.indexOf(id);
+    if (siblings.length < 2 || at < 0) return null;
+    const turn = (name, label, to) => iconButton(name, label, () => this.#actions.choose(siblings[to]), { disabled: busy || !siblings[to], "data-act": name });
+    const label = h("span.version", { "aria-label": strings.versionLabel(at + 1, siblings.length), role: "img" }, strings.version(at + 1, siblings.length));
+    return h("span.versions", {}, turn("previous", strings.earlier, at - 1), label, turn("next", strings.later, at + 1));
+  }
+
+  #editor(message) {
+    const field = h("textarea", { value: message.content, dir: "auto", "aria-label": strings.editLabel, rows: Math.min(12, message.content.split("\n").length + 1) });
+    const save = () => field.value.trim() && this.#actions.saveEdit(message, field.value);
+    field.onkeydown = (event) => {
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        this.#actions.cancelEdit(message);
+      } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        save();
+      }
+    };
+    const buttons = h("div.editor-buttons", {}, h("button.small-button", { type: "button", onclick: () => this.#actions.cancelEdit(message) }, strings.cancel), h("button.small-button.primary", { type: "button", onclick: save }, strings.editSend));
+    return h("div.editor", {}, field, buttons);
+  }
+
+  async #copy(text, button) {
+    const copied = await this.#actions.copy(text);
+    if (!copied) return;
+    button.replaceChildren(icon("check"));
+    button.setAttribute("aria-label", strings.copied);
+    setTimeout(() => {
+      button.replaceChildren(icon("copy"));
+      button.setAttribute("aria-label", strings.copy);
+    }, COPIED_MS);
+  }
+}
+
+function stateOf(live) {
+  if (live.stopping) return strings.stopping;
+  const age = ageOf((Date.now() - live.since) / 1000);
+  if (live.whole) return strings.whole(age);
+  if (live.phase === "connecting") return strings.connecting;
+  if (live.phase === "streaming") return strings.streaming;
+  if (live.phase === "reconnecting") return strings.reconnecting(live.attempt);
+  if (live.phase === "thinking") return strings.thinkingFor(age);
+  if (live.phase === "retrying") return strings.retrying(live.provider);
+  return strings.waiting(age);
+}
+
+function noticeOf({ status, error, finishReason }) {
+  if (status === "failed") return error?.text ?? strings.failed;
+  if (["stopped", "interrupted", "lost"].includes(status)) return strings[status];
+  if (finishReason === "length") return strings.length;
+  return finishReason === "content_filter" ? strings.filtered : null;
+}
+
+function factsOf({ role, usage, cost }) {
+  if (role !== "assistant" || !usage) return "";
+  const tokens = `${usage.source === "estimated" ? "≈ " : ""}${count(usage.output_tokens)} tokens`;
+  return cost ? `${tokens} · ${money(cost)}` : tokens;
+}

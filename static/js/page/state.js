@@ -1,0 +1,59 @@
+// What the page knows at its start, and the small questions about it.
+
+export function initialState(preferences) {
+  return {
+    preferences,
+    models: null, // the answer of /api/models
+    signedIn: false, // a token is kept
+    login: null, // "needed", "wrong" or "expired": the dialog is open
+
+    sessions: [],
+    next: null, // the cursor of the list's next page
+    listing: "loading", // "ready", "failed"
+    search: "",
+    renaming: null, // a session's id
+
+    sessionId: null, // null: a chat that has not begun
+    session: null, // what the server says of it
+    systemDraft: "", // of a chat that has not begun
+    messages: [],
+    loading: false,
+    editing: null, // a message's key
+    live: null, // the reply under way: see live-reply.js
+    meter: null, // figures of the newest reply: see meter.js
+    usage: null, // of the conversation
+
+    problem: null, // { text, errorId, retry }
+    offline: !navigator.onLine,
+    heldBack: false,
+    draft: "", // put into the composer when it changes by hand of the page
+    sidebarOpen: false,
+    panelOpen: preferences.panel,
+  };
+}
+
+export function titleOf(session, strings) {
+  return session?.title || strings.untitled;
+}
+
+const CUT = new Set(["failed", "interrupted"]);
+
+/** Give messages that were read their keys: those on show keep theirs, so that they are not redrawn. */
+export function keyed(messages, before) {
+  return messages.map((message, at) => {
+    const known = before.find((one) => one.id === message.id);
+    const local = before[at]?.id === null && before[at].role === message.role ? before[at] : null;
+    const same = known ?? local;
+    const error = CUT.has(message.status) ? same?.error : null;
+    return { ...message, key: same?.key ?? message.id, error: error ?? null };
+  });
+}
+
+let made = 0;
+
+/** Return a message that the server has not told of yet. */
+export function localMessage(role, content, more = {}) {
+  made += 1;
+  const own = { key: `local-${made}`, id: null, role, content, error: null, siblings: [], usage: null, run_id: null };
+  return { ...own, status: role === "user" ? "completed" : "running", timestamp: new Date().toISOString(), ...more };
+}

@@ -1,0 +1,40 @@
+// The routes of conversations: thin names, which answer what the server answers (docs/api.md).
+
+import { path, query } from "./tandem-http.js";
+
+const BASE = "/api/chat/sessions";
+
+export function sessionRoutes(http) {
+  return {
+    list: async (options) => (await http.json("GET", BASE + query(listed(options)))).sessions,
+    page: (options) => http.json("GET", BASE + query(listed(options))),
+    create: (sessionId, { system } = {}) => {
+      const json = { ...(sessionId ? { session_id: sessionId } : {}), ...(system ? { system } : {}) };
+      return http.json("POST", BASE, { json });
+    },
+    get: (sessionId) => http.json("GET", of(sessionId)),
+    messages: async (sessionId) => (await http.json("GET", of(sessionId, "/messages"))).messages,
+    update: (sessionId, change) => http.json("PATCH", of(sessionId), { json: change }),
+    branch: async (sessionId, messageId) => {
+      const json = { message_id: messageId };
+      return (await http.json("POST", of(sessionId, "/branch"), { json })).messages;
+    },
+    export: (sessionId, format = "json") => exported(http, of(sessionId, `/export${query({ format })}`)),
+    delete: (sessionId) => http.json("DELETE", of(sessionId)),
+    deleteAll: () => http.json("DELETE", BASE),
+  };
+}
+
+function of(sessionId, rest = "") {
+  return path`/api/chat/sessions/${sessionId}` + rest;
+}
+
+function listed({ limit, before, search } = {}) {
+  return { limit, before, q: search || undefined };
+}
+
+async function exported(http, url) {
+  const response = await http.request("GET", url);
+  const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  return { name: named?.[1] ?? "conversation", type: response.headers.get("Content-Type"), text: await response.text() };
+}
