@@ -128,4 +128,5 @@ def test_components_have_names_of_their_own(document: dict[str, Any]) -> None:
 def test_it_opens_without_a_token(tandem: Tandem) -> None:
     client = tandem.app.test_client()
     assert client.get("/api/chat/sessions").status_code == 401
-    assert [client.get(path).status_code for path in ("/openapi.json", "/docs")] == [200, 200]
+    paths = ("/openapi.json", "/docs", "/examples/react")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 200]

@@ -1,4 +1,4 @@
-"""The page, and the page that shows the API's description."""
+"""The page, the page that shows the API's description, and the example of the React hook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKDOWN = ("js/markdown/markdown-view.js", "css/markdown.css")
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return the pages at / and /docs."""
+    """Return the pages at /, /docs and /examples/react."""
     routes = Blueprint("pages", __name__)
 
     @routes.get("/")
@@ -31,6 +31,10 @@ def blueprint(services: Services) -> Blueprint:
     def docs() -> str:
         return render_template("docs.html")
 
+    @routes.get("/examples/react", strict_slashes=False)
+    def react_example() -> str:
+        return render_template("example_react.html")
+
     return routes
 
 
@@ -42,4 +46,5 @@ PAGE = (Answer(200, "HTML.", (text_of("text/html"),), ("Content-Security-Policy"
 OPERATIONS = {
     "pages.index": Operation("The page", PAGE),
     "pages.docs": Operation("This description, to read and to try out", PAGE),
+    "pages.react_example": Operation("A chat with the React hook, to copy from", PAGE),
 }

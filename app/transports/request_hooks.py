@@ -22,6 +22,7 @@ OPEN_ENDPOINTS = frozenset(
         "static",
         "pages.index",
         "pages.docs",
+        "pages.react_example",
         "openapi.document",
         "health.health",
         "health.status",

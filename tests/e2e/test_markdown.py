@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.e2e.hostile_outputs import HOSTILE
-from tests.e2e.test_page import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.browser
 
@@ -54,18 +53,6 @@ def part_{n}(value: int) -> str:
 > A quote, **bold** in it.
 
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is needed in CI: apt-get install chromium")
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -213,7 +200,7 @@ def test_copying_works_without_the_clipboard_of_secure_pages(page):
 def reply() -> list[str]:
     """Return the pieces of a reply, some four characters each, as tokens are."""
     text = "".join(SECTION.format(n=n) for n in range(PIECES * 4 // len(SECTION) + 2))
-    return [text[at * 4:at * 4 + 4] for at in range(PIECES)]
+    return [text[at * 4 : at * 4 + 4] for at in range(PIECES)]
 
 
 def heap(page) -> int:

@@ -92,12 +92,10 @@ class ChatPage:
 
     def drawn(self) -> None:
         """Wait until what has happened so far is on show; a tab in the background has no frames."""
-        self.tab.evaluate(
-            """new Promise((done) => {
+        self.tab.evaluate("""new Promise((done) => {
                 requestAnimationFrame(() => requestAnimationFrame(done));
                 setTimeout(done, 500);
-            })"""
-        )
+            })""")
 
     def holds(self, condition: str) -> None:
         """Wait until a condition in JavaScript holds, looking at each frame."""
