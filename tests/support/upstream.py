@@ -68,11 +68,11 @@ class Exchange:
 
     def wait_closed(self, timeout_s: float = 10) -> bool:
         """Wait until the client has closed the connection."""
-        readable, _, _ = select.select([self.connection], [], [], timeout_s)
         try:
+            readable, _, _ = select.select([self.connection], [], [], timeout_s)
             if readable and not self.connection.recv(1):
                 self.closed.set()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: the reply's own thread has closed it, too
             self.closed.set()
         return self.closed.is_set()
 
