@@ -44,7 +44,7 @@ test("a cut is resumed with the cursor, and told", async (t) => {
   fake.requests[0].response.socket.destroy();
   const { events } = await eventsOf(reply);
   assert.deepEqual(typesOf(events), ["start", "text", "text", "resume", "text", "text", "end"]);
-  assert.deepEqual(events[3], { type: "resume", attempt: 1, transport: "sse" });
+  assert.deepEqual(events[3], { type: "resume", attempt: 1, transport: "sse", reason: "network" });
   assert.deepEqual(fake.routes(), [START, RESUME]);
   assert.equal(fake.requests[1].url, `/api/runs/${RUN}/events?after=2&partial=false`);
 });
@@ -86,7 +86,7 @@ test("no answer before the head: the same key again", async (t) => {
   const { fake, client } = await setUp(t);
   fake.faults[START] = [cutAt(null)];
   const { events } = await eventsOf(client.send("Hi"));
-  assert.deepEqual(events[0], { type: "retry", attempt: 1, transport: "sse" });
+  assert.deepEqual(events[0], { type: "retry", attempt: 1, transport: "sse", reason: "network" });
   assert.equal(textOf(events), fake.pieces.join(""));
   assertOneKey(fake);
 });
@@ -281,7 +281,7 @@ for (const [name, wake] of [
     await page.begun();
     wake(page);
     assert.equal((await reply.whole).text, fake.pieces.join(""));
-    assert.equal(page.listeners(), 0);
+    while (page.listeners()) await new Promise(setImmediate); // the stream is let go after its end
   });
 }
 
@@ -298,20 +298,34 @@ test("a machine that knows it is offline does not use up its tries", async (t) =
   await reply.whole;
 });
 
+test("a stream that is silent after the machine was offline is resumed at once", async (t) => {
+  const { fake, client } = await setUp(t, { chunkTimeout: 1e8 });
+  const page = aPage(t);
+  fake.faults[START] = [hangAt(150)];
+  const reply = client.send("Hi");
+  for await (const event of reply) if (event.type === "text") break;
+  page.online();
+  assert.equal((await reply.whole).text, fake.pieces.join(""));
+});
+
 /** Give this process what a page has: a document, `online` events; see what listens. */
 function aPage(t) {
   const target = new EventTarget();
   const waiting = [];
   let count = 0;
+  let waits = 0; // a wait for another try listens to the tab; a stream under way does not
   const fake = {
     visibilityState: "hidden",
     addEventListener(name, listener) {
       count += 1;
       target.addEventListener(name, listener);
+      if (name !== "visibilitychange") return;
+      waits += 1;
       for (const resolve of waiting.splice(0)) setImmediate(resolve);
     },
     removeEventListener(name, listener) {
       count -= 1;
+      if (name === "visibilitychange") waits -= 1;
       target.removeEventListener(name, listener);
     },
   };
@@ -326,7 +340,7 @@ function aPage(t) {
     }
   });
   return {
-    begun: () => (count > 0 ? undefined : new Promise((resolve) => waiting.push(resolve))),
+    begun: () => (waits > 0 ? undefined : new Promise((resolve) => waiting.push(resolve))),
     listeners: () => count,
     offline: () => { own.onLine = false; },
     online: () => { own.onLine = true; target.dispatchEvent(new Event("online")); },

@@ -15,6 +15,7 @@ export class Conversation {
   #say;
   #reply = null;
   #opened = 0; // what is read for a conversation that was left meanwhile is dropped
+  #asked = 0; // and so is what was asked before something newer
 
   constructor(client, store, { onError, onChange, say }) {
     this.#client = client;
@@ -38,9 +39,10 @@ export class Conversation {
     const opened = this.#opened;
     const begun = session || loading || shown.length > 0; // else the server does not know it yet
     if (!sessionId || !begun || this.#reply) return;
+    const asked = ++this.#asked;
     try {
       const [session, messages] = await Promise.all([this.#client.sessions.get(sessionId), this.#client.sessions.messages(sessionId)]);
-      if (opened !== this.#opened || this.#reply) return;
+      if (opened !== this.#opened || asked !== this.#asked || this.#reply) return;
       this.#store.set(({ messages: before }) => ({ session, messages: keyed(messages, before), loading: false }));
       this.#followActive(messages);
       this.#sendAgain(messages);
@@ -84,8 +86,10 @@ export class Conversation {
   async chooseBranch(messageId) {
     const { sessionId, live } = this.#store.state;
     if (live) return;
+    const asked = ++this.#asked;
     try {
       const messages = await this.#client.sessions.branch(sessionId, messageId);
+      if (asked !== this.#asked) return void (await this.refresh()); // read while it changed: once more
       this.#store.set(({ messages: before }) => ({ messages: keyed(messages, before), editing: null }));
     } catch (error) {
       this.#fail(error);

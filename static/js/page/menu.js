@@ -17,12 +17,12 @@ export function menuButton(label, entries) {
     action();
   };
   menu.append(...entries.map(([text, action, kind]) => h(`button.menu-item${kind ? `.${kind}` : ""}`, { type: "button", role: "menuitem", tabIndex: -1, onclick: choose(action) }, text)));
+  // Has the focus as soon as it is open: the next key may be on its way. In the document before, it would warn.
+  menu.addEventListener("beforetoggle", () => { menu.firstChild.autofocus = true; });
   menu.addEventListener("toggle", ({ newState }) => {
     const open = newState === "open";
     button.setAttribute("aria-expanded", String(open));
-    if (!open) return;
-    place(menu, button);
-    menu.firstChild.focus();
+    if (open) place(menu, button);
   });
   menu.addEventListener("keydown", (event) => move(menu, event));
   return h("span.menu-holder", {}, button, menu);
