@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check smoke unit e2e e2e-gevent bench bench-quick token backup lock vendor clean
+.PHONY: run test covered lint check smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -30,6 +30,9 @@ e2e: .venv/dev.stamp
 
 e2e-gevent: .venv/dev.stamp
 	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/e2e -s
+
+screenshots: .venv/dev.stamp
+	@$(BIN)/python -m pytest tests/e2e/test_page_screenshots.py
 
 bench: .venv/run.stamp
 	@$(PYTHON) -m benchmarks

@@ -26,7 +26,7 @@ from app.dialects.base import (
     validated,
 )
 from app.dialects.conversation import explained
-from app.dialects.native_shapes import Problem, WholeAnswer
+from app.dialects.native_shapes import Problem
 from app.runs.errors import ChatError, InvalidRequest, UnsupportedParameter
 from app.runs.run_log import Entry
 
@@ -86,6 +86,14 @@ class UiPart(TypedDict):
     errorText: NotRequired[str]
 
 
+class UiReply(TypedDict):
+    """The reply as one message of the client's."""
+
+    id: str
+    role: Literal["assistant"]
+    parts: list[dict[str, str]]
+
+
 class UiEncoder(Encoder):
     """The parts of one message: steps, reasoning, texts; then finish, abort or error."""
 
@@ -142,7 +150,7 @@ class AiSdk(Dialect):
     name = "ai_sdk"
     body = UiChatBody
     event = UiPart
-    answer = WholeAnswer
+    answer = UiReply
     problem = Problem
     examples = (
         {
@@ -183,8 +191,9 @@ class AiSdk(Dialect):
         return HEADERS
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Never asked: there is no such route."""
-        raise NotImplementedError
+        """Return the reply as the client's own message; no route asks for it yet."""
+        parts = [{"type": "text", "text": reply.log.text()}]
+        return {"id": reply.record.message_id, "role": "assistant", "parts": parts}
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the native error body: the client shows whatever it is."""

@@ -36,12 +36,12 @@ class PromptOrConversation(Dialect):
         return (self._prompt if has_prompt else self._conversation).parse(body, path)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
-        """Never asked: what was parsed has a dialect of its own."""
-        raise NotImplementedError
+        """Return the prompt's; what was parsed has a dialect of its own, and is not asked here."""
+        return self._prompt.encoder(reply, after, options)
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Never asked: what was parsed has a dialect of its own."""
-        raise NotImplementedError
+        """Return the prompt's; what was parsed has a dialect of its own, and is not asked here."""
+        return self._prompt.whole(reply, options)
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return what either client finds its key in."""

@@ -155,9 +155,12 @@ def test_header_names_the_protocol() -> None:
     assert DIALECT.headers(reply_of([]), {}) == {"x-vercel-ai-ui-message-stream": "v1"}
 
 
-def test_there_is_no_answer_that_is_not_streamed() -> None:
-    with pytest.raises(NotImplementedError):
-        DIALECT.whole(reply_of(said("a")), {})
+def test_whole_reply_is_a_message_of_the_client() -> None:
+    assert DIALECT.whole(reply_of(said("Hel", "lo")), {}) == {
+        "id": "run-1-reply",
+        "role": "assistant",
+        "parts": [{"type": "text", "text": "Hello"}],
+    }
 
 
 # --- requests -----------------------------------------------------------------------------------

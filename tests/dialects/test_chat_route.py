@@ -75,8 +75,8 @@ def test_error_of_both_names_the_fields_in_each_key() -> None:
     assert body["detail"] == body["error"] == ("The request is not valid: check prompt. prompt: no")
 
 
-def test_answers_are_made_by_what_was_parsed() -> None:
-    with pytest.raises(NotImplementedError):
-        ROUTE.encoder(reply_of([]), 0, {})
-    with pytest.raises(NotImplementedError):
-        ROUTE.whole(reply_of(said()), {})
+def test_answers_without_a_request_are_the_prompts() -> None:
+    reply = reply_of(said("a"))
+
+    assert ROUTE.encoder(reply, 0, {}).encode(said("a")).startswith(b'data: {"chunk":"a"')
+    assert ROUTE.whole(reply, {})["response"] == "a"

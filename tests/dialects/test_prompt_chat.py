@@ -141,6 +141,7 @@ def test_prompt_with_all_fields_is_read() -> None:
         model="m",
         provider="p",
         names={"message": "prompt", "session_id": "conversation_id"},
+        fall_back_whole=True,
     )
     assert (spoken.dialect, spoken.options, spoken.streams) == (PROMPT, {}, True)
 
@@ -192,6 +193,7 @@ def test_conversation_with_all_fields_is_read() -> None:
         provider="p",
         history=(ProviderMessage("assistant", "Hello"),),
         names={"message": "messages.1.content", "history": "messages"},
+        fall_back_whole=True,
     )
     assert spoken.options == {"conversation_id": 3}
     assert (spoken.dialect, spoken.streams) == (CONVERSATION, True)
