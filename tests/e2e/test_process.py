@@ -77,13 +77,18 @@ def test_dot_env_is_obeyed_and_the_environment_counts_more(tmp_path, upstream):
         server.stop()
 
 
-def test_sigterm_ends_an_idle_server_soon(start_server):
-    server = start_server()
+def test_sigterm_ends_an_idle_server_within_a_second(start_server):
+    # The best of three: the other core is busy with tests, and a hub that sleeps on is late always.
+    assert any(stops_in_time(start_server()) for _ in range(3))
+
+
+def stops_in_time(server):
     server.get("/health")
     began = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - began < 3  # 0.4 s by itself; the other core is busy with tests
+    took_s = time.monotonic() - began
     assert "Tandem has stopped." in server.output
+    return took_s < 1.5
 
 
 def test_sigterm_interrupts_what_outlasts_its_grace(start_server, upstream):
