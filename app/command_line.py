@@ -11,7 +11,7 @@ from app.log_setup import set_up_logs
 from app.runs.interfaces import Provider
 from app.runtime import make_runtime
 from app.settings import BadSetting, Settings, load_settings
-from app.starting import explain, raise_file_limit, refuse
+from app.starting import explain, raise_file_limit, refuse, spare_what_stays
 from app.stores.migrate import DatabaseTooNew, DatabaseUnusable
 from app.wiring import create_app
 
@@ -67,6 +67,7 @@ def main() -> int:
         return refuse(explain(error, settings.host, settings.port))
     print(banner(settings, listener, tandem.answers), flush=True)
     print(f"  files   at most {files} open at once", flush=True)
+    spare_what_stays()
     runtime.serve(listener, tandem)
     print("Tandem has stopped.", flush=True)
     return 0

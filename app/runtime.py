@@ -11,8 +11,10 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
+from app.streaming_hub import WatchedConnection, streaming_hub
 from app.tasks import GreenWaiter, Tasks, outcome_of
 from app.threads import ThreadRuntime
 from app.timed_http import KEEPALIVE_S, log, timed_eventlet_protocol, timed_gevent_handler
@@ -51,6 +53,7 @@ class EventletRuntime:
         self._eventlet = eventlet
         self._hubs = hubs
         self._tpool = tpool
+        self._hub, self._streams = _own_hub(hubs)
         self._tasks = Tasks()
         self.task_count = self._tasks.count
         # SQLite has one writer, and SQLAlchemy's pool deadlocks when many tpool threads contend for
@@ -61,11 +64,28 @@ class EventletRuntime:
     def spawn(self, function: Callable[..., object], *args: Any) -> _EventletTask:
         return _EventletTask(self._eventlet, self._eventlet.spawn(self._tasks.run, function, *args))
 
-    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
-        self._hubs.get_hub().schedule_call_global(after_s, function)
+    def call_soon(self, function: Callable[[], None]) -> None:
+        if self._streams:
+            self._hub.soon.append(function)
+        else:
+            self._hub.schedule_call_global(0, function)
+
+    def reader_of(self, connection: Any) -> WatchedConnection | None:
+        if not self._streams:
+            return None
+        green = self._eventlet.green
+        if isinstance(connection, green.ssl.GreenSSLSocket):
+            # What it inherits says so when it would have to wait; its own waits.
+            read, drains = partial(green.ssl.GreenSSLSocket.__base__.read, connection), False
+        elif isinstance(connection, green.socket.socket):
+            read, drains = connection.fd.recv, True
+        else:
+            return None
+        current, fileno = self._eventlet.getcurrent, connection.fileno()
+        return WatchedConnection(self._hub, current, fileno, read, drains)
 
     def new_waiter(self) -> GreenWaiter:
-        hub = self._hubs.get_hub()
+        hub = self._hub
 
         def soon(resume: Callable[[], None]) -> None:
             if self._eventlet.getcurrent() is hub.greenlet:
@@ -157,15 +177,15 @@ class GeventRuntime:
     def spawn(self, function: Callable[..., object], *args: Any) -> _GeventTask:
         return _GeventTask(self._gevent.spawn(self._tasks.run, function, *args))
 
-    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
-        if after_s:
-            self._gevent.spawn_later(after_s, function)
-        else:
-            self._gevent.get_hub().loop.run_callback(function)
+    def call_soon(self, function: Callable[[], None]) -> None:
+        self._gevent.get_hub().loop.run_callback(function)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()
         return GreenWaiter(self._gevent.getcurrent, hub.switch, hub.loop.run_callback)
+
+    def reader_of(self, connection: Any) -> None:
+        """Return nothing: gevent's own sockets keep their place with the kernel."""
 
     def deadline(self, seconds: float) -> Any:
         return self._gevent.Timeout(seconds, TimeoutError())
@@ -231,6 +251,17 @@ RUNTIMES: dict[str, type[EventletRuntime] | type[GeventRuntime] | type[ThreadRun
 def make_runtime(name: str) -> Runtime:
     """Return the runtime of that name."""
     return RUNTIMES[name]()
+
+
+def _own_hub(hubs: Any) -> tuple[Any, bool]:
+    """Return eventlet's hub, and whether it is ours: not where the system has no epoll, where the
+    environment names another, and where one runs already."""
+    library = hubs.get_default_hub()
+    if library.__name__ == "eventlet.hubs.epolls" and "EVENTLET_HUB" not in os.environ:
+        if type(hubs.get_hub()) is library.Hub and not hubs.get_hub().running:
+            hubs.use_hub(streaming_hub(library.Hub))
+    hub = hubs.get_hub()
+    return hub, hasattr(hub, "watched")
 
 
 def _without_buffering(app: Callable[..., Any]) -> Callable[..., Any]:

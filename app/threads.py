@@ -30,11 +30,14 @@ class ThreadRuntime:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
+    def call_soon(self, function: Callable[[], None]) -> None:
         function()
 
     def new_waiter(self) -> _ThreadWaiter:
         return _ThreadWaiter()
+
+    def reader_of(self, connection: Any) -> None:
+        """Return nothing: a thread's own recv is the cheapest."""
 
     def deadline(self, seconds: float) -> Any:
         return nullcontext()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.chats.chat_rules import TextFilter
@@ -43,7 +43,7 @@ def make_catalog(
     """
     demo = DemoProvider(runtime.sleep, settings.stream_chunk_words, settings.stream_delay_s)
     servers = model_servers(settings)
-    real = {**(given or {}), **_real_providers(settings, servers, runtime.sleep)}
+    real = {**(given or {}), **_real_providers(settings, servers, runtime)}
     missing = {name: lacks for name, lacks in LACKS.items() if name not in real}
     if settings.record_dir:
         real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
@@ -98,9 +98,9 @@ def model_servers(settings: Settings) -> dict[str, ModelServer]:
 
 
 def _real_providers(
-    settings: Settings, servers: Mapping[str, ModelServer], sleep: Callable[[float], None]
+    settings: Settings, servers: Mapping[str, ModelServer], runtime: Runtime
 ) -> Providers:
-    pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, sleep)
+    pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
     streams = {
         "openai": settings.openai_stream,
         "google": settings.gemini_stream,
@@ -111,6 +111,7 @@ def _real_providers(
         read_timeout_s=settings.run_timeout_s + READ_TIMEOUT_SLACK_S,
         max_reply_bytes=settings.max_reply_bytes,
         connect_timeout_s=settings.connect_timeout_s,
+        reader_of=runtime.reader_of,
     )
     return {name: WithWhole(one, pacing, streams[name]) for name, one in made.items()}
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import orjson
 
 from app.providers.gemini_chunks import GeminiChunks
-from app.providers.http_stream import HttpStream, HttpStreams
+from app.providers.http_stream import HttpStream, HttpStreams, ReaderOf, no_reader
 from app.providers.piece_reader import read_pieces, read_whole
 from app.providers.upstream_status import error_for_status
 from app.runs.interfaces import PieceStream
@@ -48,6 +48,7 @@ class GoogleProvider:
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 600.0,
         max_reply_bytes: int = 4_000_000,
+        reader_of: ReaderOf = no_reader,
     ) -> None:
         self.name = name
         self.default_model = default_model
@@ -61,7 +62,7 @@ class GoogleProvider:
             # Compression would hold back deltas until a block is full.
             "Accept-Encoding": "identity",
         }
-        self._streams = HttpStreams(connect_timeout_s, read_timeout_s)
+        self._streams = HttpStreams(connect_timeout_s, read_timeout_s, reader_of)
         self._thoughtless: set[str] = set()  # models that refuse to be asked for thoughts
 
     def stream(self, request: ProviderRequest) -> PieceStream:

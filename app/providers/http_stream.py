@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import http.client
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,17 +20,27 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
 from app.providers.chunked_body import ChunkedBody
+from app.runs.interfaces import Reader
 from app.runs.run_errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
 
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
 # Of one read. Without a bound a read allocates what the next HTTP chunk claims to be.
 READ_BYTES = 65536
 
+ReaderOf = Callable[[Any], Reader | None]  # of a runtime; for a socket
+
+
+def no_reader(connection: Any) -> None:
+    """Return nothing: the connection's own recv will do."""
+
 
 class HttpStreams:
     """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are."""
 
-    def __init__(self, connect_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(
+        self, connect_timeout_s: float, read_timeout_s: float, reader_of: ReaderOf = no_reader
+    ) -> None:
+        self._reader_of = reader_of
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._ssl_context = httpx2.create_ssl_context()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
@@ -57,7 +67,7 @@ class HttpStreams:
             raise UpstreamTimeout() from None
         except (HTTPError, OSError, ValueError):  # ValueError: a key that cannot be in a header
             raise UpstreamRefused() from None
-        return HttpStream(response)
+        return HttpStream(response, self._reader_of)
 
     def _pool_for(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy_for(url)
@@ -80,10 +90,12 @@ class HttpStreams:
 class HttpStream:
     """One answer: its status and headers are there, its body comes as it is iterated."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, reader_of: ReaderOf = no_reader) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
+        self._reader_of = reader_of
+        self._reader: Reader | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what each read brings, decoded. Raises UpstreamTimeout, UpstreamIncomplete."""
@@ -113,19 +125,42 @@ class HttpStream:
         return None
 
     def _chunked(self, inner: Any) -> Iterator[bytes]:
-        body, raw = ChunkedBody(), inner.fp
-        while not body.done:
-            data = raw.read1(READ_BYTES)
-            if not data:
-                raise UpstreamIncomplete()
-            said = body.feed(data)
-            # Before the last piece is handed out: who knows the end by it asks for no more. A
-            # connection with something on it that is no answer is not used again.
-            if body.done and not body.surplus:
-                inner._close_conn()  # lets go of the file, not of the connection
-                self._response.release_conn()
-            if said:
-                yield said
+        body, read = ChunkedBody(), inner.fp.read1
+        first = read
+        try:
+            while not body.done:
+                data = read(READ_BYTES)
+                if not data:
+                    raise UpstreamIncomplete()
+                said = body.feed(data)
+                if body.done:
+                    self._let_go(inner, body.surplus)
+                elif read is first:
+                    read = self._steady_read(inner)
+                if said:
+                    yield said
+        finally:
+            self._stop_reading()
+
+    def _steady_read(self, inner: Any) -> Callable[[int], bytes]:
+        """Return how to read on, once the first read has emptied the library's buffer."""
+        connection = getattr(inner.fp.raw, "_sock", None)
+        self._reader = self._reader_of(connection) if connection is not None else None
+        read: Callable[[int], bytes] = self._reader.recv if self._reader else inner.fp.read1
+        return read
+
+    def _let_go(self, inner: Any, surplus: bool) -> None:
+        """Give the connection back, before the last piece is handed out: who knows the end by it
+        asks for no more. One with something on it that is no answer is not used again."""
+        self._stop_reading()
+        if not surplus:
+            inner._close_conn()  # lets go of the file, not of the connection
+            self._response.release_conn()
+
+    def _stop_reading(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     def head(self, max_bytes: int) -> bytes:
         """Return about as many of the body's first bytes as asked for; fewer if it is cut."""
@@ -142,6 +177,7 @@ class HttpStream:
 
         That is what tells upstream to stop; a body read to its end has given its connection back.
         """
+        self._stop_reading()
         self._response.close()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.providers.google import GoogleProvider
+from app.providers.http_stream import ReaderOf, no_reader
 from app.providers.openai_compatible import OpenAICompatible
 from app.providers.whole import StreamOrWhole
 
@@ -34,12 +35,14 @@ def make_providers(
     read_timeout_s: float,
     max_reply_bytes: int,
     connect_timeout_s: float = 5.0,
+    reader_of: ReaderOf = no_reader,
 ) -> dict[str, StreamOrWhole]:
     """Return a provider for each of these servers, in the order of LACKS."""
     bounds = {
         "connect_timeout_s": connect_timeout_s,
         "read_timeout_s": read_timeout_s,
         "max_reply_bytes": max_reply_bytes,
+        "reader_of": reader_of,
     }
     return {name: _make(name, servers[name], bounds) for name in LACKS if name in servers}
 

@@ -16,7 +16,7 @@ import httpx2
 import openai
 
 from app.providers.completion_chunks import CompletionChunks
-from app.providers.http_stream import HttpStreams
+from app.providers.http_stream import HttpStreams, ReaderOf, no_reader
 from app.providers.piece_reader import read_pieces, read_whole
 from app.providers.upstream_status import error_for_status
 from app.providers.urllib3_transport import Urllib3Transport
@@ -55,6 +55,7 @@ class OpenAICompatible:
         read_timeout_s: float = 600.0,
         max_reply_bytes: int = 4_000_000,
         max_tokens_field: str = "",
+        reader_of: ReaderOf = no_reader,
     ) -> None:
         self.name = name
         self.default_model = default_model
@@ -66,7 +67,9 @@ class OpenAICompatible:
             base_url=base_url,
             max_retries=0,  # retries are ours: the SDK's would hide them
             http_client=httpx2.Client(
-                transport=Urllib3Transport(HttpStreams(connect_timeout_s, read_timeout_s)),
+                transport=Urllib3Transport(
+                    HttpStreams(connect_timeout_s, read_timeout_s, reader_of)
+                ),
                 follow_redirects=False,
             ),
         )

@@ -31,10 +31,6 @@ log = logging.getLogger(__name__)
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
-# With that many runs under way commits are that far apart: they share one, at a tenth of its cost.
-# With fewer nobody waits.
-GATHER_FROM = 16
-GATHER_S = 0.002
 # a producer that never waits lets others run this often; measured: /health then within 12 ms
 TURN_S = 0.002
 
@@ -52,7 +48,6 @@ class Committer:
         on_lost: Callable[[str], None] = lambda worker_id: None,
         on_health: Callable[[bool], None] = lambda works: None,
         cost_of: CostOf = no_cost,
-        running: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -62,7 +57,6 @@ class Committer:
         self._on_lost = on_lost
         self._on_health = on_health
         self._cost_of = cost_of
-        self._running = running
         self._lock = threading.Lock()
         self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
@@ -78,7 +72,7 @@ class Committer:
             self._of(run).entries += entries
             schedule = self._schedule()
         if schedule:
-            self._flush_soon()
+            self._runtime.call_soon(self._flush)
 
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
@@ -90,13 +84,7 @@ class Committer:
             offered.end, offered.end_at = end, at
             schedule = self._schedule()
         if schedule:
-            self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        wait_s = 0.0
-        if self._running() >= GATHER_FROM:
-            wait_s = max(0.0, GATHER_S - (self._clock.monotonic() - self._last_flush))
-        self._runtime.call_soon(self._flush, wait_s)
+            self._runtime.call_soon(self._flush)
 
     def breathe(self) -> None:
         """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never

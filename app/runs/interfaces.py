@@ -50,6 +50,17 @@ class Task(Protocol):
         """End the task wherever it is, run its `finally` blocks, return when it is gone."""
 
 
+class Reader(Protocol):
+    """Reads one connection for one task, with no deadline of its own."""
+
+    def recv(self, max_bytes: int) -> bytes:
+        """Return what has come, waiting for it; nothing when the other side has closed. Raises
+        OSError."""
+
+    def close(self) -> None:
+        """Read no longer; the connection stays open. Must come before it is closed or lent on."""
+
+
 class Runtime(Protocol):
     """Tasks, time and waiting, for one kind of concurrency (app/runtime.py has three)."""
 
@@ -59,11 +70,14 @@ class Runtime(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let others run for that long; 0 for one turn."""
 
-    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
-        """Call a function that does not block, after what runs now and so many seconds."""
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after what runs now."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
+
+    def reader_of(self, connection: Any) -> Reader | None:
+        """Return what reads this socket at less cost than its own recv; None if nothing does."""
 
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Return a block that is broken off with TimeoutError after that long."""

@@ -77,10 +77,6 @@ class LiveRuns:
             kept = self._ended.get(run_id)
             return self._going.get(run_id) or (kept[0] if kept else None)
 
-    def running(self) -> int:
-        """Return how many runs are under way."""
-        return len(self._going)
-
     def going(self) -> list[Run]:
         """Return the runs under way."""
         with self._lock:

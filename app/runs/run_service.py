@@ -83,7 +83,6 @@ class RunService:
             self._lost,
             self.calls.note,
             cost_of,
-            self.live.running,
         )
 
     def start(

@@ -171,7 +171,7 @@ def test_receipt_is_true_when_the_end_is_not_stored_yet(
     limits = RunLimits(store_timeout_s=1000)
     runs = RunService(store, runtime, lambda: WORKER, clock.clock, limits)
     runs.start(turn_of(), scripted, lambda _: provider_request())
-    runtime.call_soon = lambda function, after_s=0.0: None  # type: ignore[method-assign]
+    runtime.call_soon = lambda function: None  # type: ignore[method-assign]
     before = clock.monotonic
     receipt = runs.stop("ann", "run-1")
 

@@ -42,8 +42,8 @@ class ManualRuntime:
         self._ready.append(lambda: task.killed or function(*args))
         return task
 
-    def call_soon(self, function: Callable[[], None], after_s: float = 0.0) -> None:
-        """Queue a callback; the queue knows no time."""
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Queue a callback."""
         self._ready.append(function)
 
     def sleep(self, seconds: float) -> None:
@@ -68,6 +68,9 @@ class ManualRuntime:
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Return a block that nothing breaks off."""
         return nullcontext()
+
+    def reader_of(self, connection: Any) -> None:
+        """Return nothing: there is no connection."""
 
     def stop_reading(self, body: Any) -> None:
         """Nothing comes in here."""
