@@ -11,6 +11,7 @@ import http.client
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import httpx2
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
+from urllib3.util import Url, parse_url
 
 from app.providers.chunked_body import ChunkedBody
 from app.runs.interfaces import Reader
@@ -26,6 +28,10 @@ from app.runs.run_errors import RunError, UpstreamIncomplete, UpstreamRefused, U
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
 # Of one read. Without a bound a read allocates what the next HTTP chunk claims to be.
 READ_BYTES = 65536
+ONCE = urllib3.Retry(False, redirect=False)  # retries are ours (resilient.py)
+Origin = tuple[str | None, str | None, int | None]
+
+_parse = lru_cache(maxsize=128)(parse_url)  # the same few again and again: an address a model
 
 ReaderOf = Callable[[Any], Reader | None]  # of a runtime; for a socket
 
@@ -35,7 +41,11 @@ def no_reader(connection: Any) -> None:
 
 
 class HttpStreams:
-    """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are."""
+    """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are.
+
+    Which proxy a server is reached through is looked up once: the environment of a process is
+    taken not to change.
+    """
 
     def __init__(
         self, connect_timeout_s: float, read_timeout_s: float, reader_of: ReaderOf = no_reader
@@ -43,7 +53,7 @@ class HttpStreams:
         self._reader_of = reader_of
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._ssl_context = httpx2.create_ssl_context()
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[Origin, urllib3.HTTPConnectionPool] = {}
 
     def open(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpStream:
         """Send the request, return the answer with its body unread. Redirects are not followed.
@@ -51,14 +61,19 @@ class HttpStreams:
         Raises UpstreamRefused, UpstreamTimeout.
         """
         try:
-            response = self._pool_for(url).urlopen(
+            parsed = _parse(url)
+            pool = self._pool_for(parsed)
+            # A proxy is told the whole URL, unless there is a tunnel through it.
+            through_proxy = pool.proxy is not None and parsed.scheme == "http"
+            response = pool.urlopen(
                 method,
-                url,
+                url if through_proxy else parsed.request_uri,
                 body=body,
                 headers=headers,
                 preload_content=False,
                 redirect=False,
-                retries=False,
+                retries=ONCE,
+                assert_same_host=False,
                 timeout=self._timeout,
             )
         except NewConnectionError:  # a timeout by its class alone
@@ -69,22 +84,20 @@ class HttpStreams:
             raise UpstreamRefused() from None
         return HttpStream(response, self._reader_of)
 
-    def _pool_for(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy_for(url)
-        pool = self._pools.get(proxy)
-        if pool is None:
-            options: dict[str, Any] = {"maxsize": POOL_SIZE, "ssl_context": self._ssl_context}
-            if proxy:
-                pool = urllib3.ProxyManager(proxy, **options)
-            else:
-                pool = urllib3.PoolManager(**options)
-            self._pools[proxy] = pool
+    def _pool_for(self, url: Url) -> urllib3.HTTPConnectionPool:
+        origin = (url.scheme, url.host, url.port)
+        pool = self._pools.get(origin)
+        if pool is None:  # another thread may be as far: the first one's is used
+            pool = self._pools.setdefault(origin, self._new_pool(url))
         return pool
 
-    def close(self) -> None:
-        """Close the connections that are kept."""
-        for pool in self._pools.values():
-            pool.clear()
+    def _new_pool(self, url: Url) -> urllib3.HTTPConnectionPool:
+        options: dict[str, Any] = {"maxsize": POOL_SIZE, "ssl_context": self._ssl_context}
+        proxy = _proxy_for(url.url)
+        manager = (
+            urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        )
+        return manager.connection_from_host(url.host, url.port, url.scheme)
 
 
 class HttpStream:
