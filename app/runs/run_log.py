@@ -143,13 +143,15 @@ class RunLog:
                 count += len(_texts(block.since(0), upto))
         return count
 
-    def sleep_beyond(self, reader: LogReader) -> bool:
-        """Note a reader as asleep; False if there is something for it already."""
+    def take(self, reader: LogReader) -> list[Entry]:
+        """Return what the reader has not read, like `since`; if that is nothing, note it as
+        asleep."""
         with self._lock:
-            if self._last_seq > reader.after or self._end is not None:
-                return False
-            self._readers[reader] = None
-            return True
+            if self._last_seq > reader.after:
+                return self._since(reader.after)[:READ_LIMIT]
+            if self._end is None:
+                self._readers[reader] = None
+            return []
 
     def forget(self, reader: LogReader) -> None:
         """Take a reader off the list of those asleep."""
@@ -186,28 +188,29 @@ class LogReader:
         self._waiter = waiter
         self._heartbeat_s = heartbeat_s
         self._monotonic = monotonic
+        end = log.end
+        self.done = end is not None and after >= end.seq  # the log has ended and all was read
 
     def wake(self) -> None:
         """Let a sleeping `read` look again."""
         self._waiter.wake()
 
-    @property
-    def done(self) -> bool:
-        """Whether the log has ended and all of it was read."""
-        end = self._log.end
-        return end is not None and self.after >= end.seq
-
     def read(self) -> list[Entry]:
         """Return what is new, waiting for it; nothing means that a heartbeat is due, or `done`."""
+        if self.done:
+            return []
         self.deadline = self._monotonic() + self._heartbeat_s
-        while self._log.sleep_beyond(self):
-            try:
+        try:
+            while not (entries := self._log.take(self)):
+                if self._monotonic() >= self.deadline:
+                    break
                 self._waiter.wait()
-            finally:
-                self._log.forget(self)
-            if self._monotonic() >= self.deadline and self._log.last_seq <= self.after:
-                return []
-        entries = self._log.since(self.after)
-        if entries:
-            self.after = entries[-1].seq
+        except BaseException:
+            self._log.forget(self)
+            raise
+        if not entries:
+            self._log.forget(self)
+            return []
+        last = entries[-1]
+        self.after, self.done = last.seq, last.kind == "end"
         return entries

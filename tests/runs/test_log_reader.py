@@ -55,7 +55,7 @@ def test_append_wakes_every_reader(follow: Follow) -> None:
     readers = [follow.reader() for _ in range(3)]
     waiters = [reader._waiter for reader in readers]
     for reader in readers:
-        assert follow.log.sleep_beyond(reader)
+        assert follow.log.take(reader) == []
     follow.log.append(texts("a"))
 
     assert [waiter.woken for waiter in waiters] == [True] * 3  # type: ignore[attr-defined]
@@ -83,8 +83,8 @@ def test_waking_for_nothing_is_not_a_heartbeat(follow: Follow) -> None:
 def test_wake_due_wakes_only_those_whose_heartbeat_is_due(follow: Follow) -> None:
     early, late = follow.reader(), follow.reader()
     early.deadline, late.deadline = 10.0, 20.0
-    follow.log.sleep_beyond(early)
-    follow.log.sleep_beyond(late)
+    follow.log.take(early)
+    follow.log.take(late)
     follow.log.wake_due(10.0)
 
     assert early._waiter.woken  # type: ignore[attr-defined]

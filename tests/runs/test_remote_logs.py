@@ -128,7 +128,7 @@ def test_readers_are_woken_for_their_heartbeat(
     log = logs.open("run-1")
     reader = reader_of(log, runtime, clock)
     reader.deadline = clock.monotonic + 5
-    log.sleep_beyond(reader)
+    log.take(reader)
     logs.wake_due(clock.monotonic + 4.9)
     assert not reader._waiter.woken  # type: ignore[attr-defined]
 

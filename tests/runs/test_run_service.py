@@ -217,7 +217,7 @@ def test_tick_wakes_readers_for_their_heartbeat(
     run = start()
     reader = runs.follow(runs.find("ann", "run-1"))
     reader.deadline = clock.monotonic
-    run.log.sleep_beyond(reader)
+    run.log.take(reader)
     runs.tick()
 
     assert reader._waiter.woken  # type: ignore[attr-defined]
