@@ -6,7 +6,8 @@ all is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from typing import Protocol
 
 from app.providers.sse_reader import EventTooLarge, SseReader
@@ -50,29 +51,29 @@ def read_pieces(
     if "text/event-stream" not in content_type.lower():
         raise UpstreamIncomplete()
     reader = SseReader(max_event_bytes)
-    for data in received:
-        yield from _batch(lambda: reader.feed(data), chunks)  # noqa: B023  (called at once)
+    for data in chain(received, (None,)):  # None: at the end
+        found, fault = _read(reader, data, chunks)
+        if found:
+            yield found
+        if fault is not None:
+            raise fault
         if chunks.done:
             break
-    else:
-        yield from _batch(reader.close, chunks)
     if not chunks.finished:
         raise UpstreamIncomplete()
 
 
-def _batch(read: Callable[[], list[bytes]], chunks: Chunks) -> Iterator[list[Piece]]:
-    """Yield what one read brought; what came before a fault in it was said, and is kept."""
+def _read(
+    reader: SseReader, data: bytes | None, chunks: Chunks
+) -> tuple[list[Piece], RunError | None]:
+    """Return what one read brought, and the fault in it: what came before that was said, and is
+    kept."""
     found: list[Piece] = []
     try:
-        chunks.add(read(), found)
+        chunks.add(reader.close() if data is None else reader.feed(data), found)
     except EventTooLarge as error:
         chunks.add(error.events, found)
-        if found:
-            yield found
-        raise UpstreamTooLarge() from None
-    except RunError:
-        if found:
-            yield found
-        raise
-    if found:
-        yield found
+        return found, UpstreamTooLarge()
+    except RunError as error:
+        return found, error
+    return found, None
