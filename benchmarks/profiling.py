@@ -1,4 +1,4 @@
-"""Where Tandem's CPU time goes under the paced load: py-spy's samples as a table."""
+"""Where the time of Tandem's Python goes, streaming and starting: py-spy's samples as tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.loads import COMPARED, put_on
@@ -16,9 +16,10 @@ from benchmarks.report import table
 from benchmarks.run import WARM_UP
 from benchmarks.servers import KINDS, serving, upstream
 
-RATE = 400  # samples a second
+RATE = 1000  # samples a second
 SECONDS = 10
-TOP = 20
+TOP = 45
+TURNS = 6000  # replies one after another: enough for SECONDS
 FRAME = re.compile(r"^(.*) \((.*?)(?::\d+)?\)$")
 
 
@@ -53,34 +54,49 @@ def function(frame: str) -> str:
     return f"{name} ({re.sub(r'^python3[.][0-9]+/', '', place)})"
 
 
-def page(folded: list[str], load: str, versions: str) -> str:
-    """Return the table as a page."""
+def section(folded: list[str], load: str) -> str:
+    """Return the table of one load."""
     own, whole = self_times(folded), totals(folded)
     samples = sum(own.values())
     lines = [
-        (f"`{name}`", f"{count / samples:.1%}", f"{whole[name] / samples:.1%}")
-        for name, count in own.most_common(TOP)
+        (f"`{name}`", f"{own[name] / samples:.1%}", f"{count / samples:.1%}")
+        for name, count in whole.most_common(TOP)
     ]
-    head = ("Function", "Itself", "With what it calls")
+    return f"## {load}\n\n{table(('Function', 'Itself', 'With what it calls'), lines)}\n"
+
+
+def page(sections: Sequence[str], versions: str) -> str:
+    """Return the tables as a page."""
     return (
         "# Where the time goes\n\n"
-        f"Samples of py-spy, {RATE} a second, of Tandem ({versions}) under the load `{load}`. "
-        "Idle time is not counted; a function's own time includes the system calls and the C "
-        "code that it calls. `python -m benchmarks profile` writes this page.\n\n"
-        f"{table(head, lines)}\n"
+        f"Samples of py-spy, {RATE} a second, of Tandem ({versions}) while its Python runs. What "
+        "system calls and SQLite take is not counted: about half of all CPU time. `python -m benchmarks profile` writes this page.\n\n" + "\n".join(sections)
     )
 
 
-def profile(path: Path, name: str = "paced") -> str:
-    """Profile a Tandem under a load and write the page; return it."""
-    load = dataclasses.replace(next(x for x in COMPARED if x.name == name), seconds=SECONDS + 3)
+def profile(path: Path) -> str:
+    """Profile a Tandem under two loads and write the page; return it."""
+    kind = KINDS["tandem"]
+    text = page([section(*sampled(name)) for name in ("paced", "turns")], kind.versions())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return text
+
+
+def sampled(name: str) -> tuple[list[str], str]:
+    """Return folded stacks of a new Tandem under a load, and the load's title."""
+    load = next(one for one in COMPARED if one.name == name)
+    load = dataclasses.replace(load, seconds=SECONDS + 3)
+    if load.shape == "turns":
+        load = dataclasses.replace(load, clients=TURNS, spread_s=0)
     kind = KINDS["tandem"]
     spy = str(Path(sys.executable).parent / "py-spy")
     with upstream() as model, serving(kind, model) as server, tempfile.TemporaryDirectory() as top:
         put_on(WARM_UP, kind, server, model)
         samples = Path(top) / "samples.txt"
         record = [spy, "record", "--pid", str(server.pids[0]), "--format", "raw", "--nonblocking"]
-        record += ["--rate", str(RATE), "--duration", str(SECONDS), "--output", str(samples)]
+        record += ["--gil", "--rate", str(RATE), "--duration", str(SECONDS)]
+        record += ["--output", str(samples)]
         # It starts beside the load and waits until all streams are under way.
         waiting = ["sh", "-c", f'sleep {load.spread_s + 1}; exec "$@"', "sh", *record]
         with subprocess.Popen(waiting, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as spying:
@@ -89,7 +105,4 @@ def profile(path: Path, name: str = "paced") -> str:
             said = spying.stderr.read().decode()
         if not samples.exists():
             raise SystemExit(f"py-spy failed: {said.strip()[-300:]}")
-        text = page(samples.read_text().splitlines(), load.title, kind.versions())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return text
+        return samples.read_text().splitlines(), load.title
