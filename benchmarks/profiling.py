@@ -70,7 +70,8 @@ def page(sections: Sequence[str], versions: str) -> str:
     return (
         "# Where the time goes\n\n"
         f"Samples of py-spy, {RATE} a second, of Tandem ({versions}) while its Python runs. What "
-        "system calls and SQLite take is not counted: about half of all CPU time. `python -m benchmarks profile` writes this page.\n\n" + "\n".join(sections)
+        "system calls and SQLite take is not counted: about half of all CPU time. "
+        "`python -m benchmarks profile` writes this page.\n\n" + "\n".join(sections)
     )
 
 
