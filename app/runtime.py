@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from app.direct_websockets import direct_parts
 from app.streaming_hub import WatchedConnection, streaming_hub
 from app.tasks import GreenWaiter, Tasks, outcome_of
 from app.threads import ThreadRuntime
@@ -102,6 +103,9 @@ class EventletRuntime:
         body.is_over = True
         with suppress(OSError):
             body.get_socket().shutdown(socket.SHUT_RD)
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return direct_parts(parts)
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
@@ -192,6 +196,9 @@ class GeventRuntime:
 
     def stop_reading(self, body: Any) -> None:
         body._chunked_input_error = True  # what makes the library leave the rest alone
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return parts
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         # gevent prints the traceback of whatever is raised in its threads; refusals are no news.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -44,6 +44,9 @@ class ThreadRuntime:
 
     def stop_reading(self, body: Any) -> None:
         """There is no connection."""
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return parts
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)

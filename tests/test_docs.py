@@ -19,7 +19,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", re.MULTILINE)
-EVENT_OUT = re.compile(r'(?:_emit\(sid, |Event\(|News\()"([a-z_]+)"')
+EVENT_OUT = re.compile(r'(?:_emit\(sid, |outlet\.emit\(|Event\(|News\()"([a-z_]+)"')
 SENDERS = (
     "app/chats/session_service.py",
     "app/dialects/native.py",

@@ -4,7 +4,7 @@ reverse."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -84,6 +84,9 @@ class Runtime(Protocol):
 
     def stop_reading(self, body: Any) -> None:
         """Take nothing more from the connection that a request's body comes on."""
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the classes that Engine.IO is to make its clients of, given those it has."""
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that blocks (the store) without holding up the other tasks."""

@@ -116,3 +116,6 @@ def _add_socketio(
     # Before init_app: a handler that comes later is missing from the server of the next app.
     socketio.on_namespace(namespace)
     socketio.init_app(app)
+    engine = socketio.server.eio
+    # The table its async mode stands for; the library lets one choose among modes only.
+    engine._async = services.runtime.socket_parts(engine._async)

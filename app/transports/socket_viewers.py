@@ -1,37 +1,22 @@
-"""Viewers over Socket.IO: tasks that follow a log, or a session, and emit to one client.
-
-Before it emits, a viewer looks at how much its client has unsent, because the library's queue for a
-client has no bound: one that is behind waits, and then gets larger pieces.
-"""
+"""Viewers over Socket.IO: tasks that follow a log, or a session, and emit to one client."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from app.chats.session_feed import Listener
-from app.dialects.base import MERGE_ABOVE, Reply
+from app.dialects.base import Reply
 from app.dialects.native import NativeEvents
 from app.runs.interfaces import Task
 from app.runs.run_log import LogReader
 from app.runs.run_service import FoundRun
 from app.transports.services import Services
+from app.transports.socket_outlet import SocketOutlet
 from app.transports.viewer import watching
 
 UNSENT_WAIT_S = 0.02
-
-
-class Room(NamedTuple):
-    """How much a client may have unsent, in packets, and of how many entries a read is joined."""
-
-    unsent: int
-    most: int
-
-
-WEBSOCKET_ROOM = Room(64, MERGE_ABOVE)
-# A poll is answered with all that waits, and python-socketio's client refuses more than 16 packets.
-POLLING_ROOM = Room(6, 4)
 
 
 class SocketViewers:
@@ -97,51 +82,38 @@ class SocketViewers:
         return True
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
+        outlet = SocketOutlet(self._server(), sid)
         with self._services.viewers.watching("socket"), watching(found):
             while not reader.done:
-                if not self._wait_until_sent(sid):
+                if not self._wait_until_sent(outlet):
                     # Nobody takes it: let the client go. It may come back with its cursor.
                     self._services.runtime.spawn(self._server().disconnect, sid)
                     break
                 entries = reader.read()
-                for event in events.events(entries, self._room(sid).most):
-                    self._emit(sid, event.name, event.payload)
+                for event in events.events(entries, outlet.room.most):
+                    outlet.emit(event.name, event.payload)
                 if not entries and not reader.done:
                     age_s = self._services.runs.age_s(found)
-                    self._emit(sid, "chat_status", events.silence(age_s))
+                    outlet.emit("chat_status", events.silence(age_s))
         self._following.get(sid, {}).pop(found.record.id, None)
 
     def _forward_news(self, sid: str, listener: Listener) -> None:
+        outlet = SocketOutlet(self._server(), sid)
         while True:
             news = listener.next(self._services.runs.limits.heartbeat_s)
             if news is not None:
-                self._emit(sid, news.name, news.data)
+                outlet.emit(news.name, news.data)
 
-    def _wait_until_sent(self, sid: str) -> bool:
+    def _wait_until_sent(self, outlet: SocketOutlet) -> bool:
         """Wait while the client has too much unsent; False if it takes nothing for too long."""
-        least, since = self._unsent(sid), time.monotonic()
-        while (unsent := self._unsent(sid)) > self._room(sid).unsent:
+        least, since = outlet.unsent, time.monotonic()
+        while (unsent := outlet.unsent) > outlet.room.unsent:
             if unsent < least:
                 least, since = unsent, time.monotonic()
             elif time.monotonic() - since > self._services.limits.viewer_stall_s:
                 return False
             self._services.runtime.sleep(UNSENT_WAIT_S)
         return True
-
-    def _unsent(self, sid: str) -> int:
-        socket = self._socket(sid)
-        return socket.queue.qsize() if socket is not None else 0
-
-    def _room(self, sid: str) -> Room:
-        socket = self._socket(sid)
-        return WEBSOCKET_ROOM if socket is None or socket.upgraded else POLLING_ROOM
-
-    def _socket(self, sid: str) -> Any:
-        server = self._server()
-        return server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, "/"))
-
-    def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
-        self._server().emit(name, payload, to=sid)
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support.raw_socket import RawSocket
 from tests.support.sockets import SocketClient
 
 BODIES = [
@@ -91,26 +92,6 @@ def test_runs_that_are_not_there(connect, event):
     assert connect().call(event, {"run_id": "nope", "seq": 0})["error"]["code"] == "not_found"
 
 
-class RawSocket:
-    """A websocket that speaks Engine.IO by hand."""
-
-    def __init__(self, server):
-        import websocket
-
-        self.websocket = websocket.create_connection(
-            f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket", timeout=10
-        )
-        self.websocket.recv()
-        self.send("40")
-        self.receive()
-
-    def send(self, packet):
-        self.websocket.send(packet)
-
-    def receive(self):
-        return self.websocket.recv()
-
-
 @pytest.mark.parametrize(
     "packet",
     [
@@ -133,7 +114,7 @@ def test_packets_that_are_no_event_of_ours(server, packet):
     raw.send('42["chat_stop",{"run_id":"x"}]')
     raw.send('427["chat_stop",{"run_id":"x"}]')
     assert raw.receive().startswith("437[") or raw.receive().startswith("437[")
-    raw.websocket.close()
+    raw.close()
 
 
 def test_binary_is_refused_and_three_refusals_end_the_connection(server):
@@ -142,7 +123,7 @@ def test_binary_is_refused_and_three_refusals_end_the_connection(server):
         raw.send("42[]")
         assert "chat_stream_error" in raw.receive()
     assert raw.receive() in {"41", "1", ""}
-    raw.websocket.close()
+    raw.close()
 
 
 def test_forms_are_refused(server):

@@ -1,0 +1,126 @@
+"""Websockets under eventlet: a message that nothing is in front of goes out at once.
+
+Engine.IO gives each client a queue and a task that writes what is in it: a timer, two turns of the
+hub and two switches for each packet. Here the queue writes a message itself, if the task sleeps and
+the connection takes it. What does not go at once is queued as ever. Nobody waits in here.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engineio.packet import MESSAGE
+
+RFC_6455 = (8, 13)  # versions of the protocol; eventlet also speaks what came before it
+FINAL_TEXT = 0x81
+
+
+class DirectSocket:
+    """A websocket's connection that can also send without waiting.
+
+    A frame of which only a part could go is finished before anything else is sent.
+    """
+
+    def __init__(self, connection: Any, plain: socket.socket) -> None:
+        self._connection = connection
+        self._plain = plain
+        self._sending = False
+        self._begun = b""  # the frame of which a part has gone
+        self._left = b""  # what has not
+
+    def send_now(self, frame: bytes) -> bool:
+        """Send a frame, if all of it goes at once; otherwise it is to be given to `sendall`."""
+        if self._sending or self._begun:
+            return False
+        try:
+            sent = self._plain.send(frame, socket.MSG_DONTWAIT)
+        except OSError:  # full, or gone: who waits for it finds out
+            return False
+        if sent == len(frame):
+            return True
+        self._begun, self._left = frame, frame[sent:]
+        return False
+
+    def sendall(self, frame: bytes) -> None:
+        """Send all of a frame, of the one that was begun the rest; may wait. Raises OSError."""
+        self._sending = True  # for good, if this fails: nothing may follow half a frame
+        if frame == self._begun:
+            self._begun = frame = b""
+        rest, self._left = self._left, b""
+        self._connection.sendall(rest + frame)
+        self._sending = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class Wire:
+    """Where an Engine.IO client's messages go once it has a websocket."""
+
+    def __init__(self, client: Any, connection: DirectSocket) -> None:
+        self._client = client
+        self._connection = connection
+
+    def takes(self, packet: Any) -> bool:
+        """Send a message, if all of it goes at once.
+
+        Pings take the queue: by them the task that writes knows that the client is there.
+        """
+        if packet is None or packet.packet_type != MESSAGE or not self._client.upgraded:
+            return False
+        return self._connection.send_now(text_frame(packet.encode()))
+
+
+def text_frame(text: str) -> bytes:
+    """Return a server's websocket frame, as RFC 6455 has it."""
+    data = text.encode()
+    size = len(data)
+    if size < 126:
+        return bytes((FINAL_TEXT, size)) + data
+    if size < 65536:
+        return struct.pack("!BBH", FINAL_TEXT, 126, size) + data
+    return struct.pack("!BBQ", FINAL_TEXT, 127, size) + data
+
+
+def direct_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table in which Engine.IO finds its classes, with ours in it."""
+    return {
+        **parts,
+        "queue": _direct_queue(parts["queue"]),
+        "websocket": _direct_websocket(parts["websocket"]),
+    }
+
+
+def _direct_queue(queue: Any) -> type:
+    class DirectQueue(queue):  # type: ignore[misc]
+        wire: Wire | None = None
+
+        def put(self, item: Any, *args: Any, **options: Any) -> None:
+            wire = self.wire
+            # Who waits to get has written what it got before.
+            is_next = self.getting() and not self.qsize()
+            if wire is None or not is_next or not wire.takes(item):
+                super().put(item, *args, **options)
+
+    return DirectQueue
+
+
+def _direct_websocket(websocket: Any) -> Callable[..., Any]:
+    def direct_websocket(handler: Any, server: Any) -> Any:
+        queue = handler.__self__.queue  # Engine.IO's handler is a method of its client
+
+        def handle(ws: Any) -> Any:
+            if ws.version in RFC_6455:
+                ws.socket = DirectSocket(ws.socket, ws.socket.fd)
+                queue.wire = Wire(handler.__self__, ws.socket)
+            try:
+                return handler(ws)
+            finally:
+                queue.wire = None
+
+        return websocket(handle, server)
+
+    return direct_websocket
