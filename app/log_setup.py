@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import time
@@ -19,14 +20,16 @@ from typing import Any
 # They log what they carry: packets, headers, URLs.
 QUIET = ("engineio", "socketio", "urllib3", "httpx2", "httpcore2", "openai", "alembic", "limits")
 PLACE = "[taken out]"
+# Each with a mark, in lower case, without which it takes nothing: most lines have none.
 _SECRETS = (
-    re.compile(r"(?i)(bearer\s+)[^\s\"',]+"),
-    re.compile(r"()\bsk-[A-Za-z0-9_-]{6,}"),
-    re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),  # a JWT
-    re.compile(r"(\w://)[^/\s\"']+(?=@)"),  # the user and password of a URL
-    re.compile(r"(?i)([?&](?:token|access_token|key|api_key)=)[^&\s\"']+"),
+    ("bearer", re.compile(r"(?i)(bearer\s+)[^\s\"',]+")),
+    ("sk-", re.compile(r"()\bsk-[A-Za-z0-9_-]{6,}")),
+    ("eyj", re.compile(r"()\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")),  # a JWT
+    ("://", re.compile(r"(\w://)[^/\s\"']+(?=@)")),  # the user and password of a URL
+    ("=", re.compile(r"(?i)([?&](?:token|access_token|key|api_key)=)[^&\s\"']+")),
 )
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_to_json = json.JSONEncoder(default=str).encode
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -35,7 +38,10 @@ def set_up_logs(
 ) -> None:
     """Send the root logger's lines to stdout and to `log_dir`/app.log. Raises OSError."""
     Path(log_dir).mkdir(parents=True, exist_ok=True)
-    to_file = RotatingFileHandler(
+    # No line says them, and finding them out costs more than writing one does.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # the caller's file and line: how the library's documentation does it
+    to_file = RotatedFile(
         Path(log_dir, "app.log"), maxBytes=file_bytes, backupCount=files, encoding="utf-8"
     )
     to_stdout = logging.StreamHandler(sys.stdout)
@@ -47,6 +53,20 @@ def set_up_logs(
         logging.getLogger(name).setLevel(logging.WARNING)
     # Engine.IO logs a traceback for each packet that is not one; clients send those as they like.
     logging.getLogger("engineio.server").setLevel(logging.CRITICAL)
+
+
+class RotatedFile(RotatingFileHandler):
+    """A file that is rotated with the first line after it is full.
+
+    The library's own handler formats every line twice, to know its length beforehand.
+    """
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
+        """Return whether the file is full; another process may write to it too."""
+        file = self.stream
+        if file is None or not file.seekable():  # a link to a terminal or a pipe
+            return False
+        return file.seek(0, os.SEEK_END) >= self.maxBytes
 
 
 class Readable(logging.Formatter):
@@ -86,7 +106,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, default=str), self._secrets)
+        return redact(_to_json(line), self._secrets)
 
 
 def _as_written(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -104,6 +124,8 @@ def redact(line: str, secrets: tuple[str, ...] = ()) -> str:
     """Return the line without keys, tokens and the passwords of URLs."""
     for secret in secrets:
         line = line.replace(secret, PLACE)
-    for pattern in _SECRETS:
-        line = pattern.sub(rf"\1{PLACE}", line)
+    lowered = line.lower()
+    for mark, pattern in _SECRETS:
+        if mark in lowered:
+            line = pattern.sub(rf"\1{PLACE}", line)
     return line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,8 @@ def record(message: str, *args: Any, error: bool = False, **extra: Any) -> loggi
         ("http://user:p@ss:w@host/", f"http://{PLACE}@host/"),
         ("/x?a=1&token=abc&b=2", f"/x?a=1&token={PLACE}&b=2"),
         ("/x?api_key=abc", f"/x?api_key={PLACE}"),
+        ("/x?TOKEN=abc", f"/x?TOKEN={PLACE}"),
+        ("AUTHORIZATION: BEARER abc", f"AUTHORIZATION: BEARER {PLACE}"),
     ],
 )
 def test_secrets_are_taken_out(line: str, wanted: str) -> None:
@@ -88,7 +91,9 @@ def test_a_message_cannot_forge_a_readable_line(control: str) -> None:
 
 
 @pytest.fixture
-def root_as_it_was() -> Iterator[None]:
+def root_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("logThreads", "logProcesses", "logMultiprocessing", "_srcfile"):
+        monkeypatch.setattr(logging, name, getattr(logging, name))
     root = logging.getLogger()
     before = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in (*QUIET, "engineio.server")}
@@ -117,3 +122,29 @@ def test_libraries_that_log_what_they_carry_are_kept_quiet(tmp_path: Path) -> No
     for name in QUIET:
         logging.getLogger(name).info("a header")
     assert (tmp_path / "app.log").read_text() == ""
+
+
+@pytest.mark.usefixtures("root_as_it_was")
+def test_file_is_rotated_once_it_is_full(tmp_path: Path) -> None:
+    set_up_logs(str(tmp_path), "INFO", 1000, 2)
+    for number in range(4):
+        logging.getLogger("tandem").info("%d %s", number, "x" * 600)
+
+    files = [tmp_path / name for name in ("app.log", "app.log.1")]
+    lines = [one.read_text().splitlines() for one in files]
+    said = [[json.loads(line)["message"][0] for line in some] for some in lines]
+    assert said == [["2", "3"], ["0", "1"]]
+
+
+@pytest.mark.usefixtures("root_as_it_was")
+def test_link_to_a_pipe_is_written_to_and_never_rotated(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    (tmp_path / "app.log").symlink_to(f"/dev/fd/{write_end}")
+    set_up_logs(str(tmp_path), "INFO", 1, 2)
+    for _ in range(2):
+        logging.getLogger("tandem").info("hello")
+
+    assert os.read(read_end, 65536).count(b"hello") == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["app.log"]
+    os.close(read_end)
+    os.close(write_end)

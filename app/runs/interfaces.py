@@ -115,6 +115,10 @@ class RunStore(Protocol):
         StorageUnavailable.
         """
 
+    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+        """Do what `begin_turn` does, without waiting for anybody; None, and nothing stored, if that
+        cannot be done now."""
+
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch without waiting for anybody; False if that cannot be done now."""
 

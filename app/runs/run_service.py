@@ -123,14 +123,20 @@ class RunService:
     def _begin(self, turn: Turn) -> tuple[Turn, list[Message]]:
         """Store the turn; if this worker was taken for dead, as the new one it becomes."""
         try:
-            return turn, self.calls(self.store.begin_turn, turn)
+            return turn, self._store_turn(turn)
         except WorkerLost:
             self._lost(turn.run.worker_id)
         turn = replace(turn, run=replace(turn.run, worker_id=self.worker_id()))
         try:
-            return turn, self.calls(self.store.begin_turn, turn)
+            return turn, self._store_turn(turn)
         except WorkerLost:
             raise StorageUnavailable() from None
+
+    def _store_turn(self, turn: Turn) -> list[Message]:
+        """Store it here and now; by way of the store's thread only where that would hold up
+        others."""
+        branch = self.store.begin_turn_now(turn)
+        return self.calls(self.store.begin_turn, turn) if branch is None else branch
 
     def _ended(self, run: Run, end: RunEnd) -> None:
         self.live.ended(run)

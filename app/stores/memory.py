@@ -29,6 +29,10 @@ class MemoryStore(MemorySessions):
 
     name = "memory"
 
+    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+        """Store a turn, as `begin_turn` does: memory waits for nobody."""
+        return self.begin_turn(turn)
+
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
 
@@ -44,7 +48,7 @@ class MemoryStore(MemorySessions):
                 since = run.created_at - KEY_TTL_S
                 started = self._find_key(run.owner, run.idempotency_key, since)
                 if started is not None:
-                    check_key(started, turn)
+                    check_key(started.id, started.request_hash, turn)
             if turn.must_exist and key not in self._sessions:
                 raise NotFound()
             stored = self._sessions.get(key, turn.session)

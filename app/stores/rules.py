@@ -20,11 +20,12 @@ def with_prompt(branch: list[Message], system: str | None) -> list[Message]:
     return [Message(SESSION_PROMPT, "system", text_parts(system), 0.0), *branch]
 
 
-def check_key(started: RunRecord, turn: Turn) -> None:
-    """Raise AlreadyStarted for the same request, IdempotencyConflict for another."""
-    if started.request_hash != turn.run.request_hash:
-        raise IdempotencyConflict(run_id=started.id)
-    raise AlreadyStarted(started.id)
+def check_key(run_id: str, request_hash: str | None, turn: Turn) -> None:
+    """Of the run that the turn's key has started: raise AlreadyStarted for the same request,
+    IdempotencyConflict for another."""
+    if request_hash != turn.run.request_hash:
+        raise IdempotencyConflict(run_id=run_id)
+    raise AlreadyStarted(run_id)
 
 
 def chain(turn: Turn, leaf_id: str | None) -> list[Message]:

@@ -1,7 +1,8 @@
 """The SQL store: SQLAlchemy Core on SQLite in WAL mode.
 
-Two connections: one belongs to the store's thread (all calls but `append_now`), one to the hub,
-which commits what runs have new without ever waiting for a lock. docs/architecture.md tells why.
+Two connections. One belongs to the store's thread; one to the hub, which begins turns and commits
+what runs have new on it (the methods that end in `_now`) without ever waiting for a lock.
+docs/architecture.md tells why.
 """
 
 from __future__ import annotations
@@ -34,14 +35,27 @@ from app.stores.sql_keeping import read_entries as _read_entries
 from app.stores.sql_keeping import take_over
 from app.stores.sql_sessions import SqlSessions
 from app.stores.sqlite_appends import append_batch
+from app.stores.sqlite_turns import TooLong, begin_turn
 
 
 class SqlStore(SqlSessions):
-    """RunStore and SessionStore in SQLite. All methods but `append_now` may block."""
+    """RunStore and SessionStore in SQLite. All methods may block but those that end in `_now`."""
 
     name = "sqlite"
 
     # --- runs -----------------------------------------------------------------------------------
+
+    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+        """Do what `begin_turn` does; None, and nothing stored, where that takes time: another
+        connection is writing, or the session is long."""
+        if not self._hub_lock.acquire(blocking=False):
+            return None
+        try:
+            return begin_turn(self._hub, turn)
+        except (TooLong, sqlite3.Error):
+            return None
+        finally:
+            self._hub_lock.release()
 
     def begin_turn(self, turn: Turn) -> list[Message]:
         """Store a turn, return the branch the model is to answer.
@@ -58,7 +72,7 @@ class SqlStore(SqlSessions):
                 since = run.created_at - KEY_TTL_S
                 started = queries.find_key(connection, run.owner, run.idempotency_key, since)
                 if started is not None:
-                    check_key(started, turn)
+                    check_key(started.id, started.request_hash, turn)
             if not turn.must_exist:
                 connection.execute(upsert(sessions).on_conflict_do_nothing(), session_row(wanted))
             stored = connection.execute(
@@ -109,10 +123,14 @@ class SqlStore(SqlSessions):
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch unless another connection is writing. Raises WorkerLost."""
+        if not self._hub_lock.acquire(blocking=False):
+            return False
         try:
             append_batch(self._hub, worker_id, batch)
         except sqlite3.Error:
             return False
+        finally:
+            self._hub_lock.release()
         return True
 
     def append(self, worker_id: str, batch: Batch) -> None:

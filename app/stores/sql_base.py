@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -34,6 +35,9 @@ class SqlBase:
         event.listen(self._engine, "begin", begin)
         self._writes = self._engine.execution_options(tandem_write=True)
         self._hub = open_hub_connection(path)
+        # Only ever tried: in the hub nobody may wait. Without a hub (threading) who does not get it
+        # goes by way of the other connection.
+        self._hub_lock = threading.Lock()
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

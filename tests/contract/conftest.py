@@ -7,15 +7,34 @@ from collections.abc import Iterator
 import pytest
 
 from app.runs.interfaces import Provider
+from app.runs.records import Message, Turn
 from app.stores.memory import MemoryStore
 from app.stores.sql import SqlStore
+from tests.conftest import WORKER
 from tests.support.upstream import Upstream
 from tests.support.wires import WIRES, Wire
 
 Store = MemoryStore | SqlStore
 
 
-@pytest.fixture(params=["memory_store", "sql_store"])
+class HubStore(SqlStore):
+    """Begins every turn in the hub, where nothing is in the way."""
+
+    def begin_turn(self, turn: Turn) -> list[Message]:
+        branch = self.begin_turn_now(turn)
+        assert branch is not None
+        return branch
+
+
+@pytest.fixture
+def hub_store(sql_path: str) -> Iterator[HubStore]:
+    store = HubStore(sql_path, busy_timeout_s=0.05)
+    store.register_worker(WORKER, 0.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory_store", "sql_store", "hub_store"])
 def store(request: pytest.FixtureRequest) -> Store:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 

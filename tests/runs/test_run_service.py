@@ -7,6 +7,7 @@ import pytest
 from app.runs.errors import BadCursor, NotFound, SessionBusy
 from app.runs.interfaces import RunLimits
 from app.runs.live_runs import KEEP_ENDED_S
+from app.runs.records import Message, Turn
 from app.runs.run import Run
 from app.runs.run_log import LogReader
 from app.runs.run_service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
@@ -35,6 +36,27 @@ def test_start_stores_the_turn_and_returns_before_the_provider_is_asked(
     assert scripted.requests == []
     assert run.record.status == "running"
     assert memory_store.find_run("ann", "run-1") is not None
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_turn_takes_the_store_thread_only_where_it_cannot_be_stored_now(
+    runtime: ManualRuntime, scripted: ScriptedProvider, locked: bool
+) -> None:
+    taken: list[bool] = []
+
+    class Store(FaultyStore):
+        def begin_turn(self, turn: Turn) -> list[Message]:
+            taken.append(runtime.in_store_thread)
+            return super().begin_turn(turn)
+
+    store = Store()
+    store.locked = locked
+    runs = RunService(store, runtime, lambda: WORKER)
+    runs.start(turn_of(), scripted, lambda _: provider_request())
+
+    assert taken == [locked]
+    assert not runs.calls.failing
+    assert store.find_run("ann", "run-1") is not None
 
 
 def test_run_is_followed_to_its_end(start: Start, runs: RunService) -> None:

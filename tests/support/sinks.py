@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.runs.interfaces import Batch
-from app.runs.records import RunEnd
+from app.runs.records import Message, RunEnd, Turn
 from app.runs.run import Run
 from app.runs.run_log import Entry
 from app.stores.memory import MemoryStore
@@ -37,12 +37,16 @@ class FaultyStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.locked = False  # append_now gives False
+        self.locked = False  # append_now gives False, begin_turn_now None
         self.now_error: Exception | None = None  # append_now raises it
         self.errors: list[Exception] = []  # what the next calls of append raise
         self.broken: Exception | None = None  # what every call of append raises
         self.tries = 0
         self.batches: list[Batch] = []
+
+    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+        """Store the turn, unless told otherwise."""
+        return None if self.locked else super().begin_turn_now(turn)
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch, unless told otherwise."""
