@@ -124,11 +124,11 @@ class ServerProcess:
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a server answers a GET with a status below 500."""
+    """Whether a server answers a GET with 200; another's on this port would not have the path."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status < 500
+        return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:

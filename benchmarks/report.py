@@ -22,8 +22,9 @@ Each round begins with another server. A ratio is that of two figures of one rou
 median of all rounds and, in brackets, the lowest and the highest.
 
 - CPU a piece: CPU time of the server's processes, by the pieces that clients received meanwhile.
-  Paced loads are measured while all streams are under way, so without their starts; flat-out ones
-  as a whole. A server that joins pieces for a viewer that is behind is counted by what was joined.
+  Paced loads are measured while all streams are under way, so without their starts and ends;
+  flat-out ones as a whole, and there the upstream writes 32 pieces at once. A server that joins
+  pieces for a viewer that is behind is counted by what was joined.
 - Added latency: from the upstream's sending of a piece to its arrival at the client.
 - Complete: the reply ended as it should, with each piece once and in order.
 - Memory: PSS of the server's processes, by what was added since a warm server; sessions and logs
@@ -40,7 +41,9 @@ CAVEATS = """
   time from the others. `results.json` has how busy each was.
 - Flat out, latency is how long a piece waits in full buffers; it is not shown.
 - The peers are what one would write, not the fastest that could be written, and have no log, no
-  resume and no store.
+  resume and no store. A good part of their cost is that of OpenAI's SDK.
+- LiteLLM is a gateway: it checks keys, routes, and counts costs, which the others do not. It runs
+  with one worker, as its documentation advises, and without a database.
 """
 
 
@@ -106,7 +109,8 @@ def _cpu(results: dict[str, Any], load: str, server: str, scope: str) -> str:
 
 def _complete(results: dict[str, Any], load: str, server: str) -> str:
     found = results["loads"][load][server]
-    return f"{sum(x['complete'] for x in found)} of {sum(x['clients'] for x in found)}"
+    complete, clients = (sum(one[name] for one in found) for name in ("complete", "clients"))
+    return f"{complete} of {clients}" if complete == clients else f"**{complete} of {clients}**"
 
 
 def measured(results: dict[str, Any]) -> list[Load]:
@@ -120,7 +124,8 @@ def ratio_table(results: dict[str, Any]) -> str:
     for load in measured(results):
         name = "us_a_piece" if load.name.startswith("paced") else "whole.us_a_piece"
         cells = [shown(ratio(results, load.name, peer, name)) for peer in PEERS]
-        lines.append([load.title, *cells])
+        whose = ", of the peer's SSE" if load.name.endswith("-ws") else ""
+        lines.append([load.title + whose, *cells])
     return table(("Tandem's CPU, of that of", *(KINDS[peer].title for peer in PEERS)), lines)
 
 

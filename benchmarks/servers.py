@@ -30,6 +30,14 @@ LIMITS_OFF = {
     "MAX_RUNS_PER_USER": "100000",
     "MAX_SOCKETS_PER_USER": "100000",
 }
+LITELLM_KEY = "sk-of-the-loopback-only"  # it does not start without one
+# As its documentation would have it in production; and it need not fetch its list of prices.
+LITELLM_SETTINGS = {
+    "LITELLM_MASTER_KEY": LITELLM_KEY,
+    "LITELLM_LOG": "ERROR",
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,8 @@ KINDS = {
             COMPLETION,
             "/health/liveliness",
             lambda: ensure("litellm"),
-            ("litellm",),
-            {"Authorization": "Bearer none"},
+            ("litellm", "uvicorn", "uvloop", "httptools", "openai"),
+            {"Authorization": f"Bearer {LITELLM_KEY}"},
         ),
     )
 }
@@ -117,6 +125,7 @@ def _command(kind: Kind, port: int, folder: Path, upstream_port: int) -> list[st
         return [program, str(ROOT / "run.py")]
     if kind.name == "fastapi":
         options = ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning"]
+        options += ["--no-access-log"]
         where = ["--app-dir", str(PEERS), "--port", str(port), "--backlog", "1024"]
         return [program, "-m", "uvicorn", "fastapi_app:app", *where, *options]
     if kind.name == "flask":
@@ -141,6 +150,8 @@ def _environ(kind: Kind, port: int, folder: Path, upstream_port: int) -> dict[st
     if kind.name == "tandem":
         database = f"sqlite:///{folder}/tandem.db"
         environ |= {"DATABASE_URL": database, "LOG_DIR": str(folder / "logs"), **LIMITS_OFF}
+    if kind.name == "litellm":
+        environ |= LITELLM_SETTINGS
     return environ
 
 
