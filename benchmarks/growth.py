@@ -22,6 +22,10 @@ FEWEST_PIECES = 50  # fewer drown in what an idle server does
 Points = list[dict[str, Any]]
 
 
+class LoadFailed(Exception):
+    """A load that nothing could be measured of; the text says what was said."""
+
+
 class Bench:
     """A running Tandem and its upstream."""
 
@@ -30,8 +34,11 @@ class Bench:
         self.model = model
 
     def put(self, load: Load, **changes: Any) -> dict[str, Any]:
-        """Put a load on it."""
-        return put_on(load, TANDEM, self.server, self.model, **changes)
+        """Put a load on it. Raises LoadFailed."""
+        found = put_on(load, TANDEM, self.server, self.model, **changes)
+        if found["complete"] == 0:
+            raise LoadFailed("; ".join(found["trouble"]) or "no reply was complete")
+        return found
 
     def turns(self, count: int, **changes: Any) -> dict[str, Any]:
         """Let one client send messages one after another; a piece answers each."""

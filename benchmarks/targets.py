@@ -32,12 +32,16 @@ class Row:
 
 
 def series(results: dict[str, Any], load: str, server: str, name: str) -> list[float | None]:
-    """Return a figure of each round; of the steady window where there is one.
+    """Return a figure of each round; of the steady window where there is one. None for a round in
+    which not all replies were complete: what was cut off is no measure of anything.
 
     `name` is one of what `load.LoadMeter` measures; `whole.` before it asks for the whole load.
     """
     found = []
     for one in results["loads"].get(load, {}).get(server, []):
+        if one["complete"] < one["clients"]:
+            found.append(None)
+            continue
         scope = one.get("whole") if name.startswith("whole.") else one.get("window")
         scope = scope or one.get("whole") or {}
         if name.startswith("first_"):
@@ -155,7 +159,7 @@ def _points(points: list[dict[str, Any]], figure: str, divided: bool) -> list[tu
     return [
         (one["size"], one[figure] / one["size"] if divided else one[figure])
         for one in points
-        if one[figure] is not None
+        if one[figure] is not None and one.get("complete", True)
     ]
 
 

@@ -177,3 +177,13 @@ def test_the_page_has_targets_plots_and_what_was_skipped() -> None:
     assert "skipped: pip: No matching distribution" in page
     assert "stays below 100 ms up to 4,999 pieces/s" in page
     assert "0.275 (0.25 to 0.3)" in summary(results())
+
+
+def test_a_round_that_is_not_complete_counts_for_nothing() -> None:
+    found = results()
+    found["loads"]["paced"]["fastapi"][0]["complete"] = 1
+    found["loads"]["flat"]["tandem"] = [{"trouble": ["cut"], "complete": 0, "clients": 2}] * 2
+    paced, flat = (next(r for r in rows(found) if words in r.text) for words in ("20 p", "flat"))
+
+    assert paced.measured == Spread(0.3, 0.3, 0.3, 1)
+    assert flat.measured is None
