@@ -95,6 +95,7 @@ def create_app(
         each_second=[
             sweeper.sweep,
             session_map.evict_idle,
+            lambda: runtime.run_blocking(store.compact, clock.wall()),
             lambda: runtime.run_blocking(store.checkpoint),
         ],
         at_end=[recovery.retire],

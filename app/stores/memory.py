@@ -200,6 +200,9 @@ class MemoryStore(MemorySessions):
     def probe(self) -> None:
         """Memory does not fail."""
 
+    def compact(self, now: float) -> None:
+        """Entries are where they stay."""
+
     def checkpoint(self) -> None:
         """Nothing to tidy up."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -119,7 +119,18 @@ def entries_json(entries: Iterable[Entry]) -> str:
 
 def entries_from(seq: int, stored: str) -> list[Entry]:
     """Return the entries of one row."""
-    return [
-        Entry(seq + index, kind, data, at)
-        for index, (kind, data, at) in enumerate(orjson.loads(stored))
-    ]
+    return entries_of(seq, orjson.loads(stored))
+
+
+def entries_of(seq: int, pieces: Iterable[Sequence[Any]]) -> list[Entry]:
+    """Return consecutive entries, given the number of the first."""
+    return [Entry(seq + index, kind, data, at) for index, (kind, data, at) in enumerate(pieces)]
+
+
+def by_run(rows: Iterable[str]) -> dict[str, list[Entry]]:
+    """Return what rows of the journal hold of each run."""
+    found: dict[str, list[Entry]] = {}
+    for row in rows:
+        for run_id, seq, pieces in orjson.loads(row):
+            found.setdefault(run_id, []).extend(entries_of(seq, pieces))
+    return found

@@ -100,8 +100,8 @@ runs = Table(
     ),
 )
 
-# One row holds the consecutive entries that one commit brought: seq is its first, last_seq its
-# last, entries a JSON list of [kind, data, at].
+# One row holds consecutive entries: seq is its first, last_seq its last, entries a JSON list of
+# [kind, data, at].
 run_entries = Table(
     "run_entries",
     metadata,
@@ -110,6 +110,16 @@ run_entries = Table(
     Column("last_seq", Integer, nullable=False),
     Column("entries", Text, nullable=False),
     ForeignKeyConstraint(["run_id"], ["runs.id"], ondelete="CASCADE"),
+)
+
+# What the commits of the last second or two brought; run_entries may not hold it yet. One row each,
+# a JSON list of [run_id, seq, entries], entries as above.
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("worker_id", Text, nullable=False),
+    Column("entries", Text, nullable=False),
 )
 
 # The last number that an owner's conversations have got (clients of seed 003 know them by number).

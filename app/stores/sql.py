@@ -30,11 +30,9 @@ from app.stores.rows import (
 )
 from app.stores.rules import branch_for_model, chain, check_key, with_prompt
 from app.stores.schema import messages, runs, sessions, workers
-from app.stores.sql_keeping import delete_old, fold
-from app.stores.sql_keeping import read_entries as _read_entries
-from app.stores.sql_keeping import take_over
+from app.stores.sql_entries import read_entries
+from app.stores.sql_keeping import delete_old, fold, take_over
 from app.stores.sql_sessions import SqlSessions
-from app.stores.sqlite_appends import append_batch
 from app.stores.sqlite_turns import TooLong, begin_turn
 
 
@@ -126,7 +124,7 @@ class SqlStore(SqlSessions):
         if not self._hub_lock.acquire(blocking=False):
             return False
         try:
-            append_batch(self._hub, worker_id, batch)
+            self._appends.append(self._hub, worker_id, batch)
         except sqlite3.Error:
             return False
         finally:
@@ -136,7 +134,7 @@ class SqlStore(SqlSessions):
     def append(self, worker_id: str, batch: Batch) -> None:
         """Store the batch; may block. Raises WorkerLost, StorageUnavailable."""
         with self._driver() as connection:
-            append_batch(connection, worker_id, batch)
+            self._appends.append(connection, worker_id, batch)
 
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
         """Return the record, or None."""
@@ -149,7 +147,7 @@ class SqlStore(SqlSessions):
     def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
         """Return the stored entries of a run beyond `after`, in order."""
         with self._reading() as connection:
-            return _read_entries(connection, run_id, after)
+            return read_entries(connection, run_id, after)
 
     # --- the file and its workers ---------------------------------------------------------------
 
@@ -190,6 +188,11 @@ class SqlStore(SqlSessions):
         """Write something that changes nothing. Raises StorageUnavailable."""
         with self._transaction() as connection:
             connection.execute(update(workers).values(lost_at=workers.c.lost_at))
+
+    def compact(self, now: float) -> None:
+        """Let nothing wait in the journal for long. Raises StorageUnavailable."""
+        with self._driver() as connection:
+            self._appends.compact(connection, now)
 
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the file, as far as no reader is in the way."""

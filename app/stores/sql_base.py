@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from app.runs.errors import StorageUnavailable
+from app.stores.sqlite_appends import SqliteAppends
 from app.stores.sqlite_connections import begin, open_hub_connection, prepare
 
 
@@ -38,6 +39,7 @@ class SqlBase:
         # Only ever tried: in the hub nobody may wait. Without a hub (threading) who does not get it
         # goes by way of the other connection.
         self._hub_lock = threading.Lock()
+        self._appends = SqliteAppends()  # of both
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

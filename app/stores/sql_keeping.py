@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.runs.prices import CostOf, no_cost
 from app.runs.records import RunRecord, text_parts
 from app.runs.run_log import Entry
-from app.stores.rows import entries_from, entries_json, run_from, usage_row
+from app.stores.rows import run_from, usage_row
 from app.stores.rules import folded, interrupted_end
 from app.stores.schema import daily_usage, messages, run_entries, runs, sessions, workers
+from app.stores.sql_entries import (
+    beyond,
+    clear_journal,
+    compacted,
+    journal_of,
+    store_entries,
+)
 from app.stores.sql_queries import read_branch
-
-
-def read_entries(connection: Connection, run_id: str, after: int = 0) -> list[Entry]:
-    """Return the stored entries of a run beyond `after`, in order."""
-    rows = connection.execute(
-        select(run_entries.c.seq, run_entries.c.entries)
-        .where(run_entries.c.run_id == run_id, run_entries.c.last_seq > after)
-        .order_by(run_entries.c.seq)
-    ).all()
-    entries = [entry for row in rows for entry in entries_from(row.seq, row.entries)]
-    return [entry for entry in entries if entry.seq > after]
 
 
 def take_over(
@@ -40,23 +36,34 @@ def take_over(
         return []  # somebody else was first
     going = select(runs).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
     taken = [run_from(row._asdict()) for row in connection.execute(going).all()]
+    waiting = journal_of(connection, worker_id)
     for run in taken:
-        _interrupt(connection, run, error, now, cost_of)
+        entries = _compact(connection, run.id, waiting.get(run.id, []))
+        _interrupt(connection, run, entries, error, now, cost_of)
+    clear_journal(connection)
     return [run.id for run in taken]
+
+
+def _compact(connection: Connection, run_id: str, waiting: list[Entry]) -> list[Entry]:
+    """Move what the journal has of a run to its entries; return all of them."""
+    entries = compacted(connection, run_id)
+    late = beyond(entries[-1].seq if entries else 0, waiting)
+    store_entries(connection, run_id, late)
+    return entries + late
 
 
 def _interrupt(
     connection: Connection,
     run: RunRecord,
+    entries: list[Entry],
     error: dict[str, object],
     now: float,
     cost_of: CostOf,
 ) -> None:
-    entries = read_entries(connection, run.id)
     branch = read_branch(connection, run.owner, run.session_id, run.message_id)
     end, text = interrupted_end(run, branch, entries, error, cost_of)
     seq = (entries[-1].seq if entries else 0) + 1
-    connection.execute(insert(run_entries), _row(run.id, [Entry(seq, "end", end.to_json(), now)]))
+    store_entries(connection, run.id, [Entry(seq, "end", end.to_json(), now)])
     usage = end.usage.to_json()
     connection.execute(
         update(runs)
@@ -94,15 +101,6 @@ def _add_usage(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(adding.on_conflict_do_update(set_=more))
 
 
-def _row(run_id: str, entries: list[Entry]) -> dict[str, object]:
-    return {
-        "run_id": run_id,
-        "seq": entries[0].seq,
-        "last_seq": entries[-1].seq,
-        "entries": entries_json(entries),
-    }
-
-
 def fold(connection: Connection, ended_before: float, limit: int) -> int:
     """Fold the entries of runs that ended before then into one row each; return how many."""
     old = connection.execute(
@@ -113,10 +111,10 @@ def fold(connection: Connection, ended_before: float, limit: int) -> int:
     ).scalars()
     ids = list(old)
     for run_id in ids:
-        entries = read_entries(connection, run_id)
+        entries = compacted(connection, run_id)
         connection.execute(delete(run_entries).where(run_entries.c.run_id == run_id))
         if entries:
-            connection.execute(insert(run_entries), _row(run_id, folded(entries)))
+            store_entries(connection, run_id, folded(entries))
     if ids:
         connection.execute(update(runs).where(runs.c.id.in_(ids)).values(folded=True))
     return len(ids)
@@ -133,4 +131,5 @@ def delete_old(connection: Connection, listed_before: float | None, unlisted_bef
         runs.c.ended_at.is_(None),
     )
     connection.execute(delete(workers).where(workers.c.lost_at < unlisted_before))
+    clear_journal(connection)
     return connection.execute(delete(sessions).where(old, ~going)).rowcount

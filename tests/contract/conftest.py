@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -37,6 +39,13 @@ def hub_store(sql_path: str) -> Iterator[HubStore]:
 @pytest.fixture(params=["memory_store", "sql_store", "hub_store"])
 def store(request: pytest.FixtureRequest) -> Store:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def raw(sql_path: str) -> Iterator[sqlite3.Connection]:
+    """Another process's connection."""
+    with closing(sqlite3.connect(sql_path, isolation_level=None)) as connection:
+        yield connection
 
 
 @pytest.fixture(params=WIRES.values(), ids=WIRES)

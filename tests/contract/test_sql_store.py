@@ -92,7 +92,7 @@ def test_batch_that_fails_leaves_nothing_of_itself(sql_store: SqlStore) -> None:
     sql_store.append(WORKER, BATCH)
     twice = Batch([("run-1", texts("b", first=2)), ("run-1", texts("again"))])
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(ValueError, match="entry 1 does not follow"):
         sql_store.append(WORKER, twice)
     assert sql_store.read_entries("run-1") == texts("a")
 
