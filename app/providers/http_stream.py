@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,16 +115,12 @@ class HttpStream:
         # Identity is what we ask for.
         decode = "content-encoding" in self.headers
         inner = None if decode else self._chunked_response()
-        try:
-            if inner is not None:
-                yield from self._chunked(inner)
-                return
+        return self._plain(decode) if inner is None else self._chunked(inner)
+
+    def _plain(self, decode: bool) -> Iterator[bytes]:
+        with _read_errors():
             while data := self._response.read1(READ_BYTES, decode_content=decode):
                 yield data
-        except (urllib3.exceptions.ReadTimeoutError, TimeoutError):
-            raise UpstreamTimeout() from None
-        except (HTTPError, OSError, ValueError):  # ValueError: chunks that are none
-            raise UpstreamIncomplete() from None
 
     def _chunked_response(self) -> Any:
         """Return the standard library's response, if its body is chunked.
@@ -141,17 +137,18 @@ class HttpStream:
         body, read = ChunkedBody(), inner.fp.read1
         first = read
         try:
-            while not body.done:
-                data = read(READ_BYTES)
-                if not data:
-                    raise UpstreamIncomplete()
-                said = body.feed(data)
-                if body.done:
-                    self._let_go(inner, body.surplus)
-                elif read is first:
-                    read = self._steady_read(inner)
-                if said:
-                    yield said
+            with _read_errors():
+                while not body.done:
+                    data = read(READ_BYTES)
+                    if not data:
+                        raise UpstreamIncomplete()
+                    said = body.feed(data)
+                    if body.done:
+                        self._let_go(inner, body.surplus)
+                    elif read is first:
+                        read = self._steady_read(inner)
+                    if said:
+                        yield said
         finally:
             self._stop_reading()
 
@@ -192,6 +189,16 @@ class HttpStream:
         """
         self._stop_reading()
         self._response.close()
+
+
+@contextmanager
+def _read_errors() -> Iterator[None]:
+    try:
+        yield
+    except (urllib3.exceptions.ReadTimeoutError, TimeoutError):
+        raise UpstreamTimeout() from None
+    except (HTTPError, OSError, ValueError):  # ValueError: chunks that are none
+        raise UpstreamIncomplete() from None
 
 
 def _proxy_for(url: str) -> str | None:

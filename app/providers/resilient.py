@@ -8,9 +8,10 @@ is tried again, what goes to the next provider at once, and how long each may be
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from app.providers.breaker import Breaker
 from app.runs.interfaces import STATUS, USAGE, Piece, PieceStream, Provider
@@ -26,6 +27,9 @@ from app.runs.run_errors import (
 )
 
 log = logging.getLogger(__name__)
+
+Returned = TypeVar("Returned")
+Answering = Generator[Sequence[Piece], None, Returned]
 
 # What the same provider may not say twice. A bad key or a refused request it would.
 PASSING = (
@@ -101,6 +105,18 @@ class Resilient:
         `request.attempts` gets who was asked, in order. If nobody answers, raises the RunError of
         the first that was asked: the request was for that one.
         """
+        # What answers is handed out from here: each layer that a piece passes through costs.
+        link, stream = yield from self._answer(request)
+        try:
+            with closing(stream):
+                yield from stream
+        except (RunError, TimeoutError):
+            link.breaker.failed()
+            raise
+        link.breaker.succeeded()
+
+    def _answer(self, request: ProviderRequest) -> Answering[tuple[Guarded, PieceStream]]:
+        """Yield what comes until somebody has answered; return who, and the rest of it."""
         give_up_at = self._timing.monotonic() + self._rules.first_piece_s
         failure: RunError | None = None
         for index, link in enumerate(self._chain):
@@ -111,14 +127,14 @@ class Resilient:
                     break
                 yield _retrying(link, request)
             try:
-                yield from self._ask(link, request, self._until(index, give_up_at))
-                return
+                stream = yield from self._ask(link, request, self._until(index, give_up_at))
+                return link, stream
             except _Unanswered as unanswered:
                 failure = failure or unanswered.error
         if failure is None:  # all are left out: rather the first than nobody
             try:
-                yield from self._ask(self._chain[0], request, give_up_at)
-                return
+                first = self._chain[0]
+                return first, (yield from self._ask(first, request, give_up_at))
             except _Unanswered as unanswered:
                 failure = unanswered.error
         raise failure
@@ -132,14 +148,14 @@ class Resilient:
         now = self._timing.monotonic()
         return now + min(self._rules.silence_s, (give_up_at - now) / (after + 1))
 
-    def _ask(self, link: Guarded, request: ProviderRequest, until: float) -> PieceStream:
-        """Yield the provider's reply, after retries if need be. Raises _Unanswered, RunError."""
+    def _ask(self, link: Guarded, request: ProviderRequest, until: float) -> Answering[PieceStream]:
+        """Yield what comes until the provider answers, after retries if need be; return the rest.
+        Raises _Unanswered."""
         asked = request if link is self._chain[0] else _for_another(link.provider, request)
         retry = 0
         while True:
             try:
-                yield from self._attempt(link, asked, until)
-                return
+                return (yield from self._attempt(link, asked, until))
             except _Unanswered as unanswered:
                 pause_s = self._pause_s(unanswered, retry, until)
                 if pause_s is None:
@@ -164,27 +180,28 @@ class Resilient:
         pause_s = max(asked_s, backoff_s)
         return pause_s if self._timing.monotonic() + pause_s < until else None
 
-    def _attempt(self, link: Guarded, request: ProviderRequest, until: float) -> PieceStream:
-        """Yield one call's batches. Raises _Unanswered before the reply's first piece, RunError
-        after it."""
+    def _attempt(
+        self, link: Guarded, request: ProviderRequest, until: float
+    ) -> Answering[PieceStream]:
+        """Yield one call's batches until one of them is an answer; return the rest. Raises
+        _Unanswered."""
         # The receipt of a stop speaks of this connection, not of one that failed before.
         request.upstream.opened = request.upstream.closed = False
-        answered = False
-        try:
-            with closing(link.provider.stream(request)) as stream:
-                while not answered:
+        stream = link.provider.stream(request)
+        with ExitStack() as unless_answered:
+            unless_answered.callback(stream.close)
+            answered = False
+            while not answered:
+                try:
                     batch = self._next(stream, until)
-                    answered = any(_is_reply(piece) for piece in batch)
-                    if answered:
-                        self._note_answer(link, request)
-                    yield batch
-                yield from stream
-        except (RunError, TimeoutError) as error:
-            if answered:
-                link.breaker.failed()
-                raise
-            raise self._unanswered(link, request, until, error) from error
-        link.breaker.succeeded()
+                except (RunError, TimeoutError) as error:
+                    raise self._unanswered(link, request, until, error) from error
+                answered = any(_is_reply(piece) for piece in batch)
+                if answered:
+                    self._note_answer(link, request)
+                yield batch
+            unless_answered.pop_all()
+        return stream
 
     def _next(self, stream: PieceStream, until: float) -> Sequence[Piece]:
         """Return the next batch. Raises TimeoutError when the time is over, UpstreamIncomplete when

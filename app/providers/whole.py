@@ -71,6 +71,11 @@ class WithWhole:
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield the reply's pieces. Raises RunError."""
+        if self._streams and not request.fall_back_whole:
+            return self._provider.stream(request)
+        return self._or_whole(request)
+
+    def _or_whole(self, request: ProviderRequest) -> PieceStream:
         if self._streams:
             answered = False
             try:
@@ -80,8 +85,7 @@ class WithWhole:
                         yield batch
                 return
             except RunError as error:
-                may_ask = request.fall_back_whole and isinstance(error, OF_STREAMING)
-                if answered or not may_ask:
+                if answered or not isinstance(error, OF_STREAMING):
                     raise
         request.upstream.opened = request.upstream.closed = False
         yield from self._pacing.hand_out(self._provider.whole(request), request.paced)

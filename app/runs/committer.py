@@ -62,7 +62,7 @@ class Committer:
         self._scheduled = False  # guarded by _lock
         self._writing = False  # guarded by _lock
         self._owed: list[tuple[str, Batch]] = []  # ends that were shown unstored; guarded by _lock
-        self._last_flush = 0.0
+        self._due_since = 0.0  # when the next flush was asked for
 
     def offer(self, run: Run, entries: list[Entry]) -> None:
         """Take entries of a run."""
@@ -89,7 +89,7 @@ class Committer:
     def breathe(self) -> None:
         """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never
         waits."""
-        if self._scheduled and self._clock.monotonic() - self._last_flush > TURN_S:
+        if self._scheduled and self._clock.monotonic() - self._due_since > TURN_S:
             self._runtime.sleep(0)
 
     def _of(self, run: Run) -> Offered:
@@ -102,6 +102,7 @@ class Committer:
         if self._scheduled or self._writing:
             return False
         self._scheduled = True
+        self._due_since = self._clock.monotonic()
         return True
 
     def _flush(self) -> None:
@@ -120,7 +121,6 @@ class Committer:
     def _take(self) -> list[Offered]:
         with self._lock:
             self._scheduled = False
-            self._last_flush = self._clock.monotonic()
             if self._writing or not self._offered:
                 return []
             waiting = list(self._offered.values())

@@ -104,8 +104,13 @@ def test_capacity_holds_against_many_starts_at_once(scripted: ScriptedProvider) 
 
 
 def test_model_that_says_nothing_in_time_is_a_timeout(
-    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+    start: Start,
+    runs: RunService,
+    scripted: ScriptedProvider,
+    runtime: ManualRuntime,
+    clock: HandClock,
 ) -> None:
+    scripted.enqueue(lambda: runtime.sleep(0))  # lets the others go on, and says nothing
     run = start()
     clock.advance(9.9)
     runs.tick()
