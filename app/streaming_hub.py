@@ -50,7 +50,8 @@ def streaming_hub(epoll_hub: Any) -> Any:
             return others
 
         def fire_timers(self, when: float) -> None:
-            """Do what was put off to the end of the turn, then what time brings."""
+            """Do what time brings, then what was put off to the end of the turn."""
+            super().fire_timers(when)
             if self.soon:
                 calls, self.soon = self.soon, []
                 for call in calls:
@@ -58,7 +59,6 @@ def streaming_hub(epoll_hub: Any) -> Any:
                         call()
                     except Exception:
                         log.exception("a call at the end of a turn failed")
-            super().fire_timers(when)
 
         def sleep_until(self) -> float | None:
             """Return when to wake up: at once if calls wait."""

@@ -101,17 +101,14 @@ def _log(response: Response, services: Services) -> None:
     error = g.get("error")
     if error is not None:
         services.errors.note(error.code)
-    log.info(
-        "%s %s %s",
-        request.method,
-        request.path,
-        response.status_code,
-        extra={
-            "request_id": g.get("request_id"),
-            "session_id": response.headers.get("X-Session-Id"),
-            "run_id": response.headers.get("X-Run-Id"),
-            "code": error.code if error else None,
-            "error_id": error.error_id if error else None,
-            "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
-        },
-    )
+    said = (request.method, request.path, response.status_code)
+    extra = {
+        "request_id": g.get("request_id"),
+        "session_id": response.headers.get("X-Session-Id"),
+        "run_id": response.headers.get("X-Run-Id"),
+        "code": error.code if error else None,
+        "error_id": error.error_id if error else None,
+        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
+    }
+    # After this turn: the client has its answer, and the model is asked, before a line is written.
+    services.runtime.call_soon(lambda: log.info("%s %s %s", *said, extra=extra))
