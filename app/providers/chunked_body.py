@@ -36,6 +36,9 @@ class ChunkedBody:
                 parts.append(part)
                 at += len(part)
                 self._left -= len(part)
+                if not self._left and data[at : at + 2] == b"\r\n":  # as a rule it is all here
+                    at += 2
+                    self._line = self._size
                 continue
             end = data.find(b"\n", at)
             if end < 0:

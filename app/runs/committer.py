@@ -13,13 +13,13 @@ goes to the store's thread and is tried again for `store_timeout_s`; then its ru
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from app.runs.errors import StorageUnavailable
 from app.runs.interfaces import Batch, Clock, RunStore, Runtime, WorkerLost
+from app.runs.locks import Lock
 from app.runs.offered import Offered, end_entry, end_of
 from app.runs.prices import CostOf, no_cost
 from app.runs.records import RunEnd
@@ -57,7 +57,7 @@ class Committer:
         self._on_lost = on_lost
         self._on_health = on_health
         self._cost_of = cost_of
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
         self._writing = False  # guarded by _lock

@@ -6,11 +6,11 @@ read from the store, and looks the same.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 
 from app.runs.errors import OverCapacity, ShuttingDown
+from app.runs.locks import Lock
 from app.runs.run import Run
 
 KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute
@@ -25,7 +25,7 @@ class LiveRuns:
         self._max_runs = max_runs
         self._max_runs_per_user = max_runs_per_user
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._going: dict[str, Run] = {}  # guarded by _lock
         self._ended: dict[str, tuple[Run, float]] = {}  # guarded by _lock; oldest first
         self._of_caller: Counter[str] = Counter()  # going and starting; guarded by _lock

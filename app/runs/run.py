@@ -8,13 +8,13 @@ call, so it can be killed anywhere; it hands pieces and the end to the committer
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.locks import Lock
 from app.runs.records import Attempt, ProviderRequest, RunEnd, RunRecord, Status
 from app.runs.run_errors import (
     RunError,
@@ -98,7 +98,7 @@ class Run:
         self._thoughts: list[str] = []  # no part of the reply, but servers count them as output
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._claimed = False  # guarded by _lock
         self._viewers = 0  # guarded by _lock
         self._was_watched = False  # guarded by _lock

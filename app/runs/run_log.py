@@ -7,12 +7,12 @@ while away.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from app.runs.errors import BadCursor, LogReset
+from app.runs.locks import Lock
 from app.runs.sealed_entries import Entry, SealedEntries
 
 __all__ = ["Entry", "LogReader", "RunLog", "Waiter"]
@@ -35,7 +35,7 @@ class RunLog:
     """Append-only, thread-safe; every read returns copies."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sealed: list[SealedEntries] = []  # guarded by _lock
         self._tail: list[Entry] = []  # guarded by _lock
         self._end: Entry | None = None  # guarded by _lock

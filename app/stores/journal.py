@@ -13,7 +13,7 @@ Pieces = list[tuple[str, Any, float]]  # kind, data, at: an entry without its nu
 Line = tuple[str, int, Pieces]  # a run, the number of its first piece, its pieces
 
 COMPACT_PIECES = 256  # a run with that many waiting is compacted: a row of ten kilobytes or so
-COMPACT_AFTER_S = 1.0  # so is what waits that long: the journal is to stay short
+COMPACT_AFTER_S = 4.0  # so is what waits that long: the journal is to stay short
 # Rows are deleted that many at once: fewer would cost more each, more would hold up a commit.
 TRIM_ROWS = 32
 

@@ -2,7 +2,7 @@
 
 On the driver's own connections, because this runs once a turn of the hub. A batch that ends no run
 is one statement. What waits in the journal is moved to `run_entries` (compacted) when its run ends,
-when it is much, and when it is a second old; then its rows are deleted.
+when it is much, and when it is some seconds old; then its rows are deleted.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class SqliteAppends:
         journal.note(appended.lastrowid or 0, lines)
 
     def compact(self, connection: sqlite3.Connection, now: float) -> None:
-        """Compact what has waited for a second, and trim. Raises sqlite3.Error."""
+        """Compact what has waited for long, and trim. Raises sqlite3.Error."""
         try:
             self._enter()
         except sqlite3.Error:
