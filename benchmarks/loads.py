@@ -43,7 +43,7 @@ class Load:
     def quick(self) -> Load:
         """Return it shortened."""
         if self.shape == "turns":
-            return dataclasses.replace(self, clients=min(self.clients, 30))
+            return dataclasses.replace(self, clients=min(self.clients, 40))
         if self.rate:
             return dataclasses.replace(self, seconds=1, spread_s=0.5)
         return dataclasses.replace(self, pieces=min(self.pieces, 300))
@@ -53,6 +53,7 @@ STEADY = "100 runs x 20 pieces/s"
 FLAT = "50 runs flat out"
 COMPARED = (
     Load("turns", "one client, 1 piece a reply", "turns", 200, pieces=1),
+    Load("first", "one client, 3 pieces a reply, 10 ms apart", "turns", 200, rate=100, pieces=3),
     Load("paced", f"{STEADY}, SSE", "sse", 100, rate=20, seconds=8, spread_s=1),
     Load(
         "paced-together",

@@ -25,6 +25,8 @@ median of all rounds and, in brackets, the lowest and the highest.
   Paced loads are measured while all streams are under way, so without their starts and ends;
   flat-out ones as a whole, and there the upstream writes 32 pieces at once. A server that joins
   pieces for a viewer that is behind is counted by what was joined.
+- First piece: from the client's connecting to its first piece; of replies whose second piece comes
+  later, as those of models do. Where a reply is one piece, that is in one read with its end.
 - Added latency: from the upstream's sending of a piece to its arrival at the client.
 - Complete: the reply ended as it should, with each piece once and in order.
 - Memory: PSS of the server's processes, by what was added since a warm server; sessions and logs
@@ -80,6 +82,9 @@ def target_table(found: Sequence[Row]) -> str:
     return table(("Target", "Promised", "Measured", ""), lines)
 
 
+TURNS = {"turns", "first"}  # loads of one client, whose replies come one after another
+
+
 def load_table(results: dict[str, Any], name: str) -> str:
     """Return the servers' figures under one load."""
     paced = name.startswith("paced")
@@ -92,12 +97,12 @@ def load_table(results: dict[str, Any], name: str) -> str:
         if paced:
             p50, p99 = (series(results, name, kind.name, f"p{share}_ms") for share in (50, 99))
             line += [shown(spread(p50), "ms"), shown(spread(p99), "ms")]
-        if name == "turns":
+        if name in TURNS:
             line.append(shown(spread(series(results, name, kind.name, "first_p50")), "ms"))
         lines.append([*line, _complete(results, name, kind.name)])
     columns = ["CPU a piece" if name != "turns" else "CPU a reply"]
     columns += ["p50 added", "p99 added"] if paced else []
-    columns += ["First piece, p50"] if name == "turns" else []
+    columns += ["First piece, p50"] if name in TURNS else []
     return table(("Server", *columns, "Complete"), lines)
 
 

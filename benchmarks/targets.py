@@ -83,7 +83,7 @@ def rows(results: dict[str, Any]) -> list[Row]:
         Row(
             "Time to the first piece, one client, of FastAPI's",
             1,
-            ratio(results, "turns", "fastapi", "first_p50"),
+            ratio(results, "first", "fastapi", "first_p50"),
         ),
         Row("CPU to start a run, answer one piece, and end it", 3, start, "ms"),
         *_growth_rows(results),

@@ -33,7 +33,7 @@ def steady(us: float, p99: float) -> dict[str, Any]:
 
 def results(**growths: Any) -> dict[str, Any]:
     """Return results as `run` returns them, of two rounds with Tandem at a quarter of FastAPI."""
-    loads = ("turns", "paced", "flat", "paced-ws", "flat-ws")
+    loads = ("turns", "first", "paced", "flat", "paced-ws", "flat-ws")
     return {
         "date": "2026-01-01",
         "quick": True,
