@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 # They log what they carry: packets, headers, URLs.
 QUIET = ("engineio", "socketio", "urllib3", "httpx2", "httpcore2", "openai", "alembic", "limits")
@@ -56,17 +56,34 @@ def set_up_logs(
 
 
 class RotatedFile(RotatingFileHandler):
-    """A file that is rotated with the first line after it is full.
+    """A file of at most `maxBytes`, if no line is longer.
 
-    The library's own handler formats every line twice, to know its length beforehand.
+    The library's own handler formats every line twice: to know its length beforehand, and to write
+    it.
     """
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
-        """Return whether the file is full; another process may write to it too."""
-        file = self.stream
-        if file is None or not file.seekable():  # a link to a terminal or a pipe
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, into a new file if it would not fit."""
+        try:
+            line = self.format(record) + self.terminator
+            if self._is_full_with(len(line.encode())):
+                self.doRollover()
+            self._file().write(line)
+            self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _is_full_with(self, line_bytes: int) -> bool:
+        file = self._file()
+        if not file.seekable():  # a link to a terminal or a pipe
             return False
-        return file.seek(0, os.SEEK_END) >= self.maxBytes
+        # Asked each time: another process may write to it too.
+        return file.seek(0, os.SEEK_END) + line_bytes > self.maxBytes
+
+    def _file(self) -> TextIO:
+        if self.stream is None:  # closed by a rotation that failed
+            self.stream = self._open()
+        return self.stream
 
 
 class Readable(logging.Formatter):

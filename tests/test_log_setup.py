@@ -125,15 +125,16 @@ def test_libraries_that_log_what_they_carry_are_kept_quiet(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("root_as_it_was")
-def test_file_is_rotated_once_it_is_full(tmp_path: Path) -> None:
+def test_file_is_rotated_before_a_line_that_would_not_fit(tmp_path: Path) -> None:
     set_up_logs(str(tmp_path), "INFO", 1000, 2)
-    for number in range(4):
-        logging.getLogger("tandem").info("%d %s", number, "x" * 600)
+    for number in range(6):
+        logging.getLogger("tandem").info("%d %s", number, "x" * 350)
 
     files = [tmp_path / name for name in ("app.log", "app.log.1")]
     lines = [one.read_text().splitlines() for one in files]
     said = [[json.loads(line)["message"][0] for line in some] for some in lines]
-    assert said == [["2", "3"], ["0", "1"]]
+    assert said == [["4", "5"], ["2", "3"]]
+    assert max(one.stat().st_size for one in files) <= 1000
 
 
 @pytest.mark.usefixtures("root_as_it_was")

@@ -110,5 +110,7 @@ def _log(response: Response, services: Services) -> None:
         "error_id": error.error_id if error else None,
         "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
     }
-    # After this turn: the client has its answer, and the model is asked, before a line is written.
-    services.runtime.call_soon(lambda: log.info("%s %s %s", *said, extra=extra))
+    if response.is_streamed:  # the model is asked, and thinks, before a line is written
+        services.runtime.call_soon(lambda: log.info("%s %s %s", *said, extra=extra))
+    else:
+        log.info("%s %s %s", *said, extra=extra)

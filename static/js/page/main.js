@@ -208,4 +208,5 @@ await conversation.open(authRequired && !accessToken() ? null : sessionInUrl());
 if (authRequired && !accessToken()) store.set({ login: "needed", listing: "ready", sessionId: sessionInUrl(), loading: sessionInUrl() !== null });
 else load();
 if (!document.querySelector("dialog[open]")) backToComposer();
+store.draw(); // not with the next frame: that would take away what is typed until then
 document.body.dataset.ready = "";
