@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -59,6 +60,39 @@ def has_hung_up(connection: Any) -> bool:
         return True
 
 
+class WholeWriter:
+    """What eventlet's server writes answers to: each write goes out whole, and at once.
+
+    Its own is a buffer that is flushed after each write, over three layers that each try to wait.
+    """
+
+    closed = False
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._send = connection.fd.send  # never waits
+
+    def write(self, data: bytes) -> None:
+        """Send all of it; waits for a client that is slow to read. Raises OSError."""
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._connection.sendall(data[sent:])
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Send them in one write. Raises OSError."""
+        self.write(b"".join(parts))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The connection is closed by others."""
+        self.closed = True
+
+
 def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type:
     """Return eventlet's HttpProtocol with `seconds` for a head, and for a body that nobody reads;
     `timeout` is eventlet's."""
@@ -68,6 +102,7 @@ def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type
 
         def setup(self) -> None:
             super().setup()
+            self.wfile = WholeWriter(self.connection)
             self.head = HeadTime(seconds)
 
         def _read_request_line(self) -> Any:

@@ -218,7 +218,7 @@ FULL_SERIES: Series = (
     (
         ("crowd",),
         {},
-        (lambda bench: growth.crowd(bench, 1000, (5, 6, 7, 8, 10, 12, 15, 20), 6),),
+        (lambda bench: growth.crowd(bench, 1000, (5, 8, 10, 12, 15, 20, 25, 30, 40), 6),),
     ),
     (
         ("log_ratio",),
