@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.raw_socket import RawSocket
 from tests.support.sse import follow_run
-from tests.support.upstream import say
+from tests.support.upstream import Steps, say
 
 ASK = '420["chat_stream",{"message":"go","partial":%s}]'
 END = '42["chat_complete"'
@@ -36,16 +36,19 @@ def assert_whole(packets, text):
 def test_a_client_that_stops_reading_gets_every_frame_whole(server, upstream):
     """The connection fills up in the middle of a frame; answers to pings come between frames."""
     pieces = [f"{number:03} " + "é" * 200 for number in range(400)]
-    upstream.reply = say(pieces)
+    reply = upstream.reply = Steps(*pieces)
     raw = RawSocket(server, receive_buffer=4096)
     raw.send(ASK % "true")
     run_id = json.loads(raw.receive()[3:])[0]["run_id"]
+    reply.go()
+    first = raw.receive_until('42["chat_token"')  # by itself: the rest may come joined
+    reply.finish()
     follow_run(server, run_id).rest()  # meanwhile nobody reads the websocket
     for _ in range(3):
         raw.websocket.ping(b"are you there?")
     raw.send('421["no_such_event",{}]')
 
-    packets = raw.receive_until(END)
+    packets = first + raw.receive_until(END)
 
     assert_whole(packets, "".join(pieces))
     sizes = {len(token["partial"].encode()) for token in tokens_of(packets)}
