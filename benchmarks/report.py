@@ -31,6 +31,7 @@ median of all rounds and, in brackets, the lowest and the highest.
 - Complete: the reply ended as it should, with each piece once and in order.
 - Memory: PSS of the server's processes, by what was added since a warm server; sessions and logs
   after their runs ended (sessions: and have left memory).
+- Where Tandem's time goes: [profile.md](profile.md), of the same loads.
 - Growth: of the cost per unit, over the last tenfold of the size. 1 is a straight line; up to 1.3
   is noise. The CPU of an idle server is taken off where little is measured.
 
