@@ -264,9 +264,10 @@ def _own_hub(hubs: Any) -> tuple[Any, bool]:
     """Return eventlet's hub, and whether it is ours: not where the system has no epoll, where the
     environment names another, and where one runs already."""
     library = hubs.get_default_hub()
-    if library.__name__ == "eventlet.hubs.epolls" and "EVENTLET_HUB" not in os.environ:
-        if type(hubs.get_hub()) is library.Hub and not hubs.get_hub().running:
-            hubs.use_hub(streaming_hub(library.Hub))
+    found = hubs.get_hub()
+    is_default = library.__name__ == "eventlet.hubs.epolls" and type(found) is library.Hub
+    if is_default and not found.running:
+        hubs.use_hub(streaming_hub(library.Hub))
     hub = hubs.get_hub()
     return hub, hasattr(hub, "watched")
 
