@@ -14,7 +14,7 @@ test: .venv/dev.stamp
 covered: .venv/dev.stamp
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
-	@$(BIN)/coverage report --include='app/runs/*,app/chats/*,app/dialects/*' --fail-under=95
+	@$(BIN)/coverage report --include='app/core/*,app/runs/*,app/usage/*,app/chats/*,app/dialects/*' --fail-under=95
 
 token: .venv/run.stamp
 	@SUB="$(SUB)" DAYS="$(DAYS)" ADMIN="$(ADMIN)" $(BIN)/python tools/make_token.py

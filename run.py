@@ -25,7 +25,7 @@ elif MODE == "gevent":
         sys.exit("ASYNC_MODE=gevent needs gevent: .venv/bin/pip install -r requirements-gevent.txt")
     monkey.patch_all()
 
-from app.command_line import main  # noqa: E402
+from app.main import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,38 +3,40 @@ listens."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from app import __version__
 from app.chats.chat_interface import ChatInterface
-from app.chats.chat_rules import ChatRules
-from app.chats.daily_limits import DailyLimits
+from app.chats.rules import ChatRules, TextFilter
 from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
-from app.chats.session_service import SessionService
-from app.extensions import limiter
+from app.chats.sessions import SessionService
+from app.core.runs import new_id
+from app.providers.build import make_catalog
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
-from app.runs.interfaces import Clock, Provider, RunLimits
-from app.runs.records import new_id
+from app.runs.housekeeping import Keeping, Sweeper
+from app.runs.ports import Clock, Provider, RunLimits
 from app.runs.recovery import Recovery
-from app.runs.run_service import RunService
-from app.runs.sweeper import Keeping, Sweeper
-from app.runtime import Runtime, make_runtime
-from app.serving import Tandem
-from app.settings import Settings
+from app.runs.service import RunService
+from app.runtimes.runtime import Runtime, make_runtime
+from app.runtimes.threads import ThreadRuntime
+from app.server import Tandem
+from app.settings import BadSetting, Settings
 from app.stores.memory import MemoryStore
-from app.stores.migrate import migrate
-from app.stores.sql import SqlStore
-from app.stores.worker_locks import FileLocks, NoLocks
-from app.threads import ThreadRuntime
-from app.transports.auth import Authenticator, AuthOptions
-from app.transports.flask_app import make_app
-from app.transports.origins import OriginPolicy
-from app.transports.rate_limits import RateLimits
+from app.stores.sql.migrate import migrate
+from app.stores.sqlite.locks import FileLocks, NoLocks
+from app.stores.sqlite.store import SqlStore
+from app.transports.app import limiter, make_app
+from app.transports.guards.auth import Authenticator, AuthOptions
+from app.transports.guards.origins import OriginPolicy
+from app.transports.guards.rates import RateLimits
 from app.transports.services import DoorLimits, Services
-from app.wiring_providers import load_filter, make_catalog, read_prices
+from app.usage.limits import DailyLimits
+from app.usage.prices import Prices
 
 Store = MemoryStore | SqlStore
 
@@ -230,3 +232,32 @@ def _about(
         return {**counts, "details": runs.details()} if for_admin else counts
 
     return about
+
+
+def read_prices(settings: Settings) -> Prices:
+    """Return the prices of PRICES_FILE, none without one. Raises BadSetting."""
+    if not settings.prices_file:
+        return Prices()
+    try:
+        return Prices.from_text(Path(settings.prices_file).read_text())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadSetting(f"PRICES_FILE is {settings.prices_file!r}: {why}.") from None
+
+
+def load_filter(settings: Settings) -> TextFilter | None:
+    """Return the callable that TEXT_FILTER names. Raises BadSetting."""
+    if not settings.text_filter:
+        return None
+    module, _, name = settings.text_filter.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        found = None
+    if not callable(found):
+        raise BadSetting(
+            f"TEXT_FILTER is {settings.text_filter!r}; "
+            "it must be `module:callable`, of a module that can be imported."
+        )
+    text_filter: TextFilter = found
+    return text_filter

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import settings
 
 from app.providers.catalog import ProviderCatalog
-from app.runs.interfaces import RunLimits
-from app.runs.run_service import RunService
+from app.runs.ports import RunLimits
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
-from app.stores.migrate import migrate
-from app.stores.sql import SqlStore
+from app.stores.sql.migrate import migrate
+from app.stores.sqlite.store import SqlStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import ScriptedProvider

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-import app.runs.run_errors  # noqa: F401  (its classes are in the tree of errors)
-from app.runs.errors import ChatError
+import app.core.errors  # noqa: F401  (its classes are in the tree of errors)
+from app.core.errors import ChatError
+from app.server import Tandem
 from app.settings import SETTINGS, Setting, load_settings
-from app.wiring import Tandem, create_app
+from app.wiring import create_app
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -21,10 +22,10 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", re.MULTILINE)
 EVENT_OUT = re.compile(r'(?:_emit\(sid, |outlet\.emit\(|Event\(|News\()"([a-z_]+)"')
 SENDERS = (
-    "app/chats/session_service.py",
+    "app/chats/sessions.py",
     "app/dialects/native.py",
-    "app/transports/socket_chat.py",
-    "app/transports/socket_viewers.py",
+    "app/transports/socketio/chat.py",
+    "app/transports/socketio/viewers.py",
 )
 
 

@@ -15,12 +15,14 @@ from dotenv import find_dotenv, load_dotenv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.runs.interfaces import TEXT, Clock, Provider  # noqa: E402
-from app.runs.records import ProviderMessage, ProviderRequest  # noqa: E402
-from app.runs.run_errors import RunError  # noqa: E402
+from app.core.errors import RunError  # noqa: E402
+from app.core.messages import ProviderMessage  # noqa: E402
+from app.core.runs import ProviderRequest  # noqa: E402
+from app.providers.build import make_catalog  # noqa: E402
+from app.runs.ports import TEXT, Clock, Provider  # noqa: E402
+from app.runtimes.threads import ThreadRuntime  # noqa: E402
 from app.settings import BadSetting, Settings, load_settings  # noqa: E402
-from app.threads import ThreadRuntime  # noqa: E402
-from app.wiring_providers import make_catalog, read_prices  # noqa: E402
+from app.wiring import read_prices  # noqa: E402
 
 PATIENCE_S = 60.0
 MAX_TOKENS = 200  # a thinking model needs some before it says a word

@@ -1,6 +1,6 @@
 """Conversations: what a caller asks, whose it is, and the live object that answers."""
 
 from app.chats.chat_interface import ChatInterface
-from app.chats.chat_request import ChatRequest
+from app.chats.request import ChatRequest
 
 __all__ = ["ChatInterface", "ChatRequest"]

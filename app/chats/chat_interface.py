@@ -9,26 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.chats.chat_request import ChatRequest
-from app.chats.chat_rules import ChatRules, Filtered
 from app.chats.context_window import fit
-from app.chats.interfaces import Catalog
-from app.chats.messages import for_provider, title_from
-from app.runs.errors import UnsupportedParameter
-from app.runs.interfaces import Clock, Provider
-from app.runs.records import (
-    ChatSession,
-    Message,
-    ProviderMessage,
-    ProviderRequest,
-    RunRecord,
-    Turn,
-    new_id,
-    text_parts,
-)
+from app.chats.ports import Catalog
+from app.chats.request import ChatRequest
+from app.chats.rules import ChatRules, Filtered
+from app.core.errors import UnsupportedParameter, error_for_code
+from app.core.messages import Message, ProviderMessage, for_provider, text_parts, title_from
+from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
+from app.core.sessions import ChatSession
+from app.runs.ports import Clock, Provider
 from app.runs.run import Run
-from app.runs.run_errors import error_for_code
-from app.runs.run_service import FoundRun, RunService
+from app.runs.service import FoundRun, RunService
 
 # Without these the answer would be of another kind than the one asked for.
 NEVER_IGNORED = frozenset({"n", "response_format", "tools"})

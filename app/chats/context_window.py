@@ -2,7 +2,7 @@
 exchanges.
 
 An exchange is a user's message with all that follows up to the next one. Tokens are estimated
-(runs/usage.py). System prompts and the last exchange always stay: without them there would be
+(core/usage.py). System prompts and the last exchange always stay: without them there would be
 nothing to answer, or somebody else's answer.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.runs.records import ProviderMessage
-from app.runs.usage import estimate_tokens
+from app.core.messages import ProviderMessage
+from app.core.usage import estimate_tokens
 
 PER_MESSAGE = 4  # what a message costs besides its text: its role, and what sets it apart
 

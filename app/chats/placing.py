@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from app.chats.chat_request import Place
-from app.chats.messages import branch
-from app.runs.errors import InvalidRequest
-from app.runs.records import Message
+from app.core.errors import InvalidRequest
+from app.core.messages import Message, branch
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the tree the turn goes; `target` is a message's id.
+
+    `leaf`: after the branch in use. `after`: after the target, or at the root. `edit`: the message
+    beside the target. `regenerate`: no message, only a reply beside the target, or the last one.
+    `again`: no message, only a reply to the user's message in use that follows the target.
+    """
+
+    kind: Literal["leaf", "after", "edit", "regenerate", "again"] = "leaf"
+    target: str | None = None
+
+    @property
+    def has_message(self) -> bool:
+        """Whether the turn brings a message, and not only a reply."""
+        return self.kind in {"leaf", "after", "edit"}
+
+
+AT_LEAF = Place()
 Tree = Mapping[str, Message]
 
 

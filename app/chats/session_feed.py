@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.runs.run_log import Waiter
+from app.runs.ports import Waiter
 
 Key = tuple[str, str]
 KEPT = 100  # news a listener may have waiting

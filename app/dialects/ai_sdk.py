@@ -13,22 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.chats.chat_request import AT_LEAF, ChatRequest, Place
-from app.dialects.base import (
-    OPEN,
-    Body,
-    Dialect,
-    Encoder,
-    Id,
-    Reply,
-    Spoken,
-    event_frame,
-    validated,
-)
-from app.dialects.conversation import explained
+from app.chats.placing import AT_LEAF, Place
+from app.chats.request import ChatRequest
+from app.core.entries import Entry
+from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
+from app.dialects.client_held import explained
+from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
+from app.dialects.frames import Body, Id, event_frame, validated
 from app.dialects.native_shapes import Problem
-from app.runs.errors import ChatError, InvalidRequest, UnsupportedParameter
-from app.runs.run_log import Entry
 
 LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()

@@ -10,22 +10,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from app.chats.chat_request import AT_LEAF, ChatRequest, Place
-from app.dialects.base import (
-    MERGE_ABOVE,
-    Body,
-    Dialect,
-    Encoder,
-    Id,
-    Reply,
-    Said,
-    Spoken,
-    event_frame,
-    joined,
-    json_line,
-    timestamp,
-    validated,
-)
+from app.chats.placing import AT_LEAF, Place
+from app.chats.request import ChatRequest
+from app.core.cursor import format_cursor
+from app.core.entries import Entry
+from app.core.errors import ChatError, InvalidRequest
+from app.core.usage import Cost
+from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
+from app.dialects.frames import Body, Id, Said, event_frame, json_line, timestamp, validated
 from app.dialects.native_shapes import (
     DoneEvent,
     FailedEvent,
@@ -34,10 +26,6 @@ from app.dialects.native_shapes import (
     TokenEvent,
     WholeAnswer,
 )
-from app.runs.cursor import format_cursor
-from app.runs.errors import ChatError, InvalidRequest
-from app.runs.prices import Cost
-from app.runs.run_log import Entry
 
 NO_PATH: Mapping[str, Any] = {}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.dialects.base import Encoder, ReplyCut
-from app.runs.run_log import Entry
+from app.core.entries import Entry
+from app.dialects.dialect import Encoder, ReplyCut
 
 
 class PlainTextEncoder(Encoder):

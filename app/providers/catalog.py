@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.runs.errors import InvalidRequest, ProviderNotConfigured
-from app.runs.interfaces import Choice, Provider
+from app.core.errors import InvalidRequest, ProviderNotConfigured
+from app.runs.ports import Choice, Provider
 
 ALIASES = {"gemini": "google", "ollama": "local"}
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.runs.interfaces import FINISH, TEXT, PieceStream
-from app.runs.pacing import paced, split_words
-from app.runs.records import ProviderRequest
+from app.core.runs import ProviderRequest
+from app.providers.wrappers.complete import paced, split_words
+from app.runs.ports import FINISH, TEXT, PieceStream
 
 QUOTE_CHARS = 200  # enough to see that one's own message arrived
-
 REPLY = """\
 Hello! You wrote:
 

@@ -17,17 +17,46 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from app.runs.errors import StorageUnavailable
-from app.runs.interfaces import Batch, Clock, RunStore, Runtime, WorkerLost
+from app.core.entries import Entry
+from app.core.errors import RunInternalError, RunStorageFailed, StorageUnavailable
+from app.core.runs import RunEnd
+from app.core.store import Batch, RunStore, WorkerLost
+from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
-from app.runs.offered import Offered, end_entry, end_of
-from app.runs.prices import CostOf, no_cost
-from app.runs.records import RunEnd
+from app.runs.ports import Clock, Runtime
 from app.runs.run import Outcome, Run, interrupted
-from app.runs.run_errors import RunInternalError, RunStorageFailed
-from app.runs.run_log import Entry
 
 log = logging.getLogger(__name__)
+
+
+class Offered:
+    """What one run has offered and is not stored yet."""
+
+    __slots__ = ("run", "entries", "end", "end_at")
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.entries: list[Entry] = []
+        self.end: RunEnd | None = None
+        self.end_at = 0.0
+
+
+def end_of(one: Offered, outcome: Outcome) -> RunEnd:
+    """Return the end that an outcome from outside makes of what was offered."""
+    return replace(
+        one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
+        status=outcome.status,
+        finish_reason=outcome.finish_reason,
+        error=outcome.error.end_data() if outcome.error else None,
+        usage=one.run.usage_of(one.run.log.text()),
+    )
+
+
+def end_entry(one: Offered, seq: int) -> Entry:
+    """Return the end as an entry."""
+    assert one.end is not None
+    return Entry(seq, "end", one.end.to_json(), one.end_at)
+
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1

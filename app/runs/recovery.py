@@ -9,43 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Protocol
 
-from app.runs.interfaces import Clock
-from app.runs.prices import CostOf, no_cost
-from app.runs.records import new_id
-from app.runs.run_errors import RunInterrupted
+from app.core.errors import RunInterrupted
+from app.core.runs import new_id
+from app.core.store import WorkerStore
+from app.core.usage import CostOf, no_cost
+from app.runs.ports import Clock, WorkerLocks
 from app.runs.store_calls import StoreCalls
 
 log = logging.getLogger(__name__)
-
-
-class WorkerStore(Protocol):
-    """What recovery needs of a store."""
-
-    def register_worker(self, worker_id: str, now: float) -> None:
-        """Note a worker that will append."""
-
-    def other_workers(self, worker_id: str) -> list[str]:
-        """Return the workers that are not known to be gone, but this one."""
-
-    def take_over(
-        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf
-    ) -> list[str]:
-        """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
-
-
-class WorkerLocks(Protocol):
-    """Who is alive on this host."""
-
-    def hold(self, worker_id: str) -> None:
-        """Hold the lock of this worker until it is let go, or the process dies."""
-
-    def let_go(self, worker_id: str) -> None:
-        """Let the lock go."""
-
-    def is_gone(self, worker_id: str) -> bool:
-        """Whether nobody holds that worker's lock."""
 
 
 class Recovery:

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
-from app.runs.run_log import Entry, RunLog
+from app.core.entries import Entry
+from app.runs.log import RunLog
 
 Read = Callable[[str, int], list[Entry]]
 

@@ -13,18 +13,19 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.runs.interfaces import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
-from app.runs.locks import Lock
-from app.runs.records import Attempt, ProviderRequest, RunEnd, RunRecord, Status
-from app.runs.run_errors import (
+from app.core.entries import Entry
+from app.core.errors import (
     RunError,
     RunInternalError,
     RunInterrupted,
     UpstreamIncomplete,
     UpstreamTooLarge,
 )
-from app.runs.run_log import Entry, RunLog
-from app.runs.usage import Usage
+from app.core.runs import Attempt, ProviderRequest, RunEnd, RunRecord, Status
+from app.core.usage import Usage
+from app.runs.locks import Lock
+from app.runs.log import RunLog
+from app.runs.ports import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, Protocol, TypeVar
 
-from app.runs.errors import StorageUnavailable
-from app.runs.interfaces import Clock, Runtime
+from app.core.errors import StorageUnavailable
+from app.runs.ports import Clock, Runtime
 
 log = logging.getLogger(__name__)
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.chats.interfaces import Catalog
-from app.chats.session_service import SessionService
-from app.runs.interfaces import Runtime
-from app.runs.run_service import RunService
-from app.transports.auth import Authenticator
-from app.transports.counts import ErrorCounts, ViewerCounts
-from app.transports.origins import OriginPolicy
-from app.transports.rate_limits import RateLimits
+from app.chats.ports import Catalog
+from app.chats.sessions import SessionService
+from app.metrics.counts import ErrorCounts, ViewerCounts
+from app.runs.ports import Runtime
+from app.runs.service import RunService
+from app.transports.guards.auth import Authenticator
+from app.transports.guards.origins import OriginPolicy
+from app.transports.guards.rates import RateLimits
 
 
 @dataclass(frozen=True, slots=True)

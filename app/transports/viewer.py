@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-from app.dialects.base import Encoder
-from app.runs.run_log import LogReader
-from app.runs.run_service import FoundRun
-from app.transports.counts import ViewerCounts
+from app.dialects.dialect import Encoder
+from app.metrics.counts import ViewerCounts
+from app.runs.log import LogReader
+from app.runs.service import FoundRun
 
 LOOK_S = 0.5  # how often to see whether somebody who waits in silence is still there
 

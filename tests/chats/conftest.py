@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from app.chats.chat_interface import ChatInterface
-from app.chats.interfaces import Catalog
+from app.chats.ports import Catalog
 from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
-from app.chats.session_service import SessionService
+from app.chats.sessions import SessionService
 from app.providers.catalog import ProviderCatalog
-from app.runs.interfaces import Clock, Runtime
-from app.runs.run_service import RunService
+from app.runs.ports import Clock, Runtime
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
-from app.stores.sql import SqlStore
+from app.stores.sqlite.store import SqlStore
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, OneStoreThread

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.chats import ChatRequest
+from app.chats.request import ChatRequest
 from app.chats.session_map import SessionMap
-from app.runs.run_errors import RunInternalError, UpstreamTimeout
-from app.runs.run_service import RunService
+from app.core.errors import RunInternalError, UpstreamTimeout
+from app.runs.service import RunService
 from app.wiring import open_chat
 from tests.support.scripted import STOP, ScriptedProvider
 

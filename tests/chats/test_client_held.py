@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_request import ChatRequest
-from app.chats.session_service import SessionService
+from app.chats.request import ChatRequest
+from app.chats.sessions import SessionService
+from app.core.errors import NotFound
+from app.core.messages import ProviderMessage
 from app.providers.catalog import ProviderCatalog
-from app.runs.errors import NotFound
-from app.runs.records import ProviderMessage
 from app.stores.memory import MemoryStore
-from app.stores.sql import SqlStore
+from app.stores.sqlite.store import SqlStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chats.context_window import PER_MESSAGE, fit
-from app.runs.records import ProviderMessage
-from app.runs.usage import estimate_tokens
+from app.core.messages import ProviderMessage
+from app.core.usage import estimate_tokens
 
 MESSAGES = st.lists(
     st.builds(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.chats.chat_interface import CONTINUE
-from app.chats.chat_request import ChatRequest
-from app.chats.session_service import SessionService
-from app.runs.errors import InvalidRequest, NotFound, SessionBusy
+from app.chats.request import ChatRequest
+from app.chats.sessions import SessionService
+from app.core.errors import InvalidRequest, NotFound, SessionBusy, UpstreamTimeout
 from app.runs.run import STOPPED, Run
-from app.runs.run_errors import UpstreamTimeout
-from app.runs.run_service import FoundRun, RunService
+from app.runs.service import FoundRun, RunService
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import STOP, ScriptedProvider, Step
 

@@ -6,16 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from app.chats.chat_request import ChatRequest
-from app.chats.daily_limits import DailyLimits
+from app.chats.request import ChatRequest
 from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
-from app.chats.session_service import SessionService
-from app.runs.daily_usage import UsedTokens, day_of, until_tomorrow_s
-from app.runs.errors import RateLimited
-from app.runs.prices import PICOS
-from app.runs.run_service import RunService
+from app.chats.sessions import SessionService
+from app.core.errors import RateLimited
+from app.core.usage import PICOS, UsedTokens
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
+from app.usage.daily import day_of, until_tomorrow_s
+from app.usage.limits import DailyLimits
 from tests.support.clock import START, HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import ScriptedProvider

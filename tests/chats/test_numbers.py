@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chats.chat_request import check_session_id
 from app.chats.numbers import number_of_session, numbered_session
+from app.chats.request import check_session_id
 
 
 @given(st.integers(1, 2**53))

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from app.chats.chat_interface import NEVER_IGNORED
-from app.chats.chat_request import AT_LEAF, ChatRequest, Place
-from app.chats.session_service import SessionService
+from app.chats.placing import AT_LEAF, Place
+from app.chats.request import ChatRequest
+from app.chats.sessions import SessionService
+from app.core.errors import InvalidRequest, UnsupportedParameter
+from app.core.messages import ProviderMessage
 from app.providers.catalog import ProviderCatalog
-from app.runs.errors import InvalidRequest, UnsupportedParameter
-from app.runs.interfaces import Clock
-from app.runs.records import ProviderMessage
+from app.runs.ports import Clock
 from app.runs.run import Run
 from app.stores.memory import MemoryStore
 from tests.chats.conftest import make_sessions

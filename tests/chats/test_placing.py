@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_request import AT_LEAF, Place
-from app.chats.placing import parent_of
-from app.runs.errors import InvalidRequest
-from app.runs.records import Message, text_parts
+from app.chats.placing import AT_LEAF, Place, parent_of
+from app.core.errors import InvalidRequest
+from app.core.messages import Message, text_parts
 
 
 def message(message_id: str, parent_id: str | None) -> Message:

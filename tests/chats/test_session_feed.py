@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from app.chats.chat_request import ChatRequest
+from app.chats.request import ChatRequest
 from app.chats.session_feed import KEPT, Listener, News, SessionFeed
-from app.chats.session_service import SessionService
+from app.chats.sessions import SessionService
+from app.core.errors import NotFound
 from app.providers.catalog import ProviderCatalog
-from app.runs.errors import NotFound
 from app.stores.memory import MemoryStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock

@@ -8,13 +8,14 @@ from typing import Any, Literal
 import pytest
 
 from app.chats.chat_interface import ChatInterface
-from app.chats.chat_request import ChatRequest, Place
-from app.chats.chat_rules import ChatRules
+from app.chats.placing import Place
+from app.chats.request import ChatRequest
+from app.chats.rules import ChatRules
+from app.core.errors import InvalidRequest
+from app.core.messages import ProviderMessage
 from app.providers.catalog import ProviderCatalog
-from app.runs.errors import InvalidRequest
-from app.runs.records import ProviderMessage
 from app.runs.run import Run
-from app.runs.run_service import RunService
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime

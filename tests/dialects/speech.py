@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_request import check_request
-from app.dialects.base import Dialect, Reply
-from app.runs.errors import RequestError
-from app.runs.records import RunEnd
-from app.runs.run_errors import UpstreamTimeout
-from app.runs.run_log import Entry, RunLog
+from app.chats.request import check_request
+from app.core.entries import Entry
+from app.core.errors import RequestError, UpstreamTimeout
+from app.core.runs import RunEnd
+from app.dialects.dialect import Dialect, Reply
+from app.runs.log import RunLog
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, run_record, texts
 

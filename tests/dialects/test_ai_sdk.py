@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_request import AT_LEAF, ChatRequest, Place
+from app.chats.placing import AT_LEAF, Place
+from app.chats.request import ChatRequest
+from app.core.entries import Entry
+from app.core.errors import InvalidRequest, NotFound, SessionBusy, UnsupportedParameter
 from app.dialects.ai_sdk import AiSdk
-from app.dialects.base import MERGE_ABOVE
-from app.runs.errors import InvalidRequest, NotFound, SessionBusy, UnsupportedParameter
-from app.runs.run_log import Entry
+from app.dialects.dialect import MERGE_ABOVE
 from tests.dialects.speech import (
     FAILED,
     STOPPED,

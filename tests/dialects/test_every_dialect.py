@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dialects.base import MERGE_ABOVE, Dialect, Spoken
-from app.dialects.chat_route import PromptOrConversation
-from app.dialects.table import ROUTES
-from app.runs.run_log import Entry
+from app.core.entries import Entry
+from app.dialects.dialect import MERGE_ABOVE, Dialect, Spoken
+from app.dialects.documents.either import PromptOrConversation
+from app.dialects.routes import ROUTES
 from tests.dialects.speech import FAILED, STOPPED, reply_of, said, streamed, thought
 
 ODD = st.sampled_from('\u2028\u2029\u0085\r\n\\"\x1e\x7f\ufeff: ')

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.dialects.native import MERGE_ABOVE, Event, Native, NativeEvents
-from app.runs.errors import InvalidRequest, OverCapacity
-from app.runs.records import RunEnd
-from app.runs.run_errors import UpstreamTimeout
-from app.runs.run_log import Entry
-from app.runs.usage import Usage
+from app.core.entries import Entry
+from app.core.errors import InvalidRequest, OverCapacity, UpstreamTimeout
+from app.core.runs import RunEnd
+from app.core.usage import Usage
+from app.dialects.dialect import MERGE_ABOVE
+from app.dialects.native import Event, Native, NativeEvents
 from tests.dialects.speech import reply_of, said
 from tests.support.clock import START
 from tests.support.samples import run_end, texts

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_request import ChatRequest
-from app.dialects.openai_chat import OpenAIChat
-from app.runs.errors import InvalidRequest, UnsupportedParameter
-from app.runs.records import ProviderMessage
+from app.chats.request import ChatRequest
+from app.core.errors import InvalidRequest, UnsupportedParameter
+from app.core.messages import ProviderMessage
+from app.dialects.openai import OpenAIChat
 from tests.dialects.speech import refusal
 
 DIALECT = OpenAIChat()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.dialects.base import ReplyCut
+from app.core.entries import Entry
+from app.dialects.dialect import ReplyCut
 from app.dialects.plain_text import PlainTextEncoder
-from app.runs.run_log import Entry
 from tests.dialects.speech import said
 from tests.support.clock import START
 from tests.support.samples import run_end, texts

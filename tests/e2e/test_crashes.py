@@ -151,8 +151,8 @@ def test_a_worker_taken_for_dead_is_refused_and_goes_on(start_server, upstream):
 
 def take_over_by_force(server):
     """End the runs of the living worker as another process would that takes it for dead."""
-    from app.runs.run_errors import RunInterrupted
-    from app.stores.sql import SqlStore
+    from app.core.errors import RunInterrupted
+    from app.stores.sqlite.store import SqlStore
 
     store = SqlStore(str(server.folder / "tandem.db"))
     [worker_id] = store.other_workers("somebody else")

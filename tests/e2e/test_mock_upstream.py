@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.providers.find_ollama import find_model
-from app.runs.run_errors import RunError, UpstreamError, UpstreamIncomplete, UpstreamRateLimited
-from app.runs.usage import Usage
+from app.core.errors import RunError, UpstreamError, UpstreamIncomplete, UpstreamRateLimited
+from app.core.usage import Usage
+from app.providers.local import find_model
 from tests.support.asking import ask, joined, request_of
 from tests.support.mock_upstream import MockUpstream
 from tests.support.wires import WIRES

@@ -113,7 +113,7 @@ def test_every_dialect_plays_the_same_text(player, upstream, path):
 
 
 def test_every_route_that_starts_a_run_is_in_this_test():
-    from app.dialects.table import ROUTES
+    from app.dialects.routes import ROUTES
 
     routes = {route.path.replace("<session_id>", "known") for route in ROUTES}
     assert routes == {path.partition("?")[0] for path in DIALECTS}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from app.core.errors import InvalidRequest, ProviderNotConfigured
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
-from app.runs.errors import InvalidRequest, ProviderNotConfigured
-from app.runs.interfaces import Provider
+from app.runs.ports import Provider
 from tests.support.scripted import ScriptedProvider
 
 DEMO = DemoProvider(lambda seconds: None)

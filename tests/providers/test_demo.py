@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from app.core.messages import ProviderMessage
+from app.core.runs import ProviderRequest
 from app.providers.demo import QUOTE_CHARS, DemoProvider
-from app.runs.interfaces import Piece
-from app.runs.records import ProviderMessage, ProviderRequest
+from app.runs.ports import Piece
 from tests.support.samples import provider_request
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from app.core.errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
+from app.core.usage import Usage
 from app.providers.google import request_body
-from app.runs.interfaces import Provider
-from app.runs.run_errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
-from app.runs.usage import Usage
+from app.runs.ports import Provider
 from tests.support.asking import ask, joined, request_of
 from tests.support.upstream import Exchange, Upstream, event_bytes
 from tests.support.wires import GOOGLE, send

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from app.runs.run import Run
-from app.runs.run_service import RunService
+from app.runs.service import RunService
 from tests.runs.stage import Stage
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime

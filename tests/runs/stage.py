@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.runs import Turn
 from app.runs.committer import Committer
-from app.runs.records import Turn
 from app.runs.run import Run
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from app.core.usage import Usage
 from app.runs.committer import TURN_S, Committer
 from app.runs.run import Run
-from app.runs.usage import Usage
 from tests.runs.stage import Stage
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime

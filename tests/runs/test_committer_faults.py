@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.store import WorkerLost
+from app.core.usage import Usage
 from app.runs.committer import RETRY_S
-from app.runs.errors import StorageUnavailable
-from app.runs.interfaces import WorkerLost
 from app.runs.run import STOPPED
-from app.runs.run_errors import RunInterrupted
-from app.runs.usage import Usage
 from tests.conftest import WORKER
 from tests.runs.stage import STORE_TIMEOUT_S, Stage
 

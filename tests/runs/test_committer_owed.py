@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.runs.errors import StorageUnavailable
-from app.runs.interfaces import WorkerLost
+from app.core.entries import Entry
+from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.store import WorkerLost
 from app.runs.run import STOPPED, Run
-from app.runs.run_errors import RunInterrupted
-from app.runs.run_log import Entry
 from tests.conftest import WORKER
 from tests.runs.stage import STORE_TIMEOUT_S, Stage
 from tests.support.samples import continuing, ended, run_end, texts, turn_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.runs.errors import BadCursor
-from app.runs.run_log import LogReader, RunLog
+from app.core.errors import BadCursor
+from app.runs.log import LogReader, RunLog
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.samples import end_entry, texts

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.runs.errors import SessionBusy
-from app.runs.interfaces import Batch, WorkerLost
+from app.core.errors import SessionBusy
+from app.core.store import Batch, WorkerLost
 from app.runs.recovery import Recovery
-from app.runs.run_service import RunService
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
-from app.stores.worker_locks import NoLocks
+from app.stores.sqlite.locks import NoLocks
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import at_once

@@ -6,9 +6,10 @@ import gc
 
 import pytest
 
-from app.runs.errors import StorageUnavailable
+from app.core.entries import Entry
+from app.core.errors import StorageUnavailable
+from app.runs.log import LogReader, RunLog
 from app.runs.remote_logs import RemoteLogs
-from app.runs.run_log import Entry, LogReader, RunLog
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, ManualWaiter, at_once
 from tests.support.samples import end_entry, texts

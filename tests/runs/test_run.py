@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.runs.interfaces import REASONING, STATUS, TEXT, USAGE, Piece
-from app.runs.records import RunEnd
+from app.core.errors import UpstreamTimeout
+from app.core.runs import RunEnd
+from app.core.usage import Usage
+from app.runs.ports import REASONING, STATUS, TEXT, USAGE, Piece
 from app.runs.run import STOPPED, Run, interrupted
-from app.runs.run_errors import UpstreamTimeout
-from app.runs.usage import Usage
 from tests.support.clock import HandClock
 from tests.support.manual import ManualTask, at_once
 from tests.support.samples import provider_request, run_record

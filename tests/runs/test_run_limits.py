@@ -7,12 +7,13 @@ from collections import deque
 
 import pytest
 
-from app.runs.errors import OverCapacity, SessionBusy, ShuttingDown
-from app.runs.interfaces import RunLimits
-from app.runs.records import Message, Turn
+from app.core.errors import OverCapacity, SessionBusy, ShuttingDown
+from app.core.messages import Message
+from app.core.runs import Turn
+from app.runs.ports import RunLimits
 from app.runs.run import STOPPED
-from app.runs.run_service import RunService
-from app.runtime import ThreadRuntime
+from app.runs.service import RunService
+from app.runtimes.threads import ThreadRuntime
 from app.stores.memory import MemoryStore
 from tests.conftest import WORKER
 from tests.runs.conftest import Start

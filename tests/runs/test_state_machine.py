@@ -11,15 +11,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.chats.chat_request import ChatRequest
-from app.chats.session_service import Started
+from app.chats.request import ChatRequest
+from app.chats.sessions import Started
+from app.core.entries import Entry
+from app.core.errors import BadCursor, NotFound, SessionBusy, UpstreamTimeout
 from app.providers.catalog import ProviderCatalog
-from app.runs.errors import BadCursor, NotFound, SessionBusy
-from app.runs.interfaces import Piece
-from app.runs.live_runs import KEEP_ENDED_S
+from app.runs.log import LogReader
+from app.runs.ports import Piece
+from app.runs.registry import KEEP_ENDED_S
 from app.runs.run import Run
-from app.runs.run_errors import UpstreamTimeout
-from app.runs.run_log import Entry, LogReader
 from app.stores.memory import MemoryStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.runs.interfaces import Piece, Provider
-from app.runs.records import ProviderMessage, ProviderRequest
+from app.core.messages import ProviderMessage
+from app.core.runs import ProviderRequest
+from app.runs.ports import Piece, Provider
 
 
 def request_of(*said: tuple[str, str], **fields: Any) -> ProviderRequest:

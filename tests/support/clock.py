@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.interfaces import Clock
+from app.runs.ports import Clock
 
 START = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from app.runs.interfaces import Batch
-from app.runs.run_log import Entry
+from app.core.entries import Entry
+from app.core.store import Batch
 from app.stores.memory import MemoryStore
-from app.stores.sql import SqlStore
+from app.stores.sqlite.store import SqlStore
 from tests.support.clock import START
 from tests.support.samples import turn_of
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from app.runtime import ThreadRuntime
+from app.runtimes.threads import ThreadRuntime
 from tests.support.clock import HandClock
 
 WAIT_S = 30.0  # a thread that takes longer is stuck

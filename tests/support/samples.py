@@ -6,20 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from app.runs.interfaces import Batch
-from app.runs.records import (
-    ChatSession,
-    Message,
-    ProviderMessage,
-    ProviderRequest,
-    RunEnd,
-    RunRecord,
-    Turn,
-    text_parts,
-)
-from app.runs.run_errors import RunError
-from app.runs.run_log import Entry
-from app.runs.usage import Usage
+from app.core.entries import Entry
+from app.core.errors import RunError
+from app.core.messages import Message, ProviderMessage, text_parts
+from app.core.runs import ProviderRequest, RunEnd, RunRecord, Turn
+from app.core.sessions import ChatSession
+from app.core.store import Batch
+from app.core.usage import Usage
 from tests.support.clock import START
 
 USAGE = Usage(5, 2)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.runs.interfaces import Batch
-from app.runs.records import Message, RunEnd, Turn
+from app.core.entries import Entry
+from app.core.messages import Message
+from app.core.runs import RunEnd, Turn
+from app.core.store import Batch
 from app.runs.run import Run
-from app.runs.run_log import Entry
 from app.stores.memory import MemoryStore
 
 

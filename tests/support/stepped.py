@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.runs.interfaces import FINISH, TEXT, Piece, PieceStream
-from app.runs.records import ProviderRequest
+from app.core.runs import ProviderRequest
+from app.runs.ports import FINISH, TEXT, Piece, PieceStream
 from tests.support.manual import WAIT_S, ManualRuntime
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.providers.google import GoogleProvider
-from app.providers.openai_compatible import OpenAICompatible
-from app.runs.interfaces import Provider
+from app.providers.openai import OpenAICompatible
+from app.runs.ports import Provider
 from tests.support.upstream import Exchange, Reply, event_bytes
 
 KEY = "sk-planted-0123456789abcdef"

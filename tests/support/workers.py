@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from app.runs.interfaces import RunLimits
+from app.core.entries import Entry
+from app.runs.ports import RunLimits
 from app.runs.recovery import Recovery
 from app.runs.run import Run
-from app.runs.run_log import Entry
-from app.runs.run_service import RunService
-from app.stores.sql import SqlStore
-from app.stores.worker_locks import FileLocks
+from app.runs.service import RunService
+from app.stores.sqlite.locks import FileLocks
+from app.stores.sqlite.store import SqlStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.samples import provider_request, turn_of

@@ -1,0 +1,137 @@
+"""What a caller asks, whatever dialect it was said in; and who asks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.chats.placing import AT_LEAF, Place
+from app.core.errors import InvalidRequest, TooLarge
+from app.core.messages import ProviderMessage
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+SESSION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+# Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
+_SESSION_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,128}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `id` owns what it makes; `name` is what the wire shows."""
+
+    id: str
+    name: str
+    is_admin: bool = False
+    expires_at: float | None = None  # of the access token, seconds since the epoch
+
+
+ANONYMOUS = Principal("anonymous", "anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One message to be answered. None means: as the settings say."""
+
+    message: str
+    session_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    paced: bool = True
+    fall_back_whole: bool = False  # a whole reply where streaming fails before its first piece
+    dialect: str = "native"
+    caller: str = ""  # whom limits count
+    idempotency_key: str | None = None
+    stop_when_unwatched: bool = False
+    must_exist: bool = False  # the session: NotFound instead of a new one
+    numbered: bool = False  # a new session is named by the owner's next number
+    role: str = "user"  # of the message
+    # What the client holds of the conversation, before the message. It runs in a session of its own
+    # that is not listed.
+    history: tuple[ProviderMessage, ...] | None = None
+    place: Place = AT_LEAF
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # for a provider that takes them
+    names: Mapping[str, str] = field(default_factory=dict)  # how the client calls our fields
+
+    def fingerprint(self) -> str:
+        """Return a hash of what was asked: the same for the same request, on every transport."""
+        asked: list[Any] = [
+            self.message,
+            self.session_id,
+            self.provider,
+            self.model,
+            self.system,
+            self.temperature,
+            self.max_tokens,
+            [[one.role, one.text] for one in self.history or ()],
+        ]
+        if self.role != "user":
+            asked.append(self.role)
+        if self.history is not None:
+            asked.append("held by the client")
+        if self.place != AT_LEAF or self.parameters:
+            asked += [self.place.kind, self.place.target, dict(self.parameters)]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def field_name(self, ours: str) -> str:
+        """Return what the client calls the field."""
+        return self.names.get(ours, ours)
+
+
+def check_session_id(session_id: str, name: str = "session_id") -> str:
+    """Return the id if it is 1 to 128 of `A-Za-z0-9._:-` and not dots only. Raises InvalidRequest
+    that calls it `name`."""
+    if not _SESSION_ID.match(session_id):
+        raise InvalidRequest({name: "must be 1 to 128 of A-Z a-z 0-9 . _ : - and not only dots"})
+    return session_id
+
+
+def check_texts(texts: Mapping[str, str | None], max_bytes: int) -> None:
+    """Refuse NULs and lone surrogates in any text, and texts over `max_bytes` of UTF-8.
+
+    PostgreSQL stores neither, and a database that takes what the next one refuses is a trap.
+    """
+    wrong: dict[str, str] = {}
+    for name, text in texts.items():
+        if text is None:
+            continue
+        if "\x00" in text:
+            wrong[name] = "must not contain a NUL character"
+            continue
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            wrong[name] = "must not contain a lone surrogate"
+            continue
+        if size > max_bytes:
+            raise TooLarge(
+                f"`{name}` is longer than the {max_bytes} bytes of UTF-8 that are allowed.",
+                fields={name: f"at most {max_bytes} bytes"},
+            )
+    if wrong:
+        raise InvalidRequest(wrong)
+
+
+def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
+    """Return the request if every field is within its rules. Raises InvalidRequest, TooLarge."""
+    name = request.field_name
+    if request.session_id is not None:
+        check_session_id(request.session_id, name("session_id"))
+    key = request.idempotency_key
+    if key is not None and not _KEY.match(key):
+        raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
+    if request.place.has_message and not request.message.strip():
+        raise InvalidRequest({name("message"): "must not be blank"})
+    history = {
+        f"{name('history')}.{index}.content": one.text
+        for index, one in enumerate(request.history or ())
+    }
+    said = {name("message"): request.message, "system": request.system, "model": request.model}
+    check_texts({**said, **history}, max_message_bytes)
+    return request

@@ -1,0 +1,64 @@
+"""What the operator decides for all conversations; and the one seam for a filter of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.core.errors import RunError
+from app.core.runs import ProviderRequest
+from app.runs.ports import TEXT, Piece, PieceStream, Provider
+
+# Called with "in" and a user's message before it is stored, or "out" and a piece of the reply
+# before it enters the log; returns what is to be taken instead. For "in" it may raise a
+# RequestError, for "out" a RunError. A piece may end inside a word.
+TextFilter = Callable[[Literal["in", "out"], str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRules:
+    """0 means no bound."""
+
+    system_prompt: str = ""
+    context_tokens: int = 0
+    max_output_tokens: int = 0
+    text_filter: TextFilter | None = None
+
+    def output_tokens(self, asked: int | None) -> int | None:
+        """Return how long the reply may be: as asked, but no longer than is allowed."""
+        if not self.max_output_tokens:
+            return asked
+        return min(asked or self.max_output_tokens, self.max_output_tokens)
+
+
+class Filtered:
+    """A provider whose texts pass a filter."""
+
+    def __init__(self, provider: Provider, text_filter: TextFilter) -> None:
+        self.name = provider.name
+        self.default_model = provider.default_model
+        self.parameters = provider.parameters
+        self._provider = provider
+        self._filter = text_filter
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield the provider's batches with their texts filtered."""
+        stream = self._provider.stream(request)
+        try:
+            for batch in stream:
+                yield from self._filtered(batch)
+        finally:
+            stream.close()
+
+    def _filtered(self, batch: Sequence[Piece]) -> Iterator[list[Piece]]:
+        """Yield the batch; of one that the filter ends, what came before."""
+        passed: list[Piece] = []
+        try:
+            for kind, data in batch:
+                passed.append((kind, self._filter("out", data) if kind == TEXT else data))
+        except RunError:
+            if passed:
+                yield passed
+            raise
+        yield passed

@@ -1,0 +1,297 @@
+"""The conversations of each owner: create, list, change, delete; replies in them: start, join,
+continue; and who listens for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from app.chats.key_locks import KeyLocks
+from app.chats.numbers import numbered_session
+from app.chats.placing import AT_LEAF, parent_of
+from app.chats.request import ChatRequest, check_session_id, check_texts
+from app.chats.session_feed import Listener, News, SessionFeed
+from app.chats.session_map import SessionMap
+from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
+from app.core.messages import Message, newest_leaf
+from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
+from app.core.sessions import ChatSession, Page
+from app.core.store import SessionStore
+from app.core.usage import UsedTokens
+from app.runs.ports import Clock
+from app.runs.run import Run
+from app.runs.service import FoundRun, RunService
+from app.usage.daily import DAY_S, day_of
+from app.usage.limits import DailyLimits
+
+MAX_TITLE_BYTES = 1000
+MAX_SYSTEM_BYTES = 128_000
+Messages = list[Message]
+
+
+class SessionRecords:
+    """The stored conversations of each owner. Raises NotFound alike for absent and foreign ones."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        session_map: SessionMap,
+        runs: RunService,
+        feed: SessionFeed,
+        clock: Clock,
+        daily: DailyLimits = DailyLimits(),
+    ) -> None:
+        self._store = store
+        self._map = session_map
+        self._runs = runs
+        self.feed = feed
+        self._keys = KeyLocks()
+        self._clock = clock
+        self._daily = daily
+
+    def usage(self, owner: str, days: int) -> list[UsedTokens]:
+        """Return what the owner used on each of the last days: a day, provider and model each."""
+        since = day_of(self._clock.wall() - (days - 1) * DAY_S)
+        found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, since)
+        return found
+
+    def usage_of_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what each run of the session used. Raises NotFound."""
+        self.get(owner, session_id)
+        found: list[UsedTokens] = self._runs.calls(self._store.used_in_session, owner, session_id)
+        return found
+
+    def create(
+        self,
+        owner: str,
+        session_id: str | None = None,
+        title: str | None = None,
+        system: str | None = None,
+    ) -> ChatSession:
+        """Store a session (once; an existing one is returned) and return it. Raises
+        InvalidRequest."""
+        now = self._clock.wall()
+        check_texts({"title": title}, MAX_TITLE_BYTES)
+        check_texts({"system": system}, MAX_SYSTEM_BYTES)
+        wanted = ChatSession(
+            owner,
+            new_id() if session_id is None else check_session_id(session_id),
+            now,
+            now,
+            title or "",
+            system=system or None,
+        )
+        stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
+        return stored
+
+    def get(self, owner: str, session_id: str) -> ChatSession:
+        """Return the record."""
+        found: ChatSession | None = self._runs.calls(self._store.find_session, owner, session_id)
+        if found is None:
+            raise NotFound()
+        return found
+
+    def list(self, owner: str, page: Page = Page()) -> list[ChatSession]:
+        """Return a page of the owner's sessions, newest first."""
+        found: list[ChatSession] = self._runs.calls(self._store.list_sessions, owner, page)
+        return found
+
+    def update(
+        self, owner: str, session_id: str, title: str | None = None, system: str | None = None
+    ) -> ChatSession:
+        """Set the title or the system prompt (empty: none); return the record. Raises NotFound,
+        InvalidRequest."""
+        check_texts({"title": title}, MAX_TITLE_BYTES)
+        check_texts({"system": system}, MAX_SYSTEM_BYTES)
+        values: dict[str, str | None] = {}
+        if title is not None:
+            values["title"] = title
+        if system is not None:
+            values["system"] = system or None
+        if values:
+            self._runs.calls(self._store.update_session, owner, session_id, values)
+        return self.get(owner, session_id)
+
+    def tree(self, owner: str, session_id: str) -> dict[str, Message]:
+        """Return all messages by id, in the order they came."""
+        self.get(owner, session_id)
+        found: dict[str, Message] = self._runs.calls(self._store.read_tree, owner, session_id)
+        return found
+
+    def choose_branch(self, owner: str, session_id: str, message_id: str) -> None:
+        """Use the branch that the message is on, to its newest leaf. Raises NotFound,
+        InvalidRequest."""
+        leaf_id = newest_leaf(self.tree(owner, session_id), message_id)
+        if leaf_id is None:
+            raise InvalidRequest({"message_id": "must be a message of this session"})
+        self._runs.calls(self._store.update_session, owner, session_id, {"leaf_id": leaf_id})
+
+    def delete_all(self, owner: str) -> int:
+        """Stop all that the owner has under way, then delete all of the owner's sessions; return
+        how many."""
+        self._stop_runs(owner)
+        deleted: int = self._runs.calls(self._store.delete_all, owner)
+        self._stop_runs(owner)
+        self._runs.live.forget_owner(owner)
+        self._map.forget_owner(owner)
+        return deleted
+
+    def messages(self, owner: str, session_id: str) -> Messages:
+        """Return the branch in use, oldest first."""
+        self.get(owner, session_id)
+        found: Messages = self._runs.calls(self._store.read_branch, owner, session_id)
+        return found
+
+    def delete(self, owner: str, session_id: str) -> None:
+        """Stop what runs in the session, then delete it with all that belongs to it."""
+        self.get(owner, session_id)
+        self._stop_runs(owner, session_id)
+        self._runs.calls(self._store.delete_session, owner, session_id)
+        self._stop_runs(owner, session_id)  # what started in between has lost its session
+        self._runs.live.forget_session(owner, session_id)
+        self._map.forget(owner, session_id)
+
+    def _stop_runs(self, owner: str, session_id: str | None = None) -> None:
+        for run in self._runs.live.going():
+            record = run.record
+            if record.owner == owner and session_id in {None, record.session_id}:
+                self._runs.stop(owner, record.id)
+
+    def counts(self) -> dict[str, int | None]:
+        """Return how many sessions are in memory and stored (None while the store fails)."""
+        stored: int | None
+        try:
+            stored = self._runs.calls(self._store.count_sessions)
+        except StorageUnavailable:
+            stored = None
+        return {"in_memory": len(self._map), "stored": stored}
+
+
+Admit = Callable[[bool], None]
+CUT = {"stopped", "failed", "interrupted"}
+
+
+class Started(NamedTuple):
+    """A run to follow, and whether it was there before."""
+
+    found: FoundRun
+    joined: bool
+
+
+class SessionService(SessionRecords):
+    """The conversations of each owner. Raises NotFound alike for absent and foreign ones."""
+
+    def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
+        """Start the run that answers the request, or join the one its idempotency key started.
+
+        `admit` is asked first, with whether the request joins, and may refuse by raising. A start
+        that is refused leaves no session behind. Raises what ChatInterface.start raises.
+        """
+        key = request.idempotency_key
+        if key is None:
+            admit(False)
+            return Started(FoundRun.of(self._start(owner, request)), False)
+        with self._keys.holding((owner, key)):
+            since = self._clock.wall() - KEY_TTL_S
+            known = self._runs.calls(self._store.find_key, owner, key, since)
+            admit(known is not None)
+            if known is not None:
+                return self._join(owner, known, request)
+            try:
+                return Started(FoundRun.of(self._start(owner, request)), False)
+            except AlreadyStarted as started:  # by another process, just now
+                return Started(self._runs.find(owner, started.run_id), True)
+
+    def _join(self, owner: str, known: RunRecord, request: ChatRequest) -> Started:
+        if known.request_hash != request.fingerprint():
+            raise IdempotencyConflict(run_id=known.id)
+        return Started(self._runs.find(owner, known.id), True)
+
+    def _start(self, owner: str, request: ChatRequest) -> Run:
+        self._check_day(owner)
+        session_id = request.session_id or self._new_session_id(owner, request)
+        parent_id = self._parent_id(owner, session_id, request)
+        is_new = not self._map.holds(owner, session_id)
+        try:
+            run = self._map.open(owner, session_id).start(request, parent_id)
+        except BaseException:
+            if is_new:
+                self._map.forget(owner, session_id)
+            raise
+        self._tell_started(run)
+        return run
+
+    def _check_day(self, owner: str) -> None:
+        def used_since(owner: str, day: str) -> list[UsedTokens]:
+            found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, day)
+            return found
+
+        self._daily.check(owner, self._clock.wall(), used_since)
+
+    def _new_session_id(self, owner: str, request: ChatRequest) -> str:
+        if not request.numbered:
+            return new_id()
+        while True:
+            number: int = self._runs.calls(self._store.next_number, owner)
+            session_id = numbered_session(number)
+            # Clients that name their sessions themselves may have taken the name of a new one.
+            if self._runs.calls(self._store.find_session, owner, session_id) is None:
+                return session_id
+
+    def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
+        if request.place == AT_LEAF:
+            return None
+        found = self._runs.calls(self._store.find_session, owner, session_id)
+        if found is None:
+            if request.place.kind == "after":
+                return None  # the client has more of it than we do
+            raise NotFound()
+        tree = self._runs.calls(self._store.read_tree, owner, session_id)
+        return parent_of(request.place, tree, found.leaf_id)
+
+    def continue_run(self, owner: str, run_id: str, request: ChatRequest) -> FoundRun:
+        """Carry on the kept text of a run that did not complete. Raises NotFound,
+        InvalidRequest."""
+        found = self._runs.find(owner, run_id)
+        record = found.record
+        # The reply may have been completed since, by a run that carried this one on.
+        said = {one.id: one.status for one in self.messages(owner, record.session_id)}
+        if found.status not in CUT or said.get(record.message_id) == "completed":
+            raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
+        self._check_day(owner)
+        run = self._map.open(owner, record.session_id).continue_run(record, request)
+        self._tell_started(run)
+        return FoundRun.of(run)
+
+    def _tell_started(self, run: Run) -> None:
+        record = run.record
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": 0}
+        self.feed.tell(record.owner, record.session_id, News("run_started", data))
+
+    def tell_ended(self, run: Run) -> None:
+        """Tell the session's listeners that a run has ended."""
+        record = run.record
+        data = {
+            "run_id": record.id,
+            "session_id": record.session_id,
+            "seq": run.log.last_seq,
+            "status": record.status,
+        }
+        self.feed.tell(record.owner, record.session_id, News("run_ended", data))
+
+    def listen(self, owner: str, session_id: str) -> Listener:
+        """Return a listener to the session, which is told of the run under way at once.
+
+        Raises NotFound. The caller must `feed.leave` with it.
+        """
+        listener = self.feed.listen(owner, session_id)
+        try:
+            active = self.get(owner, session_id).active_run_id
+            if active is not None:
+                seq = self._runs.find(owner, active).log.last_seq
+                data = {"run_id": active, "session_id": session_id, "seq": seq}
+                listener.tell(News("run_started", data))
+        except BaseException:
+            self.feed.leave(owner, session_id, listener)
+            raise
+        return listener

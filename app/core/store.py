@@ -1,0 +1,129 @@
+"""What a store must do. The engines are in app/stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.core.entries import Entry
+from app.core.messages import Message
+from app.core.runs import RunEnd, RunRecord, Turn
+from app.core.sessions import ChatSession, Page
+from app.core.usage import CostOf, UsedTokens
+
+
+class WorkerLost(Exception):
+    """This worker was taken for dead and its runs were ended by another; its appends are
+    refused."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What all runs have new: stored in one transaction, or not at all."""
+
+    entries: list[tuple[str, list[Entry]]] = field(default_factory=list)
+    ends: list[tuple[RunRecord, RunEnd, str, float]] = field(default_factory=list)
+
+
+class RunStore(Protocol):
+    """What runs need of a store. A foreign id answers exactly like an absent one."""
+
+    def begin_turn(self, turn: Turn) -> list[Message]:
+        """Store a turn, return the branch the model is to answer.
+
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost,
+        StorageUnavailable.
+        """
+
+    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+        """Do what `begin_turn` does, without waiting for anybody; None, and nothing stored, if that
+        cannot be done now."""
+
+    def append_now(self, worker_id: str, batch: Batch) -> bool:
+        """Store the batch without waiting for anybody; False if that cannot be done now."""
+
+    def append(self, worker_id: str, batch: Batch) -> None:
+        """Store the batch; may block. Raises WorkerLost, StorageUnavailable."""
+
+    def find_run(self, owner: str, run_id: str) -> RunRecord | None:
+        """Return the record, or None."""
+
+    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the stored entries of a run beyond `after`, in order."""
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+
+    def fold(self, ended_before: float, limit: int) -> int:
+        """Fold the entries of runs that ended before then into one piece each; return how many."""
+
+    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        """Delete sessions not used since then, listed ones too unless None; return how many."""
+
+    def set_patience(self, seconds: float) -> None:
+        """Let the calls that follow wait that long for another process's lock."""
+
+    def probe(self) -> None:
+        """Write something that changes nothing. Raises StorageUnavailable."""
+
+    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
+        """Return the record, or None."""
+
+
+class SessionStore(Protocol):
+    """What chats need of a store. Every look-up is by (owner, session id)."""
+
+    def create_session(self, chat_session: ChatSession) -> ChatSession:
+        """Store the session unless it is there; return what is stored."""
+
+    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
+        """Return the record, or None."""
+
+    def list_sessions(self, owner: str, page: Page = Page()) -> list[ChatSession]:
+        """Return a page of the owner's listed sessions, newest first."""
+
+    def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
+        """Set the title, system prompt or leaf of a session; False if it is not there."""
+
+    def delete_all(self, owner: str) -> int:
+        """Delete the owner's sessions with all that belongs to them; return how many."""
+
+    def delete_session(self, owner: str, session_id: str) -> bool:
+        """Delete the session with all its messages and runs; False if it was not there."""
+
+    def read_branch(self, owner: str, session_id: str) -> list[Message]:
+        """Return the branch in use, oldest first."""
+
+    def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
+        """Return all messages of the session by id, in the order they came."""
+
+    def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
+        """Return what the owner used on that day and later: a day, provider and model each."""
+
+    def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
+        """Return what the session's runs that have ended used, each by itself."""
+
+    def next_number(self, owner: str) -> int:
+        """Return 1, 2, ...: a number that the owner never had."""
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+
+    def count_sessions(self) -> int:
+        """Return how many sessions are stored."""
+
+
+class WorkerStore(Protocol):
+    """What recovery needs of a store."""
+
+    def register_worker(self, worker_id: str, now: float) -> None:
+        """Note a worker that will append."""
+
+    def other_workers(self, worker_id: str) -> list[str]:
+        """Return the workers that are not known to be gone, but this one."""
+
+    def take_over(
+        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf
+    ) -> list[str]:
+        """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""

@@ -1,0 +1,54 @@
+"""What the dialects share whose clients hold the conversation themselves and send all of it each
+time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from app.chats.request import ChatRequest
+from app.core.errors import InvalidRequest
+from app.core.messages import ProviderMessage
+from app.core.usage import Usage
+from app.dialects.frames import Body
+
+HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
+
+
+class SaidMessage(Body):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def asked(said: Sequence[ProviderMessage], field: str, **options: Any) -> ChatRequest:
+    """Return the request to answer the last of the messages. Raises InvalidRequest naming
+    `field`."""
+    if not said:
+        raise InvalidRequest({field: "must not be empty"})
+    last = said[-1]
+    names = {"message": f"{field}.{len(said) - 1}.content", "history": field}
+    return ChatRequest(last.text, role=last.role, history=tuple(said[:-1]), names=names, **options)
+
+
+def plain(messages: Sequence[SaidMessage]) -> list[ProviderMessage]:
+    """Return the messages as a provider takes them."""
+    return [ProviderMessage(message.role, message.content) for message in messages]
+
+
+def token_counts(usage: dict[str, Any] | Usage) -> dict[str, int]:
+    """Return usage by the names that OpenAI's API gave it."""
+    counted = usage if isinstance(usage, Usage) else Usage.from_json(usage)
+    return {
+        "prompt_tokens": counted.input_tokens,
+        "completion_tokens": counted.output_tokens,
+        "total_tokens": counted.input_tokens + counted.output_tokens,
+    }
+
+
+def explained(message: str, fields: dict[str, str]) -> str:
+    """Return an error in one sentence, for clients that look for nothing more."""
+    if not fields:
+        return message
+    return message + " " + "; ".join(f"{name}: {why}" for name, why in sorted(fields.items()))

@@ -1,0 +1,144 @@
+"""What every dialect is made of, and the two rules all share: JSON on one line, requests checked by
+model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from app.chats.request import ChatRequest
+from app.core.entries import Entry
+from app.core.errors import ChatError
+from app.core.runs import RunRecord
+from app.runs.log import RunLog
+
+SSE_CONTENT_TYPE = "text/event-stream; charset=utf-8"
+PING = b": ping\n\n"
+OPEN = b": open\n\n"  # eventlet sends the headers with the first byte: this is it
+MERGE_ABOVE = 64  # a viewer this many entries behind gets one larger piece instead
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A parsed request: who speaks, what the dialect wants to remember of it for the answer, and,
+    where that is asked for in the body, whether the answer is to be streamed."""
+
+    dialect: Dialect
+    request: ChatRequest
+    options: Mapping[str, Any] = field(default_factory=dict)
+    streams: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The run an encoder encodes, and whom it is for."""
+
+    record: RunRecord
+    log: RunLog
+    user: str
+
+    @property
+    def ended(self) -> dict[str, Any]:
+        """The data of the end, of a run that has ended."""
+        assert self.log.end is not None
+        data: dict[str, Any] = self.log.end.data
+        return data
+
+
+class Encoder(ABC):
+    """Turns the entries of one run, in order, into bytes for one viewer; stateful.
+
+    A subclass says what texts, reasoning and the end become; of a viewer far behind, neighbouring
+    texts come joined.
+    """
+
+    opening: bytes = OPEN
+    heartbeat: bytes = PING
+
+    def silence(self, age_s: float) -> bytes:
+        """Return what is sent after silence, `age_s` seconds after the run began."""
+        return self.heartbeat
+
+    def encode(self, entries: Sequence[Entry]) -> bytes:
+        """Return the frames of these entries, in one piece."""
+        if len(entries) == 1:  # by far the most often
+            (entry,) = entries
+            return self.ending(entry) if entry.kind == "end" else self.piece(entry, 1)
+        return b"".join(
+            self.ending(entry) if entry.kind == "end" else self.piece(entry, count)
+            for entry, count in joined(entries)
+        )
+
+    @abstractmethod
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return the frames of a text, reasoning or status that stands for `count` entries."""
+
+    @abstractmethod
+    def ending(self, entry: Entry) -> bytes:
+        """Return the frames of the end."""
+
+    def close(self) -> None:
+        """All entries were encoded. Raises ReplyCut where the framing cannot say that the reply is
+        cut."""
+
+
+class Dialect(ABC):
+    """One way to speak; its routes are rows in the table (routes.py).
+
+    The shapes are what /openapi.json is made of: `body` validates, the others are what is answered.
+    """
+
+    name: str
+    body: Any  # model of the request
+    event: Any  # type of what one event, or line, of the stream carries
+    answer: Any  # type of the answer that is not streamed
+    problem: Any  # type of an answer that is an error
+    examples: Sequence[Mapping[str, Any]] = ()  # requests that work with the demo provider
+    content_type = SSE_CONTENT_TYPE
+    last_data: str | None = None  # what the last event carries, where that is not JSON
+    own_headers: Mapping[str, str] = {}  # that its answers may have, and what they say
+    holds_headers = False  # until the first piece or a failure: its clients retry on a status only
+
+    @abstractmethod
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request, with what the path names. Raises InvalidRequest naming the fields."""
+
+    @abstractmethod
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Return an encoder for the entries beyond `after`."""
+
+    @abstractmethod
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer that is not streamed, of a run that has ended well or was stopped."""
+
+    @abstractmethod
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return the body of an answer that is an error."""
+
+    def headers(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:
+        """Return the headers that only this dialect's answers have."""
+        return {}
+
+
+def joined(entries: Sequence[Entry], most: int = MERGE_ABOVE) -> Iterator[tuple[Entry, int]]:
+    """Yield the entries, each with how many it stands for.
+
+    Of more than `most`, neighbouring ones of text, or reasoning, are joined; such a one has the seq
+    of its last part, so that a cursor taken from it skips nothing.
+    """
+    if len(entries) <= most:
+        yield from ((entry, 1) for entry in entries)
+        return
+    for kind, group in groupby(entries, key=lambda entry: entry.kind):
+        parts = list(group)
+        if kind in {"text", "reasoning"}:
+            yield parts[-1]._replace(data="".join(part.data for part in parts)), len(parts)
+        else:
+            yield from ((entry, 1) for entry in parts)
+
+
+class ReplyCut(Exception):
+    """The reply did not complete and the framing can say so only by breaking off."""

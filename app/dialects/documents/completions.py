@@ -1,0 +1,122 @@
+"""The dialect of seed 001: `POST /chat/completions/stream` and `POST /chat/completions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import NotRequired, TypedDict
+
+from app.core.entries import Entry
+from app.core.errors import ChatError
+from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain, token_counts
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.frames import Body, event_frame, validated
+
+
+class CompletionsBody(Body):
+    """The whole conversation, the last message being the new one."""
+
+    messages: list[SaidMessage]
+    model: str | None = None
+    provider: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class CompletionsEvent(TypedDict):
+    """A piece, or with `done` the end."""
+
+    content: str
+    done: bool
+    model: str
+    provider: str
+    error: NotRequired[str]
+
+
+class TokenCounts(TypedDict):
+    """Usage, as OpenAI names it."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class CompletionsAnswer(TypedDict):
+    """The reply that was not streamed."""
+
+    content: str
+    role: Literal["assistant"]
+    model: str
+    provider: str
+    usage: TokenCounts
+    finish_reason: str
+
+
+class Detail(TypedDict):
+    """An answer that is an error."""
+
+    detail: str
+
+
+class CompletionsEncoder(Encoder):
+    """Pieces of `content`; the last event has `done`, and `error` if the run failed."""
+
+    def __init__(self, reply: Reply) -> None:
+        self._of = {"model": reply.record.model, "provider": reply.record.provider}
+
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return a text's event."""
+        if entry.kind != "text":
+            return b""
+        return event_frame({"content": entry.data, "done": False, **self._of})
+
+    def ending(self, entry: Entry) -> bytes:
+        """Return the last event."""
+        payload = {"content": "", "done": True, **self._of}
+        if entry.data["error"]:
+            payload["error"] = entry.data["error"]["message"]
+        return event_frame(payload)
+
+
+class CompletionsStream(Dialect):
+    """The dialect of seed 001."""
+
+    name = "completions_stream"
+    body = CompletionsBody
+    event = CompletionsEvent
+    answer = CompletionsAnswer
+    problem = Detail
+    examples = ({"messages": HELLO},)
+
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request. Raises InvalidRequest."""
+        said = validated(CompletionsBody, body)
+        request = asked(
+            plain(said.messages),
+            "messages",
+            model=said.model,
+            provider=said.provider,
+            temperature=said.temperature,
+        )
+        return Spoken(self, request)
+
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Return an encoder; it is the same from any cursor on."""
+        return CompletionsEncoder(reply)
+
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer of `POST /chat/completions`."""
+        end = reply.ended
+        return {
+            "content": reply.log.text(),
+            "role": "assistant",
+            "model": reply.record.model,
+            "provider": reply.record.provider,
+            "usage": token_counts(end["usage"]),
+            "finish_reason": end["finish_reason"],
+        }
+
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return the one key that FastAPI's clients look for."""
+        return {"detail": explained(error.message, error.fields)}

@@ -1,0 +1,130 @@
+"""The dialect of seed 002: a message to a session that was made before, streamed or not.
+
+Its sessions are the native ones; app/transports/http_session_messages.py lists, reads and deletes
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from app.chats.request import ChatRequest
+from app.core.entries import Entry
+from app.core.errors import ChatError
+from app.core.messages import Message
+from app.dialects.client_held import explained
+from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
+from app.dialects.documents.completions import Detail
+from app.dialects.frames import Body, Said, event_frame, timestamp, validated
+
+
+class MessageBody(Body):
+    """A user's message."""
+
+    content: Said
+    role: Literal["user"] = "user"
+
+
+class MessageEdgeEvent(TypedDict):
+    """The stream begins, or is complete."""
+
+    type: Literal["start", "end"]
+    messageId: str
+
+
+class MessageTokenEvent(TypedDict):
+    """A piece of the reply."""
+
+    type: Literal["token"]
+    content: str
+
+
+class MessageErrorEvent(TypedDict):
+    """The reply did not complete."""
+
+    type: Literal["error"]
+    error: str
+
+
+class MessageRow(TypedDict):
+    """One message of a session."""
+
+    id: str
+    session_id: str
+    content: str
+    role: str
+    timestamp: str
+
+
+class SessionMessagesEncoder(Encoder):
+    """`start`, tokens, then `end` or `error`."""
+
+    def __init__(self, reply: Reply, after: int) -> None:
+        self._message_id = reply.record.message_id
+        self.opening = OPEN if after else OPEN + self._frame("start")
+
+    def _frame(self, kind: str) -> bytes:
+        return event_frame({"type": kind, "messageId": self._message_id})
+
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return a text's event."""
+        if entry.kind != "text":
+            return b""
+        return event_frame({"type": "token", "content": entry.data})
+
+    def ending(self, entry: Entry) -> bytes:
+        """Return the last event."""
+        if entry.data["error"]:
+            return event_frame({"type": "error", "error": entry.data["error"]["message"]})
+        return self._frame("end")
+
+
+class SessionMessages(Dialect):
+    """The dialect of seed 002."""
+
+    name = "session_messages"
+    body = MessageBody
+    event = MessageEdgeEvent | MessageTokenEvent | MessageErrorEvent
+    answer = MessageRow
+    problem = Detail
+    examples = ({"content": "Hello"},)
+
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request, of a session that must exist. Raises InvalidRequest."""
+        said = validated(MessageBody, body)
+        request = ChatRequest(
+            said.content,
+            session_id=path["session_id"],
+            must_exist=True,
+            names={"message": "content"},
+        )
+        return Spoken(self, request)
+
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Return an encoder; only from the start on does it say `start`."""
+        return SessionMessagesEncoder(reply, after)
+
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the reply as the row that reading the session would give."""
+        record = reply.record
+        said = {"id": record.message_id, "session_id": record.session_id}
+        made_at = timestamp(record.created_at)
+        return {**said, "content": reply.log.text(), "role": "assistant", "timestamp": made_at}
+
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return the one key that FastAPI's clients look for."""
+        return {"detail": explained(error.message, error.fields)}
+
+
+def message_row(session_id: str, message: Message) -> MessageRow:
+    """Return a stored message as this dialect shows it."""
+    return {
+        "id": message.id,
+        "session_id": session_id,
+        "content": message.text,
+        "role": message.role,
+        "timestamp": timestamp(message.created_at),
+    }

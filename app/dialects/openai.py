@@ -1,0 +1,297 @@
+"""The dialect of OpenAI's chat completions: `POST /v1/chat/completions`.
+
+Source: OpenAI API reference, "Create chat completion" and "The chat completion chunk object". Its
+clients cannot resume: one that hangs up stops its run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import NotRequired, TypedDict
+
+from app.core.entries import Entry
+from app.core.errors import ChatError, UnsupportedParameter, error_for_code
+from app.core.messages import ProviderMessage
+from app.dialects.client_held import HELLO, asked, explained, token_counts
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.documents.completions import TokenCounts
+from app.dialects.frames import Body, event_frame, validated
+
+LAST_DATA = "[DONE]"
+DONE = b"data: %s\n\n" % LAST_DATA.encode()
+# `developer` is OpenAI's newer name for `system`; compatible servers know only the older one.
+ROLES = {"developer": "system"}
+PASSED_ON = (
+    "frequency_penalty",
+    "logit_bias",
+    "presence_penalty",
+    "seed",
+    "stop",
+    "top_p",
+)
+FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
+REFUSED = ("audio", "function_call", "functions", "logprobs")
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+class StreamOptions(Body):
+    """What the stream is to have besides the text."""
+
+    include_usage: bool = False
+
+
+class CompletionMessage(Body):
+    """One message; of its parts only texts are taken."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+class CompletionBody(Body):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: str
+    messages: Annotated[list[CompletionMessage], Field(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: dict[str, float] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    stop: str | list[str] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    modalities: list[str] | None = None
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
+
+
+class Delta(TypedDict):
+    """What a chunk adds to the message."""
+
+    role: NotRequired[Literal["assistant"]]
+    content: NotRequired[str]
+    reasoning_content: NotRequired[str]
+
+
+class ChunkChoice(TypedDict):
+    """The one choice of a chunk."""
+
+    index: Literal[0]
+    delta: Delta
+    finish_reason: str | None
+
+
+class CompletionChunk(TypedDict):
+    """One chunk of the stream."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: NotRequired[TokenCounts | None]
+
+
+class CompletionProblemDetails(TypedDict):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class CompletionProblem(TypedDict):
+    """An answer, or a last event, that is an error."""
+
+    error: CompletionProblemDetails
+
+
+class AnswerMessage(TypedDict):
+    """The reply."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class AnswerChoice(TypedDict):
+    """The one choice of an answer."""
+
+    index: Literal[0]
+    message: AnswerMessage
+    logprobs: None
+    finish_reason: str
+
+
+class Completion(TypedDict):
+    """The reply that was not streamed."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[AnswerChoice]
+    usage: TokenCounts
+
+
+class CompletionEncoder(Encoder):
+    """Chunks of one id, then the finish reason, the usage if it was asked for, and `[DONE]`."""
+
+    def __init__(self, reply: Reply, after: int, include_usage: bool) -> None:
+        self._base: dict[str, Any] = {
+            "id": completion_id(reply),
+            "object": "chat.completion.chunk",
+            "created": int(reply.record.created_at),
+            "model": reply.record.model,
+        }
+        self._include_usage = include_usage
+        if not after:
+            self.opening = self.opening + self._chunk({"role": "assistant", "content": ""})
+
+    def piece(self, entry: Entry, count: int) -> bytes:
+        """Return a text's chunk; reasoning goes where DeepSeek's API first put it."""
+        if entry.kind == "text":
+            return self._chunk({"content": entry.data})
+        return self._chunk({"reasoning_content": entry.data}) if entry.kind == "reasoning" else b""
+
+    def ending(self, entry: Entry) -> bytes:
+        """Return the last chunks, or the error."""
+        end = entry.data
+        if end["error"]:
+            error = error_for_code(end["error"]["code"])
+            return event_frame({"error": error_details(error)})
+        last = self._chunk({}, FINISH_REASONS.get(end["finish_reason"], end["finish_reason"]))
+        if self._include_usage:
+            counts = token_counts(end["usage"])
+            last += event_frame({**self._base, "choices": [], "usage": counts})
+        return last + DONE
+
+    def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        payload = {**self._base, "choices": [choice]}
+        if self._include_usage:
+            payload["usage"] = None
+        return event_frame(payload)
+
+
+class OpenAIChat(Dialect):
+    """The dialect of OpenAI's chat completions."""
+
+    name = "openai_chat"
+    body = CompletionBody
+    event = CompletionChunk | CompletionProblem
+    answer = Completion
+    problem = CompletionProblem
+    examples = (
+        {"model": "demo", "messages": HELLO, "stream": True},
+        {
+            "model": "demo",
+            "messages": HELLO,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        },
+        {"model": "demo", "messages": HELLO},
+    )
+    last_data = LAST_DATA
+    holds_headers = True
+
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request. Raises InvalidRequest, UnsupportedParameter."""
+        said = validated(CompletionBody, body)
+        for name in REFUSED:
+            if body.get(name):
+                raise _unsupported(name)
+        if set(said.modalities or ()) - {"text"}:
+            raise _unsupported("modalities")
+        request = asked(
+            [_plain(message, index) for index, message in enumerate(said.messages)],
+            "messages",
+            model=said.model,
+            temperature=said.temperature,
+            max_tokens=said.max_completion_tokens or said.max_tokens,
+            parameters=_parameters(said, body),
+            stop_when_unwatched=True,
+        )
+        usage = said.stream_options is not None and said.stream_options.include_usage
+        return Spoken(self, request, {"include_usage": usage}, streams=bool(said.stream))
+
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Return an encoder."""
+        return CompletionEncoder(reply, after, options.get("include_usage", False))
+
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer without `stream`."""
+        end = reply.ended
+        message = {"role": "assistant", "content": reply.log.text(), "refusal": None}
+        reason = FINISH_REASONS.get(end["finish_reason"], end["finish_reason"])
+        return {
+            "id": completion_id(reply),
+            "object": "chat.completion",
+            "created": int(reply.record.created_at),
+            "model": reply.record.model,
+            "choices": [
+                {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+            ],
+            "usage": token_counts(end["usage"]),
+        }
+
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return the body that OpenAI's SDKs make their exceptions of."""
+        return {"error": error_details(error)}
+
+
+def completion_id(reply: Reply) -> str:
+    """Return the id that all chunks of a run have."""
+    return f"chatcmpl-{reply.record.id}"
+
+
+def error_details(error: ChatError) -> dict[str, Any]:
+    """Return OpenAI's error object."""
+    kinds = {401: "authentication_error", 429: "rate_limit_error"}
+    other = "server_error" if error.http_status >= 500 else "invalid_request_error"
+    return {
+        "message": explained(error.message, error.fields),
+        "type": kinds.get(error.http_status, other),
+        "param": next(iter(sorted(error.fields)), None),
+        "code": error.code,
+    }
+
+
+def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a provider may take as it is; only what differs from the default."""
+    found = {name: body[name] for name in PASSED_ON if body.get(name) is not None}
+    if said.n is not None and said.n > 1:
+        found["n"] = said.n
+    if said.tools:
+        found["tools"] = said.tools
+    if said.response_format and said.response_format.get("type") != "text":
+        found["response_format"] = said.response_format
+    return found
+
+
+def _plain(message: CompletionMessage, index: int) -> ProviderMessage:
+    if message.role in {"tool", "function"}:
+        raise _unsupported(f"messages.{index}.role")
+    if message.tool_calls:
+        raise _unsupported(f"messages.{index}.tool_calls")
+    content = message.content or ""
+    if isinstance(content, list):
+        for part in content:
+            if part.get("type") != "text" or not isinstance(part.get("text"), str):
+                raise _unsupported(f"messages.{index}.content")
+        content = "".join(part["text"] for part in content)
+    return ProviderMessage(ROLES.get(message.role, message.role), content)
+
+
+def _unsupported(name: str) -> UnsupportedParameter:
+    why = {name: "this server takes text only"}
+    return UnsupportedParameter(f"`{name}` cannot be honoured here.", fields=why)

@@ -1,0 +1,46 @@
+"""The table of dialects: one row a route. A new dialect is one new file and its rows here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.dialects.ai_sdk import AiSdk
+from app.dialects.dialect import Dialect
+from app.dialects.documents.completions import CompletionsStream
+from app.dialects.documents.conversation import ConversationChat
+from app.dialects.documents.either import PromptOrConversation
+from app.dialects.documents.prompt import PromptChat, PromptConversation
+from app.dialects.documents.session_messages import SessionMessages
+from app.dialects.native import Native
+from app.dialects.ollama import OllamaChat
+from app.dialects.openai import OpenAIChat
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path that starts a run; whether its answer streams, comes whole, or as its body asks."""
+
+    path: str
+    dialect: Dialect
+    answer: Literal["stream", "whole", "asked"]
+
+
+NATIVE = Native()
+COMPLETIONS = CompletionsStream()
+SESSION_MESSAGES = SessionMessages()
+OPENAI = OpenAIChat()
+AI_SDK = AiSdk()
+ROUTES: tuple[Route, ...] = (
+    Route("/api/chat/stream", NATIVE, "stream"),
+    Route("/api/chat", NATIVE, "whole"),
+    Route("/chat/completions/stream", COMPLETIONS, "stream"),
+    Route("/chat/completions", COMPLETIONS, "whole"),
+    Route("/sessions/<session_id>/messages/stream", SESSION_MESSAGES, "stream"),
+    Route("/sessions/<session_id>/messages", SESSION_MESSAGES, "whole"),
+    Route("/chat", PromptOrConversation(PromptChat(), ConversationChat()), "asked"),
+    Route("/chat/conversation", PromptConversation(), "asked"),
+    Route("/v1/chat/completions", OPENAI, "asked"),
+    Route("/api/ai-sdk/chat", AI_SDK, "stream"),
+    Route("/ollama/api/chat", OllamaChat(), "asked"),
+)

@@ -1,0 +1,1 @@
+"""What all vendors' wires share: HTTP, event streams, chunks, statuses."""

@@ -1,0 +1,1 @@
+"""What is put around a provider: retries, whole replies, recordings, faults."""

@@ -1,0 +1,115 @@
+"""Whole replies: of a model that is not to stream, or where streaming fails before its first piece.
+
+They are handed out a few words at a time, so that they read as typed (runs/pacing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.errors import (
+    RunError,
+    UpstreamError,
+    UpstreamIncomplete,
+    UpstreamMalformed,
+    UpstreamRejected,
+)
+from app.core.runs import ProviderRequest
+from app.runs.ports import REASONING, TEXT, Piece, PieceStream, Provider
+
+_WORD = re.compile(r"\S+\s*")  # a leading \s* would try white space anew from each place
+
+
+def split_words(text: str, words: int) -> Iterator[str]:
+    """Yield `text` in pieces of `words` words; joined they are `text` again, white space
+    included."""
+    start = end = 0
+    for count, word in enumerate(_WORD.finditer(text), 1):
+        end = word.end()
+        if count % words == 0:
+            yield text[start:end]
+            start = end
+    if start < len(text):
+        yield text[start:]
+
+
+def paced(text: str, words: int, delay_s: float, sleep: Callable[[float], None]) -> Iterator[str]:
+    """Yield the pieces of `text`, `delay_s` seconds apart; the first at once."""
+    for index, piece in enumerate(split_words(text, words)):
+        if index and delay_s:
+            sleep(delay_s)
+        yield piece
+
+
+# Failures that may be of the streaming alone. A key or an address would be as wrong for a whole.
+OF_STREAMING = (UpstreamError, UpstreamIncomplete, UpstreamMalformed, UpstreamRejected)
+
+
+class StreamOrWhole(Provider, Protocol):
+    """A provider that can be asked either way."""
+
+    def whole(self, request: ProviderRequest) -> PieceStream:
+        """Yield the pieces of a reply that is asked for whole. Raises RunError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How a whole reply is handed out: words a piece, seconds between them."""
+
+    words: int
+    delay_s: float
+    sleep: Callable[[float], None]
+
+    def hand_out(self, stream: PieceStream, is_paced: bool) -> PieceStream:
+        """Yield the stream's pieces, its texts a few words at a time."""
+        with closing(stream):
+            for batch in stream:
+                if is_paced:
+                    yield from self._paced(batch)
+                else:
+                    yield batch
+
+    def _paced(self, batch: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+        for kind, data in batch:
+            if kind == TEXT:
+                for text in paced(data, self.words, self.delay_s, self.sleep):
+                    yield [(TEXT, text)]
+            else:
+                yield [(kind, data)]
+
+
+class WithWhole:
+    """A provider that asks for a whole reply: always, or where a request wants it as a way out."""
+
+    def __init__(self, provider: StreamOrWhole, pacing: Pacing, streams: bool) -> None:
+        self.name = provider.name
+        self.default_model = provider.default_model
+        self.parameters = provider.parameters
+        self._provider = provider
+        self._pacing = pacing
+        self._streams = streams
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield the reply's pieces. Raises RunError."""
+        if self._streams and not request.fall_back_whole:
+            return self._provider.stream(request)
+        return self._or_whole(request)
+
+    def _or_whole(self, request: ProviderRequest) -> PieceStream:
+        if self._streams:
+            answered = False
+            try:
+                with closing(self._provider.stream(request)) as stream:
+                    for batch in stream:
+                        answered = answered or any(kind in {TEXT, REASONING} for kind, _ in batch)
+                        yield batch
+                return
+            except RunError as error:
+                if answered or not isinstance(error, OF_STREAMING):
+                    raise
+        request.upstream.opened = request.upstream.closed = False
+        yield from self._pacing.hand_out(self._provider.whole(request), request.paced)

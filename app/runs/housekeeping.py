@@ -1,0 +1,53 @@
+"""Keeping house, once a second: what other workers left, what is owed, what is old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.runs.ports import Clock
+from app.runs.recovery import Recovery
+from app.runs.service import RunService
+
+EVERY_S = 30.0  # between looks for what is old: nothing waits for it
+FOLD_AT_ONCE = 20  # runs a look folds at most, so that no call of the store is long
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long what is kept; seconds, and days (0: for ever)."""
+
+    replay_ttl_s: float = DAY_S
+    retention_days: float = 0
+
+
+class Sweeper:
+    """One for a process; several on one database harm nothing."""
+
+    def __init__(
+        self, runs: RunService, recovery: Recovery, clock: Clock, keeping: Keeping
+    ) -> None:
+        self._runs = runs
+        self._recovery = recovery
+        self._clock = clock
+        self._keeping = keeping
+        self._next_look = 0.0
+
+    def sweep(self) -> None:
+        """Do all that is due. Raises StorageUnavailable; what is left is done the next time."""
+        runs = self._runs
+        runs.calls.probe()
+        runs.committer.settle()
+        self._recovery.sweep()
+        runs.remote.poll()
+        if self._clock.monotonic() >= self._next_look:
+            self._next_look = self._clock.monotonic() + EVERY_S
+            self._tidy()
+
+    def _tidy(self) -> None:
+        now, keeping = self._clock.wall(), self._keeping
+        store, calls = self._runs.store, self._runs.calls
+        while calls(store.fold, now - keeping.replay_ttl_s, FOLD_AT_ONCE) == FOLD_AT_ONCE:
+            pass
+        days = keeping.retention_days
+        calls(store.delete_old, now - days * DAY_S if days else None, now - keeping.replay_ttl_s)

@@ -1,0 +1,206 @@
+"""The run log: numbered entries, ending in exactly one `end`. The only source of what was said.
+
+An entry is in the log only once it is stored (the committer sees to that), so whatever a reader
+gets survives the process. Readers are cursors: they own nothing, may be slow, and cost nothing
+while away.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from app.core.entries import Entry
+from app.core.errors import BadCursor, LogReset
+from app.runs.locks import Lock
+from app.runs.packed_entries import SealedEntries
+from app.runs.ports import Waiter
+
+SEAL_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
+READ_LIMIT = 1024  # entries a read returns at most: a reader far behind is served in bounded steps
+
+
+class RunLog:
+    """Append-only, thread-safe; every read returns copies."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._lock = Lock()
+        self._sealed: list[SealedEntries] = []  # guarded by _lock
+        self._tail: list[Entry] = []  # guarded by _lock
+        self._end: Entry | None = None  # guarded by _lock
+        found = list(entries)
+        # A folded log begins with one entry that stands for all before it.
+        self._first_seq = found[0].seq if found else 1
+        self._last_seq = self._first_seq - 1  # guarded by _lock
+        self._readers: dict[LogReader, None] = {}  # guarded by _lock: those asleep, in order
+        self.append(found)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add stored entries and wake the readers. Raises ValueError on a gap or after the end."""
+        with self._lock:
+            for entry in entries:
+                if entry.seq != self._last_seq + 1 or self._end is not None:
+                    raise ValueError(f"entry {entry.seq} does not follow {self._last_seq}")
+                self._last_seq = entry.seq
+                if entry.kind == "end":
+                    self._end = entry
+                else:
+                    self._tail.append(entry)
+            self._seal()
+            sleeping, self._readers = self._readers, {}
+        for reader in sleeping:
+            reader.wake()
+
+    def _seal(self) -> None:
+        keep = 0 if self._end else SEAL_AT
+        while len(self._tail) >= SEAL_AT + keep:
+            self._sealed.append(SealedEntries(self._tail[:SEAL_AT]))
+            del self._tail[:SEAL_AT]
+
+    @property
+    def last_seq(self) -> int:
+        """The newest entry's number; 0 for an empty log."""
+        with self._lock:
+            return self._last_seq
+
+    @property
+    def last_kind(self) -> str:
+        """The newest entry's kind; empty for an empty log."""
+        with self._lock:
+            if self._end is not None:
+                return "end"
+            return self._tail[-1].kind if self._tail else ""
+
+    @property
+    def end(self) -> Entry | None:
+        """The `end` entry, or None while the run goes on."""
+        with self._lock:
+            return self._end
+
+    def check(self, after: int) -> None:
+        """Raise BadCursor if `after` is ahead of the log, LogReset if what follows it was
+        folded."""
+        if after > self.last_seq:
+            raise BadCursor()
+        if 0 < after < self._first_seq:
+            raise LogReset()
+
+    def since(self, after: int) -> list[Entry]:
+        """Return at most READ_LIMIT entries beyond `after`, in order."""
+        with self._lock:
+            return self._since(after)[:READ_LIMIT]
+
+    def _since(self, after: int) -> list[Entry]:
+        tail_first = self._tail[0].seq if self._tail else self._last_seq + 1
+        if self._end is not None and not self._tail:
+            tail_first = self._end.seq
+        found: list[Entry] = []
+        if after + 1 < tail_first:
+            # Every block holds SEAL_AT entries.
+            block = max(0, after + 1 - self._first_seq) // SEAL_AT
+            while block < len(self._sealed) and len(found) < READ_LIMIT:
+                found += self._sealed[block].since(after)
+                block += 1
+            if block < len(self._sealed):
+                return found
+        found += self._tail[max(0, after + 1 - tail_first) :] if self._tail else []
+        if self._end is not None and after < self._end.seq:
+            found.append(self._end)
+        return found
+
+    def text(self, upto: int | None = None) -> str:
+        """Return the joined text of the entries up to and with `upto` (all of them by default)."""
+        with self._lock:
+            sealed, tail = list(self._sealed), list(self._tail)
+        parts = []
+        for block in sealed:
+            if upto is None or block.last <= upto:
+                parts.append(block.text())
+            elif block.first <= upto:
+                parts += _texts(block.since(0), upto)
+        return "".join(parts + _texts(tail, upto))
+
+    def text_count(self, upto: int) -> int:
+        """Return how many text entries there are up to and with `upto`."""
+        with self._lock:
+            sealed, tail = list(self._sealed), list(self._tail)
+        count = len(_texts(tail, upto))
+        for block in sealed:
+            if block.last <= upto:
+                count += block.text_count
+            elif block.first <= upto:
+                count += len(_texts(block.since(0), upto))
+        return count
+
+    def take(self, reader: LogReader) -> list[Entry]:
+        """Return what the reader has not read, like `since`; if that is nothing, note it as
+        asleep."""
+        with self._lock:
+            if self._last_seq > reader.after:
+                return self._since(reader.after)[:READ_LIMIT]
+            if self._end is None:
+                self._readers[reader] = None
+            return []
+
+    def forget(self, reader: LogReader) -> None:
+        """Take a reader off the list of those asleep."""
+        with self._lock:
+            self._readers.pop(reader, None)
+
+    def wake_due(self, now: float) -> None:
+        """Wake the readers whose heartbeat is due at `now` (monotonic seconds)."""
+        with self._lock:
+            due = [reader for reader in self._readers if reader.deadline <= now]
+        for reader in due:
+            reader.wake()
+
+
+def _texts(entries: Iterable[Entry], upto: int | None) -> list[Any]:
+    return [e.data for e in entries if e.kind == "text" and (upto is None or e.seq <= upto)]
+
+
+class LogReader:
+    """A viewer's cursor into a log; used by one task. `after` moves as it reads."""
+
+    def __init__(
+        self,
+        log: RunLog,
+        after: int,
+        waiter: Waiter,
+        heartbeat_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        log.check(after)
+        self.after = after
+        self.deadline = 0.0
+        self._log = log
+        self._waiter = waiter
+        self._heartbeat_s = heartbeat_s
+        self._monotonic = monotonic
+        end = log.end
+        self.done = end is not None and after >= end.seq  # the log has ended and all was read
+
+    def wake(self) -> None:
+        """Let a sleeping `read` look again."""
+        self._waiter.wake()
+
+    def read(self) -> list[Entry]:
+        """Return what is new, waiting for it; nothing means that a heartbeat is due, or `done`."""
+        if self.done:
+            return []
+        self.deadline = self._monotonic() + self._heartbeat_s
+        try:
+            while not (entries := self._log.take(self)):
+                if self._monotonic() >= self.deadline:
+                    break
+                self._waiter.wait()
+        except BaseException:
+            self._log.forget(self)
+            raise
+        if not entries:
+            self._log.forget(self)
+            return []
+        last = entries[-1]
+        self.after, self.done = last.seq, last.kind == "end"
+        return entries

@@ -1,0 +1,138 @@
+"""The seams: what runs need of the outside world. Whoever implements one imports this, never the
+reverse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from app.core.runs import ProviderRequest
+
+
+class Waiter(Protocol):
+    """One task's place to sleep."""
+
+    def wait(self) -> None:
+        """Sleep until woken; may return early."""
+
+    def wake(self) -> None:
+        """Wake the task, now or as soon as it sleeps."""
+
+
+# What a provider yields: (kind, data). TEXT and REASONING carry str, STATUS a dict for the viewers,
+# FINISH the finish reason, USAGE a Usage. One batch is all that one read of its connection brought.
+TEXT = "text"
+REASONING = "reasoning"
+STATUS = "status"
+FINISH = "finish"
+USAGE = "usage"
+Piece = tuple[str, Any]
+PieceStream = Generator[Sequence[Piece], None, None]
+
+
+class Provider(Protocol):
+    """A model behind some wire. It knows nothing of Flask, chats or logs."""
+
+    name: str
+    default_model: str
+    parameters: frozenset[str]  # names of what it honours besides temperature and max_tokens
+
+    def stream(self, request: ProviderRequest) -> PieceStream:
+        """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes
+        upstream."""
+
+
+class Choice(NamedTuple):
+    """A provider that can be asked for: its model, or the setting it lacks."""
+
+    name: str
+    model: str | None
+    missing: str | None
+
+
+class Task(Protocol):
+    """A background task."""
+
+    def kill(self) -> None:
+        """End the task wherever it is, run its `finally` blocks, return when it is gone."""
+
+
+class Reader(Protocol):
+    """Reads one connection for one task, with no deadline of its own."""
+
+    def recv(self, max_bytes: int) -> bytes:
+        """Return what has come, waiting for it; nothing when the other side has closed. Raises
+        OSError."""
+
+    def close(self) -> None:
+        """Read no longer; the connection stays open. Must come before it is closed or lent on."""
+
+
+class Runtime(Protocol):
+    """Tasks, time and waiting, for one kind of concurrency (app/runtimes has three)."""
+
+    def spawn(self, function: Callable[..., object], *args: Any) -> Task:
+        """Run the function in a task of its own."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run for that long; 0 for one turn."""
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after what runs now."""
+
+    def new_waiter(self) -> Waiter:
+        """Return something a task can sleep on until it is woken."""
+
+    def reader_of(self, connection: Any) -> Reader | None:
+        """Return what reads this socket at less cost than its own recv; None if nothing does."""
+
+    def deadline(self, seconds: float) -> AbstractContextManager[object]:
+        """Return a block that is broken off with TimeoutError after that long."""
+
+    def stop_reading(self, body: Any) -> None:
+        """Take nothing more from the connection that a request's body comes on."""
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the classes that Engine.IO is to make its clients of, given those it has."""
+
+    def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that blocks (the store) without holding up the other tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Wall time for what is written down, monotonic time for what is measured; both in seconds."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What bounds a run; sizes in bytes, times in seconds."""
+
+    max_runs: int = 2000
+    max_runs_per_user: int = 2000
+    max_reply_bytes: int = 4_000_000
+    first_delta_timeout_s: float = 60
+    delta_timeout_s: float = 60
+    run_timeout_s: float = 600
+    store_timeout_s: float = 5
+    orphan_run_s: float = 0  # 0: a run that nobody watches goes on
+    heartbeat_s: float = 5
+
+
+class WorkerLocks(Protocol):
+    """Who is alive on this host."""
+
+    def hold(self, worker_id: str) -> None:
+        """Hold the lock of this worker until it is let go, or the process dies."""
+
+    def let_go(self, worker_id: str) -> None:
+        """Let the lock go."""
+
+    def is_gone(self, worker_id: str) -> bool:
+        """Whether nobody holds that worker's lock."""

@@ -1,0 +1,127 @@
+"""The runs of this process: those going, and for a while those that have ended.
+
+One that has ended stays for `KEEP_ENDED_S`, for the viewers that come right back; after that it is
+read from the store, and looks the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from app.core.errors import OverCapacity, ShuttingDown
+from app.runs.locks import Lock
+from app.runs.run import Run
+
+KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute
+
+
+class LiveRuns:
+    """A bounded register; thread-safe."""
+
+    def __init__(
+        self, max_runs: int, max_runs_per_user: int, monotonic: Callable[[], float]
+    ) -> None:
+        self._max_runs = max_runs
+        self._max_runs_per_user = max_runs_per_user
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._going: dict[str, Run] = {}  # guarded by _lock
+        self._ended: dict[str, tuple[Run, float]] = {}  # guarded by _lock; oldest first
+        self._of_caller: Counter[str] = Counter()  # going and starting; guarded by _lock
+        self._starting = 0  # guarded by _lock
+        self._ended_count = 0  # guarded by _lock
+        self._refusing = False  # guarded by _lock
+
+    def reserve(self, caller: str) -> None:
+        """Take a place for a run that starts. Raises OverCapacity, ShuttingDown."""
+        with self._lock:
+            if self._refusing:
+                raise ShuttingDown()
+            if len(self._going) + self._starting >= self._max_runs:
+                raise OverCapacity()
+            if self._of_caller[caller] >= self._max_runs_per_user:
+                raise OverCapacity("You have as many replies under way as one user may have.")
+            self._starting += 1
+            self._of_caller[caller] += 1
+
+    def give_back(self, caller: str) -> None:
+        """Give up a place that was reserved."""
+        with self._lock:
+            self._starting -= 1
+            self._release(caller)
+
+    def add(self, run: Run) -> None:
+        """Turn a reserved place into a run."""
+        with self._lock:
+            self._starting -= 1
+            self._going[run.record.id] = run
+
+    def ended(self, run: Run) -> None:
+        """Note that the run's end was shown."""
+        with self._lock:
+            if self._going.pop(run.record.id, None) is None:
+                return
+            self._release(run.caller)
+            self._ended[run.record.id] = (run, self._monotonic() + KEEP_ENDED_S)
+            self._ended_count += 1
+
+    def _release(self, caller: str) -> None:
+        self._of_caller[caller] -= 1
+        if not self._of_caller[caller]:
+            del self._of_caller[caller]
+
+    def get(self, run_id: str) -> Run | None:
+        """Return the run, going or ended, or None."""
+        with self._lock:
+            kept = self._ended.get(run_id)
+            return self._going.get(run_id) or (kept[0] if kept else None)
+
+    def going(self) -> list[Run]:
+        """Return the runs under way."""
+        with self._lock:
+            return list(self._going.values())
+
+    def forget_old(self) -> None:
+        """Forget the ended runs whose time is over."""
+        now = self._monotonic()
+        with self._lock:
+            while self._ended:
+                run_id, (_, until) = next(iter(self._ended.items()))
+                if until > now:
+                    break
+                del self._ended[run_id]
+
+    def forget_session(self, owner: str, session_id: str) -> None:
+        """Forget the ended runs of a session that was deleted."""
+        with self._lock:
+            for run_id, (run, _) in list(self._ended.items()):
+                if (run.record.owner, run.record.session_id) == (owner, session_id):
+                    del self._ended[run_id]
+
+    def forget_owner(self, owner: str) -> None:
+        """Forget all ended runs of an owner whose sessions were deleted."""
+        with self._lock:
+            for run_id, (run, _) in list(self._ended.items()):
+                if run.record.owner == owner:
+                    del self._ended[run_id]
+
+    def refuse_new(self) -> None:
+        """From now on every reservation is ShuttingDown."""
+        with self._lock:
+            self._refusing = True
+
+    @property
+    def refusing(self) -> bool:
+        """Whether no new runs are taken."""
+        with self._lock:
+            return self._refusing
+
+    def counts(self) -> dict[str, int]:
+        """Return how many are going, starting, and have ended since the start."""
+        with self._lock:
+            return {
+                "running": len(self._going),
+                "queued": self._starting,
+                "ended": self._ended_count,
+            }

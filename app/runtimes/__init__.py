@@ -1,0 +1,1 @@
+"""Concurrency, one folder a library: tasks, waiting, blocking calls, serving."""

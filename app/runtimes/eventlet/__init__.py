@@ -1,0 +1,1 @@
+"""eventlet. Leaving it is deleting this folder and its row in runtime.py."""

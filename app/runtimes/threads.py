@@ -1,0 +1,75 @@
+"""A runtime of plain threads: for `open_chat` and for tests; it cannot serve."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from app.runtimes.tasks import Tasks
+
+
+class ThreadRuntime:
+    """Plain threads. A thread cannot be killed: a stopped run ends at once, its provider at its
+    next piece."""
+
+    name = "threading"
+
+    def __init__(self) -> None:
+        self._tasks = Tasks()
+        self.task_count = self._tasks.count
+
+    def spawn(self, function: Callable[..., object], *args: Any) -> _ThreadTask:
+        thread = threading.Thread(target=self._tasks.run, args=(function, *args), daemon=True)
+        thread.start()
+        return _ThreadTask()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        function()
+
+    def new_waiter(self) -> _ThreadWaiter:
+        return _ThreadWaiter()
+
+    def reader_of(self, connection: Any) -> None:
+        """Return nothing: a thread's own recv is the cheapest."""
+
+    def deadline(self, seconds: float) -> Any:
+        return nullcontext()
+
+    def stop_reading(self, body: Any) -> None:
+        """There is no connection."""
+
+    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return parts
+
+    def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args)
+
+    def serve(self, listener: socket.socket, server: Any) -> None:
+        """Refuse: plain threads have no server here."""
+        raise RuntimeError("ASYNC_MODE=threading cannot serve; use eventlet or gevent")
+
+
+class _ThreadTask:
+    def kill(self) -> None:
+        """Nothing can be done to a thread from outside; its run refuses whatever it still
+        brings."""
+
+
+class _ThreadWaiter:
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wait(self) -> None:
+        # The ticker wakes sleepers whose time has come; without one (open_chat) look now and then.
+        self._event.wait(1.0)
+        self._event.clear()
+
+    def wake(self) -> None:
+        self._event.set()

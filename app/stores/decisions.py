@@ -1,0 +1,90 @@
+"""What begins, continues and folds a run, decided once for every store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.core.entries import Entry
+from app.core.errors import IdempotencyConflict, InvalidRequest
+from app.core.messages import SESSION_PROMPT, Message, text_parts
+from app.core.runs import AlreadyStarted, RunEnd, RunRecord, Turn
+from app.core.usage import CostOf, Usage
+
+
+def with_prompt(branch: list[Message], system: str | None) -> list[Message]:
+    """Return the branch, after the session's own system prompt if it has one."""
+    if not system:
+        return branch
+    return [Message(SESSION_PROMPT, "system", text_parts(system), 0.0), *branch]
+
+
+def check_key(run_id: str, request_hash: str | None, turn: Turn) -> None:
+    """Of the run that the turn's key has started: raise AlreadyStarted for the same request,
+    IdempotencyConflict for another."""
+    if request_hash != turn.run.request_hash:
+        raise IdempotencyConflict(run_id=run_id)
+    raise AlreadyStarted(run_id)
+
+
+def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
+    """Return the turn's new messages, each with its parent. Raises InvalidRequest.
+
+    A turn that continues carries on the reply that the session's leaf is.
+    """
+    if turn.continues:
+        if leaf_id != turn.reply.id:
+            raise InvalidRequest({"run_id": "only the last reply of a session can be continued"})
+        return []
+    leaf_id = leaf_id if turn.at_leaf else turn.parent_id
+    reply = replace(turn.reply, status="running", run_id=turn.run.id)
+    linked = []
+    for message in (*turn.messages, reply):
+        linked.append(replace(message, parent_id=leaf_id))
+        leaf_id = message.id
+    return linked
+
+
+def branch_for_model(turn: Turn, branch: list[Message]) -> list[Message]:
+    """Return what the model is to answer: all but the empty reply, or with it what it carries
+    on."""
+    return branch if turn.continues else branch[:-1]
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry]:
+    """Return an ended run's entries as one piece of text and the end."""
+    end = entries[-1]
+    text = "".join(entry.data for entry in entries if entry.kind == "text")
+    if not text:
+        return [end]
+    return [Entry(end.seq - 1, "text", text, entries[0].at), end]
+
+
+def interrupted_end(
+    run: RunRecord,
+    branch: Sequence[Message],
+    entries: Sequence[Entry],
+    error: dict[str, object],
+    cost_of: CostOf,
+) -> tuple[RunEnd, str]:
+    """Return the end of a run whose worker is gone, and the text that was kept.
+
+    `branch` ends with the reply; what is before it was the prompt.
+    """
+    text = "".join(entry.data for entry in entries if entry.kind == "text")
+    thoughts = "".join(entry.data for entry in entries if entry.kind == "reasoning")
+    usage = Usage.estimated("".join(message.text for message in branch[:-1]), thoughts + text)
+    ttft_s = max(0.0, entries[0].at - run.created_at) if entries else None
+    end = RunEnd(
+        status="interrupted",
+        finish_reason="interrupted",
+        usage=usage,
+        cost=cost_of(run.provider, run.model, usage),
+        provider=run.provider,
+        model=run.model,
+        # To its last sign of life: how long the server was down is not the run's time.
+        duration_s=round(max(0.0, entries[-1].at - run.created_at), 6) if entries else 0.0,
+        ttft_s=ttft_s,
+        error=error,
+    )
+    return end, text

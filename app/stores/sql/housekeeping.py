@@ -1,0 +1,130 @@
+"""Keeping house in SQL: ending the runs of workers that are gone, folding, deleting what is old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, exists, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.core.entries import Entry
+from app.core.messages import text_parts
+from app.core.runs import RunRecord
+from app.core.usage import CostOf, no_cost
+from app.stores.decisions import folded, interrupted_end
+from app.stores.sql.entries import beyond, clear_journal, compacted, journal_of, store_entries
+from app.stores.sql.queries import read_branch
+from app.stores.sql.rows import run_from, usage_row
+from app.stores.sql.tables import daily_usage, messages, run_entries, runs, sessions, workers
+
+
+def take_over(
+    connection: Connection,
+    worker_id: str,
+    error: dict[str, object],
+    now: float,
+    cost_of: CostOf = no_cost,
+) -> list[str]:
+    """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
+    alive = (workers.c.id == worker_id) & workers.c.lost_at.is_(None)
+    if not connection.execute(update(workers).where(alive).values(lost_at=now)).rowcount:
+        return []  # somebody else was first
+    going = select(runs).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+    taken = [run_from(row._asdict()) for row in connection.execute(going).all()]
+    waiting = journal_of(connection, worker_id)
+    for run in taken:
+        entries = _compact(connection, run.id, waiting.get(run.id, []))
+        _interrupt(connection, run, entries, error, now, cost_of)
+    clear_journal(connection)
+    return [run.id for run in taken]
+
+
+def _compact(connection: Connection, run_id: str, waiting: list[Entry]) -> list[Entry]:
+    """Move what the journal has of a run to its entries; return all of them."""
+    entries = compacted(connection, run_id)
+    late = beyond(entries[-1].seq if entries else 0, waiting)
+    store_entries(connection, run_id, late)
+    return entries + late
+
+
+def _interrupt(
+    connection: Connection,
+    run: RunRecord,
+    entries: list[Entry],
+    error: dict[str, object],
+    now: float,
+    cost_of: CostOf,
+) -> None:
+    branch = read_branch(connection, run.owner, run.session_id, run.message_id)
+    end, text = interrupted_end(run, branch, entries, error, cost_of)
+    seq = (entries[-1].seq if entries else 0) + 1
+    store_entries(connection, run.id, [Entry(seq, "end", end.to_json(), now)])
+    usage = end.usage.to_json()
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id)
+        .values(
+            status=end.status,
+            finish_reason=end.finish_reason,
+            error=error,
+            usage=usage,
+            duration_s=end.duration_s,
+            ttft_s=end.ttft_s,
+            last_seq=seq,
+            ended_at=now,
+            cost=end.cost.stored() if end.cost else None,
+        )
+    )
+    _add_usage(connection, usage_row(run.owner, run.provider, run.model, end, now))
+    message = messages.c.id == run.message_id
+    before = connection.execute(select(messages.c.content).where(message)).scalar_one_or_none()
+    kept = "".join(part["text"] for part in before or []) + text
+    connection.execute(
+        update(messages)
+        .where(message)
+        .values(content=list(text_parts(kept)), status=end.status, usage=usage)
+    )
+    session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
+    connection.execute(update(sessions).where(session).values(updated_at=now))
+
+
+def _add_usage(connection: Connection, row: dict[str, Any]) -> None:
+    table = daily_usage.c
+    adding = upsert(daily_usage).values(row)
+    sums = ("runs", "input_tokens", "output_tokens", "estimated_runs", "cost")
+    more = {name: table[name] + adding.excluded[name] for name in sums}
+    connection.execute(adding.on_conflict_do_update(set_=more))
+
+
+def fold(connection: Connection, ended_before: float, limit: int) -> int:
+    """Fold the entries of runs that ended before then into one row each; return how many."""
+    old = connection.execute(
+        select(runs.c.id)
+        .where(runs.c.ended_at < ended_before, runs.c.folded.is_(False))
+        .order_by(runs.c.ended_at)
+        .limit(limit)
+    ).scalars()
+    ids = list(old)
+    for run_id in ids:
+        entries = compacted(connection, run_id)
+        connection.execute(delete(run_entries).where(run_entries.c.run_id == run_id))
+        if entries:
+            store_entries(connection, run_id, folded(entries))
+    if ids:
+        connection.execute(update(runs).where(runs.c.id.in_(ids)).values(folded=True))
+    return len(ids)
+
+
+def delete_old(connection: Connection, listed_before: float | None, unlisted_before: float) -> int:
+    """Delete sessions not used since then, listed ones too unless None; return how many."""
+    old = and_(sessions.c.listed.is_(False), sessions.c.updated_at < unlisted_before)
+    if listed_before is not None:
+        old = or_(old, and_(sessions.c.listed, sessions.c.updated_at < listed_before))
+    going = exists().where(
+        runs.c.owner == sessions.c.owner,
+        runs.c.session_id == sessions.c.id,
+        runs.c.ended_at.is_(None),
+    )
+    connection.execute(delete(workers).where(workers.c.lost_at < unlisted_before))
+    clear_journal(connection)
+    return connection.execute(delete(sessions).where(old, ~going)).rowcount

@@ -1,0 +1,127 @@
+"""Queries that several of the store's calls make."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from app.core.messages import Message, branch
+from app.core.runs import RunRecord
+from app.core.sessions import ChatSession, Page
+from app.core.usage import UsedTokens
+from app.stores.sql.rows import message_from, run_from, session_from
+from app.stores.sql.tables import daily_usage, messages, numbers, runs, sessions, workers
+from app.usage.daily import used_by
+
+ACTIVE_RUN = (
+    select(runs.c.id)
+    .where(runs.c.owner == sessions.c.owner, runs.c.session_id == sessions.c.id)
+    .where(runs.c.ended_at.is_(None))
+    .scalar_subquery()
+    .label("active_run_id")
+)
+MESSAGE_COUNT = (
+    select(func.count())
+    .select_from(messages)
+    .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
+    .scalar_subquery()
+    .label("message_count")
+)
+
+
+def find_session(connection: Connection, owner: str, session_id: str) -> ChatSession | None:
+    row = connection.execute(
+        select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(
+            sessions.c.owner == owner, sessions.c.id == session_id
+        )
+    ).one_or_none()
+    return session_from(row._asdict()) if row else None
+
+
+def list_sessions(connection: Connection, owner: str, page: Page) -> list[ChatSession]:
+    table = sessions.c
+    wanted = select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(table.owner == owner, table.listed)
+    if page.before is not None:
+        at, last_id = page.before
+        wanted = wanted.where(tuple_(table.updated_at, table.id) < (at, last_id))
+    if page.query:
+        wanted = wanted.where(_mentions(page.query))
+    wanted = wanted.order_by(table.updated_at.desc(), table.id.desc())
+    if page.limit:
+        wanted = wanted.limit(page.limit)
+    return [session_from(row._asdict()) for row in connection.execute(wanted).all()]
+
+
+def _mentions(query: str) -> ColumnElement[bool]:
+    # Both functions are ours (sqlite/connections.py): SQLite's own LIKE knows ASCII's case only.
+    said = (
+        exists()
+        .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
+        .where(func.contains_text(type_coerce(messages.c.content, Text), query) == 1)
+    )
+    return or_(func.contains(sessions.c.title, query) == 1, said)
+
+
+def is_alive(connection: Connection, worker_id: str) -> bool:
+    alive = select(workers.c.id).where(workers.c.id == worker_id, workers.c.lost_at.is_(None))
+    return connection.execute(alive).first() is not None
+
+
+def find_key(connection: Connection, owner: str, key: str, since: float) -> RunRecord | None:
+    row = connection.execute(
+        select(runs)
+        .where(runs.c.owner == owner, runs.c.idempotency_key == key)
+        .where(runs.c.created_at >= since)
+    ).first()
+    return run_from(row._asdict()) if row else None
+
+
+def read_branch(
+    connection: Connection, owner: str, session_id: str, leaf_id: str | None
+) -> list[Message]:
+    return branch(read_tree(connection, owner, session_id), leaf_id)
+
+
+def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, Message]:
+    rows = connection.execute(
+        select(messages)
+        .where(messages.c.owner == owner, messages.c.session_id == session_id)
+        .order_by(messages.c.created_at, text("rowid"))
+    ).all()
+    return {row.id: message_from(row._asdict()) for row in rows}
+
+
+def used_by_day(connection: Connection, owner: str, since_day: str) -> list[UsedTokens]:
+    table = daily_usage.c
+    rows = connection.execute(
+        select(daily_usage)
+        .where(table.owner == owner, table.day >= since_day)
+        .order_by(table.day, table.provider, table.model)
+    ).all()
+    return [UsedTokens(**{n: v for n, v in row._asdict().items() if n != "owner"}) for row in rows]
+
+
+def used_in_session(connection: Connection, owner: str, session_id: str) -> list[UsedTokens]:
+    rows = connection.execute(
+        select(runs).where(
+            runs.c.owner == owner, runs.c.session_id == session_id, runs.c.usage.is_not(None)
+        )
+    ).all()
+    return [used_by(run_from(row._asdict())) for row in rows]
+
+
+def next_number(connection: Connection, owner: str) -> int:
+    first = insert(numbers).values(owner=owner, last=1)
+    counted = first.on_conflict_do_update(set_={"last": numbers.c.last + 1})
+    return int(connection.execute(counted.returning(numbers.c.last)).scalar_one())

@@ -1,0 +1,124 @@
+"""The Flask app and its Socket.IO server, made from the services."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from flask import Flask
+from flask_cors import CORS
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_socketio import SocketIO
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.transports.guards.wsgi import Guards
+from app.transports.http import (
+    chat,
+    errors,
+    health,
+    hooks,
+    messages,
+    models,
+    pages,
+    peers,
+    runs,
+    sessions,
+)
+from app.transports.openapi import document as openapi
+from app.transports.services import Services
+from app.transports.socketio.chat import ChatNamespace
+from app.transports.socketio.packets import OrJson, StrictPacket
+
+ROOT = Path(__file__).parent.parent.parent
+PING_INTERVAL_S = 25
+PING_TIMEOUT_S = 20
+CORS_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
+CORS_HEADERS = [
+    "Content-Type",
+    "Authorization",
+    "Cache-Control",
+    "X-Requested-With",
+    "Last-Event-ID",
+    "Idempotency-Key",
+]
+EXPOSED_HEADERS = ["X-Run-Id", "X-Session-Id", "X-Conversation-Id", "X-Request-Id", "Retry-After"]
+
+
+def make_app(services: Services, async_mode: str) -> Flask:
+    """Return the app with every route and event, behind the guards."""
+    app = Flask(
+        "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    mimetypes.add_type("text/javascript", ".mjs")  # not every system knows it
+    app.url_map.merge_slashes = False  # a redirect is HTML, and `//` is no path of ours
+    app.config["RATELIMIT_ENABLED"] = True
+    limiter.init_app(app)
+    errors.register(app)
+    hooks.register(app, services)
+    chat.register(app, services)
+    for blueprint in (
+        runs.blueprint,
+        sessions.blueprint,
+        messages.blueprint,
+        peers.session_messages_blueprint,
+        peers.openai_blueprint,
+        peers.ai_sdk_blueprint,
+        models.blueprint,
+        health.blueprint,
+        pages.blueprint,
+    ):
+        app.register_blueprint(blueprint(services))
+    openapi.register(app, services)  # after the routes that it describes
+    _add_cors(app, services)
+    namespace = ChatNamespace(services)
+    _add_socketio(app, namespace, services, async_mode)
+    app.extensions["tandem.sockets"] = namespace
+    app.wsgi_app = Guards(app.wsgi_app, services)  # type: ignore[method-assign]
+    proxies = services.limits.trusted_proxies
+    if proxies:
+        # Only as many hops as there are proxies of ours: what is left of them a client can forge.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0
+        )
+    return app
+
+
+def _add_cors(app: Flask, services: Services) -> None:
+    cors.init_app(
+        app,
+        origins=services.origins.patterns(),
+        methods=CORS_METHODS,
+        allow_headers=CORS_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        supports_credentials=False,
+    )
+
+
+def _add_socketio(
+    app: Flask, namespace: ChatNamespace, services: Services, async_mode: str
+) -> None:
+    socketio = SocketIO(
+        async_mode=async_mode,
+        cors_allowed_origins=lambda origin, environ: services.origins.allows(environ),
+        serializer=StrictPacket,
+        json=OrJson,
+        # one event of a client at a time: no task an event, and back-pressure
+        async_handlers=False,
+        manage_session=False,
+        max_http_buffer_size=services.max_body_bytes,
+        ping_interval=PING_INTERVAL_S,
+        ping_timeout=PING_TIMEOUT_S,
+        logger=False,
+        engineio_logger=False,
+    )
+    # Before init_app: a handler that comes later is missing from the server of the next app.
+    socketio.on_namespace(namespace)
+    socketio.init_app(app)
+    engine = socketio.server.eio
+    # The table its async mode stands for; the library lets one choose among modes only.
+    engine._async = services.runtime.socket_parts(engine._async)
+
+
+cors = CORS()
+limiter = Limiter(get_remote_address, strategy="moving-window", storage_uri="memory://")

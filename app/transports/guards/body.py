@@ -1,0 +1,104 @@
+"""A request's body as one JSON object, or the error that says what is wrong with it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+from flask import Request
+
+from app.core.errors import BadJson, TooLarge, UnsupportedMediaType
+
+FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+PIECE_BYTES = 65536
+DRAIN_BYTES = 16_000_000  # of a body too large, so that its sender gets to read the answer
+DRAIN_S = 2.0
+MAX_DEPTH = 100
+
+
+def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Return the body. Raises TooLarge, UnsupportedMediaType, BadJson.
+
+    A body that parses is taken under any Content-Type but a form's: a bare `fetch` sends
+    text/plain.
+    """
+    try:
+        data = _read(request, max_bytes)
+    except TimeoutError:
+        raise BadJson("The body took too long to arrive.") from None
+    except (OSError, ValueError):
+        raise BadJson("The body is cut off, or its chunks are malformed.") from None
+    if request.mimetype in FORMS:
+        raise UnsupportedMediaType()
+    return parse_object(data)
+
+
+def read_optional_object(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Return the body, or an empty object where there is none. Raises as `read_object` does."""
+    # Not by wsgi.input_terminated: gevent sets it on every request.
+    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
+    if not request.content_length and not chunked:
+        return {}
+    return read_object(request, max_bytes)
+
+
+def parse_object(data: bytes | str) -> dict[str, Any]:
+    """Return the one JSON object that `data` is. Raises BadJson."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise BadJson() from None
+    if not isinstance(value, dict):
+        raise BadJson()
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Any) -> None:
+    """Raise BadJson if the value is nested deeper than MAX_DEPTH."""
+    if _deeper_than(value, MAX_DEPTH):
+        raise BadJson()
+
+
+def _deeper_than(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return False
+    return depth == 0 or any(_deeper_than(item, depth - 1) for item in value)
+
+
+def _read(request: Request, max_bytes: int) -> bytes:
+    stream = request.environ["wsgi.input"]
+    announced = request.content_length
+    chunked = request.environ.get("wsgi.input_terminated", False)
+    if announced is None and not chunked:
+        return b""
+    if announced is not None and announced > max_bytes:
+        _drain(stream, announced)
+        raise TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
+    pieces, size = [], 0
+    while size <= max_bytes:
+        wanted = PIECE_BYTES if announced is None else min(PIECE_BYTES, announced - size)
+        piece = stream.read(wanted) if wanted else b""
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    if size > max_bytes:
+        _drain(stream, DRAIN_BYTES)
+        raise TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
+    return b"".join(pieces)
+
+
+def _drain(stream: Any, size: int) -> None:
+    """Read and drop the rest: a server that answers and hangs up breaks the pipe its answer is
+    in."""
+    deadline = time.monotonic() + DRAIN_S
+    left = min(size, DRAIN_BYTES)
+    while left > 0 and time.monotonic() < deadline:
+        piece = stream.read(min(PIECE_BYTES, left))
+        if not piece:
+            return
+        left -= len(piece)

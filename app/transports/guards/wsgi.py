@@ -1,0 +1,106 @@
+"""The outermost layer, before Flask and before Socket.IO: what neither of them would refuse or
+mend."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from app.core.errors import ChatError, ForbiddenOrigin
+from app.core.runs import new_id
+from app.dialects.frames import json_line
+from app.transports.services import Services
+
+log = logging.getLogger(__name__)
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+STATUS = {403: "403 Forbidden"}
+
+
+class Guards:
+    """WSGI middleware; one for an app."""
+
+    def __init__(self, app: WsgiApp, services: Services) -> None:
+        self._app = app
+        self._origins = services.origins
+        self._errors = services.errors
+        self._deadline = services.runtime.deadline
+        self._stop_reading = services.runtime.stop_reading
+        self._body_timeout_s = services.limits.request_body_timeout_s
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Pass the request on, or answer it here."""
+        if not self._origins.allows(environ):
+            self._errors.note(ForbiddenOrigin.code)
+            return _refuse(ForbiddenOrigin(), start_response)
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            environ["wsgi.input_terminated"] = True  # else Werkzeug reads a chunked body as empty
+        # A compressed websocket doubles the memory of an idle one, costs a deflate a token, and
+        # inflates what a client sends without a limit.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"):
+            environ["wsgi.input"] = TimedInput(
+                environ["wsgi.input"], self._deadline, self._stop_reading, self._body_timeout_s
+            )
+        return self._app(environ, start_response)
+
+
+class TimedInput:
+    """A request's body that must arrive within a time, however slowly its sender drips it."""
+
+    def __init__(
+        self,
+        body: Any,
+        deadline: Callable[[float], Any],
+        stop_reading: Callable[[Any], None],
+        timeout_s: float,
+    ) -> None:
+        self._body = body
+        self._deadline = deadline
+        self._stop_reading = stop_reading
+        self._timeout_s = timeout_s
+        self._until: float | None = None
+
+    def _read(self, method: str, *args: Any) -> bytes:
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self._timeout_s
+        try:
+            with self._deadline(max(0.0, self._until - now)):
+                data: bytes = getattr(self._body, method)(*args)
+                return data
+        except (OSError, ValueError):  # too late, cut off, or chunks that are none
+            # The server would go on reading what is left of the body, to use the connection again.
+            self._stop_reading(self._body)
+            raise
+
+    def read(self, *args: Any) -> bytes:
+        """Read as the body would. Raises OSError, TimeoutError too, and ValueError."""
+        return self._read("read", *args)
+
+    def readline(self, *args: Any) -> bytes:
+        """Read a line as the body would. Raises what `read` does."""
+        return self._read("readline", *args)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines."""
+        return iter(self.readline, b"")
+
+
+def _refuse(error: ChatError, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = json_line({"error": error.payload()})
+    log.info("refused at the door", extra={"code": error.code, "error_id": error.error_id})
+    start_response(
+        STATUS[error.http_status],
+        [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Request-Id", new_id()),
+            ("Vary", "Origin"),
+        ],
+    )
+    return [body]

@@ -1,0 +1,141 @@
+"""Every route that starts a run, made from the table of dialects: streamed, or whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from app.chats.request import check_request
+from app.core.cursor import parse_cursor
+from app.core.errors import InvalidRequest, RunError, StorageUnavailable, error_for_code
+from app.dialects.dialect import Spoken
+from app.dialects.frames import json_line
+from app.dialects.routes import ROUTES, Route
+from app.runs.service import FoundRun
+from app.transports.guards.body import read_object
+from app.transports.guards.rates import Kind
+from app.transports.http.streams import answer_headers, has_hung_up, reply_of, stream
+from app.transports.openapi.operations import endpoint_of
+from app.transports.services import Services
+from app.transports.viewer import LOOK_S, watching
+
+HOLD_S = 10.0  # how long headers are held for a dialect that wants that
+
+
+def register(app: Flask, services: Services) -> None:
+    """Add a route for each row of the table."""
+    for route in ROUTES:
+        app.add_url_rule(
+            route.path,
+            endpoint=endpoint_of(route),
+            view_func=_view(route, services),
+            methods=["POST"],
+            strict_slashes=False,
+        )
+
+
+def _view(route: Route, services: Services) -> Callable[..., Response]:
+    def start_run(**path: str) -> Response:
+        body = read_object(request, services.max_body_bytes)
+        spoken = route.dialect.parse(body, path)
+        g.dialect = spoken.dialect
+        streams = _streams(route, spoken)
+        last_event_id = request.headers.get("Last-Event-ID")
+        if last_event_id:
+            return _resumed(services, spoken, streams, last_event_id)
+        found = _start(services, spoken, streams)
+        if not streams:
+            return _whole(services, spoken, found)
+        if spoken.dialect.holds_headers:
+            _hold_headers(services, found)
+        return stream(services, spoken.dialect, found, 0, spoken.options)
+
+    start_run.dialect = route.dialect  # type: ignore[attr-defined]  # read by request_hooks
+    return start_run
+
+
+def _streams(route: Route, spoken: Spoken) -> bool:
+    return bool(spoken.streams) if route.answer == "asked" else route.answer == "stream"
+
+
+def _start(services: Services, spoken: Spoken, streams: bool) -> FoundRun:
+    asked = replace(
+        spoken.request,
+        paced=streams,
+        dialect=spoken.dialect.name,
+        caller=g.caller,
+        idempotency_key=request.headers.get("Idempotency-Key", spoken.request.idempotency_key),
+    )
+    check_request(asked, services.max_message_bytes)
+    kind: Kind = "stream" if streams else "chat"
+    return services.sessions.start(
+        g.principal.id,
+        asked,
+        lambda joins: services.rates.check("read" if joins else kind, g.caller),
+    ).found
+
+
+def _resumed(services: Services, spoken: Spoken, streams: bool, last_event_id: str) -> Response:
+    """Answer a POST that is sent again by a client which has seen part of the answer.
+
+    What it names is the run; its body is only asked how to speak. fetch-event-source does this.
+    """
+    if not streams:
+        raise InvalidRequest({"Last-Event-ID": "only a streamed answer can be resumed"})
+    run_id, after = parse_cursor(last_event_id)
+    services.rates.check("read", g.caller)
+    found = services.runs.find(g.principal.id, run_id)
+    return stream(services, spoken.dialect, found, after, spoken.options)
+
+
+def _hold_headers(services: Services, found: FoundRun) -> None:
+    """Wait for the first piece, so that a run which fails before it is a status. Raises RunError.
+
+    A client that hangs up meanwhile has its run stopped. It is no viewer yet: one that goes over to
+    the stream would leave the run unwatched for a moment, which is what stops it.
+    """
+    reader = services.runs.follow(found, heartbeat_s=LOOK_S)
+    gone = has_hung_up()
+    deadline = time.monotonic() + HOLD_S
+    while time.monotonic() < deadline:
+        entries = reader.read()
+        if any(entry.kind in {"text", "reasoning"} for entry in entries):
+            return
+        if reader.done:
+            return _raise_failure(found)
+        if not entries and gone():
+            services.runs.stop(g.principal.id, found.record.id)
+            return
+
+
+def _whole(services: Services, spoken: Spoken, found: FoundRun) -> Response:
+    reader = services.runs.follow(found, heartbeat_s=LOOK_S)
+    with watching(found):  # who waits for the whole answer is a viewer too
+        gone = has_hung_up()
+        while not reader.done:
+            if not reader.read() and gone():
+                return Response(status=204)  # for nobody
+    _raise_failure(found)
+    reply = reply_of(found, g.principal.name)
+    answer: Mapping[str, Any] = spoken.dialect.whole(reply, spoken.options)
+    response = Response(json_line(answer), mimetype="application/json")
+    response.headers.update(answer_headers(spoken.dialect, reply, spoken.options))
+    return response
+
+
+def _raise_failure(found: FoundRun) -> None:
+    """Raise the error of a run that failed, with the error id that its end has."""
+    end = found.log.end
+    assert end is not None
+    data = end.data["error"]
+    if not data:
+        return
+    error: RunError = error_for_code(data["code"])
+    error.error_id, error.run_id = data["error_id"], found.record.id
+    if error.http_status == StorageUnavailable.http_status:
+        error.retry_after_s = 5
+    raise error

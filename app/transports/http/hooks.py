@@ -1,0 +1,114 @@
+"""What happens around every HTTP request: who asks, the common headers, one log line."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask, Response, current_app, g, request
+
+from app.core.errors import InvalidRequest
+from app.core.runs import new_id
+from app.dialects.dialect import Dialect
+from app.dialects.routes import AI_SDK, NATIVE, OPENAI, ROUTES, SESSION_MESSAGES
+from app.transports.guards.rates import caller_of
+from app.transports.services import Services
+
+log = logging.getLogger("tandem.requests")
+# Reached without a token and without limits: a page that can ask for one, and how the server is.
+OPEN_ENDPOINTS = frozenset(
+    {
+        "static",
+        "pages.index",
+        "pages.docs",
+        "pages.react_example",
+        "openapi.document",
+        "health.health",
+        "health.status",
+    }
+)
+# A token in a URL ends up in every log on its way, and in the browser's history.
+TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
+# Routes that start no run, but belong to a dialect: their blueprint has its name.
+BLUEPRINTS: dict[str, Dialect] = {one.name: one for one in (SESSION_MESSAGES, OPENAI, AI_SDK)}
+# No inline script or style anywhere, nothing from elsewhere: model output is not to be trusted.
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def register(app: Flask, services: Services) -> None:
+    """Add the hooks."""
+
+    @app.before_request
+    def identify() -> None:
+        g.dialect = _dialect()
+        g.request_id = new_id()
+        g.began = time.perf_counter()
+        if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
+            return
+        if request.method == "OPTIONS":
+            return  # a browser asks for permission without the token it will come with
+        if not TOKEN_PARAMETERS.isdisjoint(request.args):
+            raise InvalidRequest({"token": "send it as Authorization: Bearer, not in the URL"})
+        g.principal = services.auth.principal(bearer_token())
+        g.caller = caller_of(g.principal, request.environ)
+        if request.blueprint is not None:  # routes that start runs count by themselves
+            services.rates.check("read", g.caller)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-Id"] = g.get("request_id", "")
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        if response.status_code == 204:
+            headers.pop("Content-Type", None)
+        elif response.mimetype == "text/html":
+            headers["Content-Security-Policy"] = CSP
+        if request.endpoint not in OPEN_ENDPOINTS or response.status_code >= 400:
+            _log(response, services)
+        return response
+
+
+def _dialect() -> Dialect:
+    """Return who is spoken to, for the errors that come before the request is read."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    of_its_routes = BLUEPRINTS.get(request.blueprint or "") or dialect_of_path(request.path)
+    dialect: Dialect = getattr(view, "dialect", of_its_routes)
+    return dialect
+
+
+def dialect_of_path(path: str) -> Dialect:
+    """Return whose path that is, also where no route is: the dialect of the same path, or else of
+    the same first segment; below /api all but a dialect's own routes are native."""
+    first = path.split("/")[1]
+    near = [one for one in ROUTES if one.path.split("/")[1] == first and first != "api"]
+    exact = [one for one in ROUTES if one.path == path.rstrip("/")]
+    return next((one.dialect for one in (*exact, *near)), NATIVE)
+
+
+def bearer_token() -> str | None:
+    """Return the token of the Authorization header; RFC 6750, 2.1."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _log(response: Response, services: Services) -> None:
+    error = g.get("error")
+    if error is not None:
+        services.errors.note(error.code)
+    said = (request.method, request.path, response.status_code)
+    extra = {
+        "request_id": g.get("request_id"),
+        "session_id": response.headers.get("X-Session-Id"),
+        "run_id": response.headers.get("X-Run-Id"),
+        "code": error.code if error else None,
+        "error_id": error.error_id if error else None,
+        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
+    }
+    if response.is_streamed:  # the model is asked, and thinks, before a line is written
+        services.runtime.call_soon(lambda: log.info("%s %s %s", *said, extra=extra))
+    else:
+        log.info("%s %s %s", *said, extra=extra)

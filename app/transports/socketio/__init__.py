@@ -1,0 +1,1 @@
+"""Socket.IO: the same verbs as over HTTP."""

@@ -1,0 +1,229 @@
+"""The chat over Socket.IO: the same verbs as over HTTP; each event is answered by one ack.
+
+docs/events.md lists the events; viewers.py has the tasks that follow logs and emit.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from flask_socketio import Namespace
+from socketio.exceptions import ConnectionRefusedError as RefusedError
+
+from app.chats.request import Principal, check_request
+from app.core.errors import (
+    BadJson,
+    ChatError,
+    InternalError,
+    InvalidRequest,
+    OverCapacity,
+    RateLimited,
+    RequestError,
+    Unauthorized,
+)
+from app.dialects.frames import Body, validated
+from app.dialects.routes import NATIVE
+from app.transports.guards.body import check_depth
+from app.transports.guards.rates import caller_of
+from app.transports.services import Services
+from app.transports.socketio.packets import REFUSED
+from app.transports.socketio.viewers import SocketViewers
+
+log = logging.getLogger(__name__)
+MAX_OVER = 200  # events in a second over the limit, each of which costs an answer
+MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
+
+
+class ResumeData(Body):
+    """The data of `chat_resume`."""
+
+    run_id: str
+    seq: int = 0
+    partial: bool = True
+    reasoning: bool = False
+
+
+class JoinData(Body):
+    """The data of `session_join`."""
+
+    session_id: str
+
+
+class StopData(Body):
+    """The data of `chat_stop`."""
+
+    run_id: str
+
+
+@dataclass(slots=True)
+class Client:
+    """One connected socket: who it is, and what it follows."""
+
+    principal: Principal
+    caller: str
+    refused: int = 0
+    second: int = 0
+    events: int = 0  # in that second
+
+
+class ChatNamespace(Namespace):  # type: ignore[misc]
+    """The default namespace. One instance for an app; its clients are kept by sid."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__("/")
+        self._services = services
+        self._clients: dict[str, Client] = {}
+        self._handlers: dict[str, Callable[[str, Client, Mapping[str, Any]], dict[str, Any]]] = {
+            "chat_stream": self._chat_stream,
+            "chat_resume": self._chat_resume,
+            "chat_stop": self._chat_stop,
+            "session_join": self._session_join,
+        }
+        self._viewers = SocketViewers(services, lambda: self._server)
+
+    def trigger_event(self, event: str, *args: Any) -> Any:
+        """Dispatch everything the library has for us; nothing raised in here gets out.
+
+        Overrides Flask-SocketIO's, which answers neither unknown events nor wrong numbers of
+        arguments.
+        """
+        sid = args[0]
+        if event == "connect":
+            return self._connect(sid, args[1], args[2] if len(args) > 2 else None)
+        if event == "disconnect":
+            return self._disconnect(sid)
+        client = self._clients.get(sid)
+        if client is None:
+            return None
+        try:
+            return self._handle(event, sid, client, args[1:])
+        except ChatError as error:
+            return self._failed(event, sid, error)
+        except Exception:
+            ours = InternalError()
+            log.exception("event failed", extra={"error_id": ours.error_id})
+            return self._failed(event, sid, ours)
+
+    def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        try:
+            principal = self._services.auth.principal(None if token is None else str(token))
+            caller = caller_of(principal, environ)
+            self._check_sockets(caller)
+        except ChatError as error:
+            self._services.errors.note(error.code)
+            raise RefusedError(error.code) from None
+        except Exception:
+            # Anything else would be taken for a handler of the old kind, and the client let in.
+            log.exception("connect failed")
+            raise RefusedError(InternalError.code) from None
+        self._clients[sid] = Client(principal, caller)
+        self._viewers.welcome(sid)
+
+    def _check_sockets(self, caller: str) -> None:
+        sockets = sum(client.caller == caller for client in self._clients.values())
+        if sockets >= self._services.limits.max_sockets_per_user:
+            raise OverCapacity()
+
+    def drop_expired(self) -> None:
+        """Disconnect the clients whose access token has expired; their runs go on."""
+        for sid, client in list(self._clients.items()):
+            if not self._services.auth.still_valid(client.principal):
+                self._server.disconnect(sid)
+
+    def _disconnect(self, sid: str) -> None:
+        client = self._clients.pop(sid, None)
+        if client is not None:
+            self._viewers.leave(sid)
+
+    def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
+        self._count_event(sid, client)
+        if not self._services.auth.still_valid(client.principal):
+            self._services.runtime.spawn(self._server.disconnect, sid)
+            raise Unauthorized()
+        if event == REFUSED:
+            client.refused += 1
+            if client.refused >= MAX_REFUSED:
+                self._services.runtime.spawn(self._server.disconnect, sid)
+            raise BadJson(f"The event was refused: {args[0]}.")
+        handler = self._handlers.get(event)
+        if handler is None:
+            known = ", ".join(self._handlers)
+            raise RequestError(f"There is no event by that name. Known are: {known}.")
+        if len(args) != 1 or not isinstance(args[0], dict):
+            raise InvalidRequest({"data": "send exactly one object with the event"})
+        return handler(sid, client, args[0])
+
+    def _count_event(self, sid: str, client: Client) -> None:
+        second = int(time.monotonic())
+        if second != client.second:
+            client.second, client.events = second, 0
+        client.events += 1
+        over = client.events - self._services.limits.socket_events_per_s
+        if over > MAX_OVER:
+            self._services.runtime.spawn(self._server.disconnect, sid)
+        if over > 0:
+            raise RateLimited(retry_after_s=1)
+
+    def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
+        payload = error.payload()
+        self._services.errors.note(error.code)
+        known = event if event in self._handlers else "unknown"
+        extra = {"code": error.code, "error_id": error.error_id}
+        log.info("event %s refused", known, extra=extra)
+        if event in {"chat_stream", REFUSED}:
+            # Also as an event: clients of seed 000 do not ask for acks.
+            shown = {name: value for name, value in payload.items() if name != "message"}
+            self._emit(sid, "chat_stream_error", {"error": payload["message"], **shown})
+        return {"error": payload}
+
+    def _chat_stream(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        services = self._services
+        check_depth(data)
+        spoken = NATIVE.parse(data)
+        asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
+        check_request(asked, services.max_message_bytes)
+        started = services.sessions.start(
+            client.principal.id,
+            asked,
+            lambda joins: services.rates.check("read" if joins else "stream", client.caller),
+        )
+        user, wanted = client.principal.name, spoken.options
+        self._viewers.follow(sid, user, started.found, 0, wanted["partial"], wanted["reasoning"])
+        record = started.found.record
+        return {"run_id": record.id, "session_id": record.session_id}
+
+    def _chat_resume(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(ResumeData, data)
+        self._services.rates.check("read", client.caller)
+        if wanted.seq < 0:
+            raise InvalidRequest({"seq": "must be 0 or more"})
+        found = self._services.runs.find(client.principal.id, wanted.run_id)
+        found.log.check(wanted.seq)
+        end = found.log.end
+        if end is None or wanted.seq < end.seq:
+            user = client.principal.name
+            self._viewers.follow(sid, user, found, wanted.seq, wanted.partial, wanted.reasoning)
+        return {"run_id": found.record.id, "status": found.status}
+
+    def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(StopData, data)
+        self._services.rates.check("read", client.caller)
+        return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
+
+    def _session_join(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = validated(JoinData, data)
+        self._services.rates.check("read", client.caller)
+        self._viewers.join(sid, client.principal.id, wanted.session_id)
+        return {"session_id": wanted.session_id}
+
+    def _emit(self, sid: str, name: str, payload: Mapping[str, Any]) -> None:
+        self._server.emit(name, payload, to=sid)
+
+    @property
+    def _server(self) -> Any:
+        return cast(Any, self.socketio).server

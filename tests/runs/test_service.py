@@ -1,0 +1,276 @@
+"""The run service: start, find, follow, stop, each for an owner, within limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.errors import BadCursor, NotFound, SessionBusy
+from app.core.messages import Message
+from app.core.runs import Turn
+from app.runs.log import LogReader
+from app.runs.ports import RunLimits
+from app.runs.registry import KEEP_ENDED_S
+from app.runs.run import Run
+from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
+from app.stores.memory import MemoryStore
+from tests.conftest import WORKER
+from tests.runs.conftest import Start
+from tests.support.clock import HandClock
+from tests.support.manual import ManualRuntime
+from tests.support.samples import USAGE, provider_request, turn_of
+from tests.support.scripted import STOP, ScriptedProvider
+from tests.support.sinks import FaultyStore
+
+
+def read_all(reader: LogReader) -> str:
+    found = ""
+    while not reader.done:
+        found += "".join(entry.data for entry in reader.read() if entry.kind == "text")
+    return found
+
+
+def test_start_stores_the_turn_and_returns_before_the_provider_is_asked(
+    start: Start, memory_store: MemoryStore, scripted: ScriptedProvider
+) -> None:
+    run = start()
+
+    assert scripted.requests == []
+    assert run.record.status == "running"
+    assert memory_store.find_run("ann", "run-1") is not None
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_turn_takes_the_store_thread_only_where_it_cannot_be_stored_now(
+    runtime: ManualRuntime, scripted: ScriptedProvider, locked: bool
+) -> None:
+    taken: list[bool] = []
+
+    class Store(FaultyStore):
+        def begin_turn(self, turn: Turn) -> list[Message]:
+            taken.append(runtime.in_store_thread)
+            return super().begin_turn(turn)
+
+    store = Store()
+    store.locked = locked
+    runs = RunService(store, runtime, lambda: WORKER)
+    runs.start(turn_of(), scripted, lambda _: provider_request())
+
+    assert taken == [locked]
+    assert not runs.calls.failing
+    assert store.find_run("ann", "run-1") is not None
+
+
+def test_run_is_followed_to_its_end(start: Start, runs: RunService) -> None:
+    start()
+
+    assert read_all(runs.follow(runs.find("ann", "run-1"))) == "Hello there"
+    assert runs.find("ann", "run-1").record.status == "completed"
+
+
+def test_following_ahead_of_the_log_is_refused(start: Start, runs: RunService) -> None:
+    start()
+
+    with pytest.raises(BadCursor):
+        runs.follow(runs.find("ann", "run-1"), after=1)
+
+
+def test_provider_is_given_the_branch(start: Start, runtime: ManualRuntime) -> None:
+    run = start()
+    runtime.run()
+
+    assert [message.text for message in run.request.messages] == ["hi"]
+
+
+@pytest.mark.parametrize("state", ["going", "kept", "stored"])
+def test_foreign_run_is_not_found(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock, state: str
+) -> None:
+    start()
+    if state != "going":
+        runtime.run()
+    if state == "stored":
+        clock.advance(KEEP_ENDED_S)
+        runs.tick()
+
+    assert runs.find("ann", "run-1").record.owner == "ann"
+    for ask in (runs.find, runs.stop):
+        with pytest.raises(NotFound):
+            ask("bob", "run-1")
+
+
+def test_absent_run_is_not_found(runs: RunService) -> None:
+    with pytest.raises(NotFound):
+        runs.find("ann", "nowhere")
+
+
+def test_run_that_is_stored_but_not_registered_is_waited_for(
+    start: Start, runs: RunService, runtime: ManualRuntime
+) -> None:
+    run = start()
+    runs.live._going.clear()
+    runtime.call_soon(lambda: runs.live._going.update({"run-1": run}))
+
+    assert runs.find("ann", "run-1").live is run
+    assert runtime.sleeps[0] == STARTING_LOOK_S
+
+
+def test_run_that_is_never_registered_is_read_from_the_store(
+    runs: RunService, memory_store: MemoryStore, runtime: ManualRuntime
+) -> None:
+    memory_store.begin_turn(turn_of())
+    found = runs.find("ann", "run-1")
+
+    assert (found.live, found.status, found.log.last_seq) == (None, "running", 0)
+    assert sum(runtime.sleeps) >= STARTING_WAIT_S
+
+
+def test_run_of_another_process_goes_on_and_its_receipt_says_so(
+    runs: RunService, memory_store: MemoryStore, runtime: ManualRuntime
+) -> None:
+    memory_store.begin_turn(turn_of(worker_id="other"))
+    receipt = runs.stop("ann", "run-1")
+
+    assert (receipt.status, receipt.upstream_closed) == ("running", False)
+    assert runtime.sleeps == []  # nobody waits for it to be registered here
+
+
+def test_second_start_on_a_busy_session_is_refused(start: Start, runs: RunService) -> None:
+    start("run-1", "s-1")
+
+    with pytest.raises(SessionBusy) as refused:
+        start("run-2", "s-1")
+    assert refused.value.run_id == "run-1"
+    assert runs.live.counts() == {"running": 1, "queued": 0, "ended": 0}
+
+
+def test_stop_keeps_the_text_and_gives_a_receipt(
+    start: Start, runs: RunService, scripted: ScriptedProvider, runtime: ManualRuntime
+) -> None:
+    receipts = []
+    scripted.enqueue("so far", lambda: receipts.append(runs.stop("ann", "run-1")), "never", STOP)
+    run = start()
+    runtime.run()
+
+    [receipt] = receipts
+    assert (receipt.status, receipt.seq, receipt.run_id) == ("stopped", 2, "run-1")
+    assert run.log.text() == "so far"
+    assert receipt.to_json()["usage"]["source"] == "estimated"
+
+
+def test_stop_before_the_first_piece_never_asks_the_provider(
+    start: Start, runs: RunService, scripted: ScriptedProvider, runtime: ManualRuntime
+) -> None:
+    start()
+    receipt = runs.stop("ann", "run-1")
+    runtime.run()
+
+    assert (receipt.status, receipt.seq, receipt.upstream_closed) == ("stopped", 1, None)
+    assert scripted.requests == []
+
+
+def test_stop_twice_gives_the_same_receipt(start: Start, runs: RunService) -> None:
+    start()
+
+    assert runs.stop("ann", "run-1") == runs.stop("ann", "run-1")
+
+
+def test_stop_of_a_run_read_from_the_store_tells_how_it_ended(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    start()
+    runtime.run()
+    clock.advance(KEEP_ENDED_S)
+    runs.tick()
+    receipt = runs.stop("ann", "run-1")
+
+    assert (receipt.status, receipt.seq, receipt.upstream_closed) == ("completed", 3, None)
+    assert receipt.stopped_in_ms == 0.0
+
+
+def test_receipt_is_true_when_the_end_is_not_stored_yet(
+    runtime: ManualRuntime, clock: HandClock, scripted: ScriptedProvider
+) -> None:
+    store = FaultyStore()
+    limits = RunLimits(store_timeout_s=1000)
+    runs = RunService(store, runtime, lambda: WORKER, clock.clock, limits)
+    runs.start(turn_of(), scripted, lambda _: provider_request())
+    runtime.call_soon = lambda function: None  # type: ignore[method-assign]
+    before = clock.monotonic
+    receipt = runs.stop("ann", "run-1")
+
+    assert clock.monotonic - before == STOP_WAIT_S
+    assert (receipt.status, receipt.usage) == ("running", None)
+    assert receipt.to_json()["usage"] is None
+
+
+def test_ended_run_is_kept_a_while_then_read_from_the_store(
+    start: Start, runs: RunService, runtime: ManualRuntime, clock: HandClock
+) -> None:
+    start()
+    runtime.run()
+    kept = runs.find("ann", "run-1")
+    clock.advance(KEEP_ENDED_S - 0.1)
+    runs.tick()
+    assert runs.find("ann", "run-1").live is kept.live
+
+    clock.advance(0.1)
+    runs.tick()
+    stored = runs.find("ann", "run-1")
+    assert stored.live is None
+    assert (stored.record, stored.log.since(0)) == (kept.record, kept.log.since(0))
+
+
+def test_ended_run_of_a_deleted_session_is_forgotten(
+    start: Start, runs: RunService, runtime: ManualRuntime, memory_store: MemoryStore
+) -> None:
+    start("run-1", "s-1")
+    start("run-2", "s-2")
+    runtime.run()
+    memory_store.delete_session("ann", "s-1")
+    runs.live.forget_session("ann", "s-1")
+
+    with pytest.raises(NotFound):
+        runs.find("ann", "run-1")
+    assert runs.find("ann", "run-2").live is not None
+
+
+def test_tick_wakes_readers_for_their_heartbeat(
+    start: Start, runs: RunService, clock: HandClock
+) -> None:
+    run = start()
+    reader = runs.follow(runs.find("ann", "run-1"))
+    reader.deadline = clock.monotonic
+    run.log.take(reader)
+    runs.tick()
+
+    assert reader._waiter.woken  # type: ignore[attr-defined]
+
+
+def test_age_counts_from_the_start(start: Start, runs: RunService, clock: HandClock) -> None:
+    start()
+    found = runs.find("ann", "run-1")
+    clock.advance(2.34)
+    assert runs.age_s(found) == 2.3
+
+    clock.wall -= 100
+    assert runs.age_s(found) == 0.0
+
+
+def test_details_say_nothing_of_what_was_said(start: Start, runs: RunService) -> None:
+    start()
+
+    [details] = runs.details()
+    assert (details["run_id"], details["owner"], details["seq"]) == ("run-1", "ann", 0)
+    assert "hi" not in details.values()
+
+
+def test_end_is_told_to_who_wants_to_know(
+    memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
+) -> None:
+    told: list[Run] = []
+    runs = RunService(memory_store, runtime, lambda: WORKER, on_ended=told.append)
+    scripted.enqueue("a", ("usage", USAGE), STOP)
+    runs.start(turn_of(), scripted, lambda _: provider_request())
+    runtime.run()
+
+    assert [(run.record.status, run.record.usage) for run in told] == [("completed", USAGE)]

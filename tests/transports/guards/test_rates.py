@@ -1,0 +1,84 @@
+"""Who is one caller, and how often one may call."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+
+from app.chats.request import ANONYMOUS, Principal
+from app.core.errors import RateLimited
+from app.transports.guards.rates import Kind, RateLimits, caller_of
+
+ANN = Principal(id="user:ann", name="ann", is_admin=False, expires_at=2e9)
+
+
+def caller(address: str | None) -> str:
+    return caller_of(ANONYMOUS, {} if address is None else {"REMOTE_ADDR": address})
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"),
+        ("2001:db8:1:2::1", "2001:0DB8:0001:0002::9"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::2%eth0"),
+    ],
+)
+def test_the_same_caller(one: str, other: str) -> None:
+    assert caller(one) == caller(other)
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:3::1"),
+        ("192.0.2.1", "192.0.2.2"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ("192.0.2.1", "unix"),
+    ],
+)
+def test_other_callers(one: str, other: str) -> None:
+    assert caller(one) != caller(other)
+
+
+@pytest.mark.parametrize("address", [None, "", "unix", "192.0.2.1:443", "not an address"])
+def test_an_address_that_is_none_is_a_caller_too(address: str | None) -> None:
+    assert caller(address) == f"address:{address or ''}"
+
+
+def test_a_subject_is_the_same_caller_from_everywhere() -> None:
+    assert caller_of(ANN, {"REMOTE_ADDR": "192.0.2.1"}) == "user:ann"
+    assert caller_of(ANN, {"REMOTE_ADDR": "2001:db8::1"}) == "user:ann"
+
+
+@pytest.fixture
+def rates() -> RateLimits:
+    limiter = Limiter(get_remote_address, strategy="moving-window", storage_uri="memory://")
+    limiter.init_app(Flask("test"))
+    written: dict[Kind, str] = {"stream": "2 per minute", "chat": "1 per hour", "read": "off"}
+    return RateLimits(limiter, written)
+
+
+def test_one_more_than_the_rate_is_refused_with_when_to_come_back(rates: RateLimits) -> None:
+    rates.check("stream", "ann")
+    rates.check("stream", "ann")
+    with pytest.raises(RateLimited) as refused:
+        rates.check("stream", "ann")
+    assert 1 <= (refused.value.retry_after_s or 0) <= 60
+
+
+def test_callers_and_kinds_have_buckets_of_their_own(rates: RateLimits) -> None:
+    rates.check("chat", "ann")
+    rates.check("chat", "bob")
+    rates.check("stream", "ann")
+    for one in ("ann", "bob"):
+        with pytest.raises(RateLimited):
+            rates.check("chat", one)
+
+
+def test_a_rate_that_is_off_refuses_nobody(rates: RateLimits) -> None:
+    for _ in range(1000):
+        rates.check("read", "ann")

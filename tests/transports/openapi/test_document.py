@@ -1,0 +1,133 @@
+"""/openapi.json: valid, whole, and made of the shapes that dialects speak in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import TypeAdapter
+
+from app.dialects.routes import ROUTES
+from app.server import Tandem
+from app.settings import load_settings
+from app.transports.http.hooks import OPEN_ENDPOINTS
+from app.transports.openapi.document import describe
+from app.wiring import create_app
+
+SECRET = "a secret for tests, of 32 bytes or more"
+STREAMS = [route for route in ROUTES if route.answer != "whole"]
+
+
+@pytest.fixture(scope="module")
+def tandem() -> Tandem:
+    settings = load_settings({"DATABASE_URL": "memory:", "JWT_SECRET": SECRET})
+    return create_app(replace(settings, async_mode="threading"))
+
+
+@pytest.fixture(scope="module")
+def document(tandem: Tandem) -> dict[str, Any]:
+    found = tandem.app.test_client().get("/openapi.json")
+    assert (found.status_code, found.mimetype) == (200, "application/json")
+    return found.get_json()
+
+
+def template(rule: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def names(shape: Any) -> set[str]:
+    """Return the names of the shapes that a type is a union of."""
+    return {one.__name__ for one in get_args(shape) or (shape,)}
+
+
+def referred(schema: Any) -> set[str]:
+    return set(re.findall(r"#/components/schemas/(\w+)", json.dumps(schema)))
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(document).validate()
+
+
+@pytest.mark.parametrize("auth", ["off", "optional", "required"])
+def test_the_document_is_valid_in_every_auth_mode(tandem: Tandem, auth: str) -> None:
+    described = describe(tandem.app, auth)
+    OpenAPIV31SpecValidator(described).validate()
+    asked = {"off": None, "optional": [{"bearer": []}, {}], "required": [{"bearer": []}]}
+    assert described.get("security") == asked[auth]
+    assert ("401" in described["paths"]["/api/chat"]["post"]["responses"]) == (auth != "off")
+
+
+def test_every_route_is_described_and_nothing_else(
+    tandem: Tandem, document: dict[str, Any]
+) -> None:
+    routes = {
+        f"{method} {template(rule.rule)}"
+        for rule in tandem.app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert {name for name, _ in operations(document)} == routes
+
+
+def test_every_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_operation_has_a_tag_that_is_explained(document: dict[str, Any]) -> None:
+    used = {operation["tags"][0] for _, operation in operations(document)}
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
+def test_open_are_the_routes_that_need_no_token(document: dict[str, Any]) -> None:
+    opened = {one["operationId"] for _, one in operations(document) if one.get("security") == []}
+    assert opened == {name.replace(".", "_") for name in OPEN_ENDPOINTS - {"static"}}
+
+
+@pytest.mark.parametrize("route", STREAMS, ids=lambda route: route.path)
+def test_every_event_is_described(document: dict[str, Any], route: Any) -> None:
+    answers = document["paths"][template(route.path)]["post"]["responses"]
+    media_type = route.dialect.content_type.partition(";")[0]
+    schema = answers["200"]["content"][media_type]["schema"]
+    assert names(route.dialect.event) <= referred(schema)
+    assert names(route.dialect.event) <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_requests_and_problems_are_those_of_the_dialect(
+    document: dict[str, Any], route: Any
+) -> None:
+    operation = document["paths"][template(route.path)]["post"]
+    assert referred(operation["requestBody"]) == names(route.dialect.body)
+    assert referred(operation["responses"]["400"]) == names(route.dialect.problem)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_examples_are_requests_that_are_taken(route: Any) -> None:
+    assert route.dialect.examples
+    for example in route.dialect.examples:
+        TypeAdapter(route.dialect.body).validate_python(example)
+
+
+def test_components_have_names_of_their_own(document: dict[str, Any]) -> None:
+    # pydantic tells two of one name apart by their modules' paths.
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+def test_it_opens_without_a_token(tandem: Tandem) -> None:
+    client = tandem.app.test_client()
+    assert client.get("/api/chat/sessions").status_code == 401
+    paths = ("/openapi.json", "/docs", "/examples/react")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 200]
