@@ -13,13 +13,16 @@ from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
 
+from app.core.messages import text_parts
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app.core.entries import TEXT  # noqa: E402
 from app.core.errors import RunError  # noqa: E402
 from app.core.messages import ProviderMessage  # noqa: E402
 from app.core.runs import ProviderRequest  # noqa: E402
 from app.providers.build import make_catalog  # noqa: E402
-from app.runs.ports import TEXT, Clock, Provider  # noqa: E402
+from app.runs.ports import Clock, Provider  # noqa: E402
 from app.runtimes.threads import ThreadRuntime  # noqa: E402
 from app.settings import BadSetting, Settings, load_settings  # noqa: E402
 from app.wiring import read_prices  # noqa: E402
@@ -71,7 +74,7 @@ def _try(provider: Provider) -> bool:
 
 
 def _ask(provider: Provider, said: list[str]) -> None:
-    message = ProviderMessage("user", "Answer with the one word: hello")
+    message = ProviderMessage("user", text_parts("Answer with the one word: hello"))
     request = ProviderRequest(
         (message,), provider.default_model, max_tokens=MAX_TOKENS, paced=False
     )

@@ -13,6 +13,7 @@ from app.chats.context_window import fit
 from app.chats.ports import Catalog
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered
+from app.core.entries import END, TEXT
 from app.core.errors import UnsupportedParameter, error_for_code
 from app.core.messages import Message, ProviderMessage, for_provider, text_parts, title_from
 from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
@@ -58,7 +59,7 @@ class ChatInterface:
         Raises what RunService.start and the catalog raise, UnsupportedParameter.
         """
         provider = self._catalog.choose(self._provider_name(request))
-        check_parameters(request, provider)
+        check_supported(request, provider)
         turn = self._turn(request, provider, parent_id)
         return self._runs.start(
             turn,
@@ -122,7 +123,7 @@ class ChatInterface:
 
         Raises RunError when the run fails; what was yielded until then is kept in the conversation.
         """
-        run = self.start(ChatRequest(message, paced=stream))
+        run = self.start(ChatRequest(text_parts(message), paced=stream))
         pieces = self._pieces(run)
         return pieces if stream else "".join(pieces)
 
@@ -130,14 +131,14 @@ class ChatInterface:
         reader = self._runs.follow(FoundRun.of(run))
         while not reader.done:
             for entry in reader.read():
-                if entry.kind == "text":
+                if entry.kind == TEXT:
                     yield entry.data
-                elif entry.kind == "end" and entry.data["error"]:
+                elif entry.kind == END and entry.data["error"]:
                     raise error_for_code(entry.data["error"]["code"])
 
     def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()
-        said = [*(request.history or ()), ProviderMessage(request.role, request.message)]
+        said = [*(request.history or ()), ProviderMessage(request.role, request.content)]
         # The request itself stays as it was sent: its fingerprint has to be that of a second one.
         said = [self._let_in(one) for one in said] if request.place.has_message else []
         reply = Message(new_id(), "assistant", (), now, status="running")
@@ -150,7 +151,7 @@ class ChatInterface:
                 title_from(said[-1].text if said else ""),
                 listed=request.history is None,
             ),
-            messages=tuple(Message(new_id(), one.role, text_parts(one.text), now) for one in said),
+            messages=tuple(Message(new_id(), one.role, one.content, now) for one in said),
             reply=reply,
             run=self._record(request, provider, reply.id, now),
             at_leaf=request.place.kind == "leaf",
@@ -162,7 +163,17 @@ class ChatInterface:
         text_filter = self._rules.text_filter
         if text_filter is None or said.role != "user":
             return said
-        return replace(said, text=text_filter("in", said.text))
+        return replace(
+            said,
+            content=tuple(
+                (
+                    {**part, "text": text_filter("in", part["text"])}
+                    if part["type"] == "text"
+                    else part
+                )
+                for part in said.content
+            ),
+        )
 
     def _record(
         self, request: ChatRequest, provider: Provider, message_id: str, now: float
@@ -183,9 +194,12 @@ class ChatInterface:
         )
 
 
-def check_parameters(request: ChatRequest, provider: Provider) -> None:
-    """Raise UnsupportedParameter for one that the provider would not honour."""
-    for name in NEVER_IGNORED.intersection(request.parameters):
+def check_supported(request: ChatRequest, provider: Provider) -> None:
+    """Raise UnsupportedParameter for a parameter that the provider would not honour, or a part of a
+    message that it has no place for."""
+    messages = (*(request.history or ()), ProviderMessage(request.role, request.content))
+    parts = {part["type"] for message in messages for part in message.content} - {"text"}
+    for name in sorted(parts | NEVER_IGNORED.intersection(request.parameters)):
         if name not in provider.parameters:
             raise UnsupportedParameter(
                 f"The provider {provider.name} does not take `{name}`.",
@@ -198,4 +212,6 @@ def _continued(request: ProviderRequest) -> ProviderRequest:
     different servers; without kept text there is nothing to carry on, only to answer."""
     if not request.messages or request.messages[-1].role != "assistant":
         return request
-    return replace(request, messages=(*request.messages, ProviderMessage("user", CONTINUE)))
+    return replace(
+        request, messages=(*request.messages, ProviderMessage("user", text_parts(CONTINUE)))
+    )

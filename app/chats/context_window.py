@@ -8,6 +8,7 @@ nothing to answer, or somebody else's answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Trimmed(NamedTuple):
 
 def fit(messages: Sequence[ProviderMessage], tokens: int) -> Trimmed:
     """Return the newest whole exchanges that fit into `tokens`; 0 means there is no bound."""
-    costs = [estimate_tokens(one.text) + PER_MESSAGE for one in messages]
+    costs = [_tokens(message) + PER_MESSAGE for message in messages]
     over = sum(costs) - tokens if tokens else 0
     if over <= 0:
         return Trimmed(tuple(messages), 0)
@@ -42,3 +43,9 @@ def fit(messages: Sequence[ProviderMessage], tokens: int) -> Trimmed:
         one for index, one in enumerate(messages) if index >= kept_from or one.role == "system"
     )
     return Trimmed(kept, len(messages) - len(kept))
+
+
+def _tokens(message: ProviderMessage) -> int:
+    """Return about how many tokens the message is; a part that is no text counts as its JSON."""
+    others = [part for part in message.content if part["type"] != "text"]
+    return estimate_tokens(message.text) + sum(estimate_tokens(json.dumps(p)) for p in others)

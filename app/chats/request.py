@@ -11,7 +11,7 @@ from typing import Any
 
 from app.chats.placing import AT_LEAF, Place
 from app.core.errors import InvalidRequest, TooLarge
-from app.core.messages import ProviderMessage
+from app.core.messages import Content, ProviderMessage, is_blank, text_of
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 SESSION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
@@ -36,7 +36,7 @@ ANONYMOUS = Principal("anonymous", "anonymous")
 class ChatRequest:
     """One message to be answered. None means: as the settings say."""
 
-    message: str
+    content: Content
     session_id: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -62,14 +62,14 @@ class ChatRequest:
     def fingerprint(self) -> str:
         """Return a hash of what was asked: the same for the same request, on every transport."""
         asked: list[Any] = [
-            self.message,
+            _asked(self.content),
             self.session_id,
             self.provider,
             self.model,
             self.system,
             self.temperature,
             self.max_tokens,
-            [[one.role, one.text] for one in self.history or ()],
+            [[message.role, _asked(message.content)] for message in self.history or ()],
         ]
         if self.role != "user":
             asked.append(self.role)
@@ -82,6 +82,12 @@ class ChatRequest:
     def field_name(self, ours: str) -> str:
         """Return what the client calls the field."""
         return self.names.get(ours, ours)
+
+
+def _asked(content: Content) -> Any:
+    """Return what of the content tells two requests apart; plain text is itself."""
+    texts = [part["text"] for part in content if part["type"] == "text"]
+    return texts[0] if len(texts) == len(content) == 1 else list(content)
 
 
 def check_session_id(session_id: str, name: str = "session_id") -> str:
@@ -126,12 +132,22 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
     key = request.idempotency_key
     if key is not None and not _KEY.match(key):
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
-    if request.place.has_message and not request.message.strip():
+    if request.place.has_message and is_blank(request.content):
         raise InvalidRequest({name("message"): "must not be blank"})
-    history = {
-        f"{name('history')}.{index}.content": one.text
-        for index, one in enumerate(request.history or ())
-    }
-    said = {name("message"): request.message, "system": request.system, "model": request.model}
-    check_texts({**said, **history}, max_message_bytes)
+    texts = {"system": request.system, "model": request.model}
+    texts.update(_texts(name("message"), request.content))
+    for index, message in enumerate(request.history or ()):
+        texts.update(_texts(f"{name('history')}.{index}.content", message.content))
+    check_texts(texts, max_message_bytes)
     return request
+
+
+def _texts(name: str, content: Content) -> dict[str, str | None]:
+    """Return the texts of the content by the names that errors have for them."""
+    if len(content) == 1:
+        return {name: text_of(content)}
+    return {
+        f"{name}.{index}.text": part["text"]
+        for index, part in enumerate(content)
+        if part["type"] == "text"
+    }

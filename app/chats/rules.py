@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.core.entries import TEXT
 from app.core.errors import RunError
 from app.core.runs import ProviderRequest
-from app.runs.ports import TEXT, Piece, PieceStream, Provider
+from app.runs.ports import Piece, PieceStream, Provider
 
 # Called with "in" and a user's message before it is stored, or "out" and a piece of the reply
 # before it enters the log; returns what is to be taken instead. For "in" it may raise a

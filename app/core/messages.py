@@ -3,18 +3,43 @@ root to leaf."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.core.usage import Usage
 
+# `{"type": "text", "text": ".."}`; other types have other fields.
 Part = Mapping[str, Any]
+Content = tuple[Part, ...]
 
 
-def text_parts(text: str) -> tuple[Part, ...]:
+def text_parts(text: str) -> Content:
     """Return message content that is one text part."""
     return ({"type": "text", "text": text},)
+
+
+def text_of(content: Iterable[Part]) -> str:
+    """Return the text parts, joined."""
+    return "".join(part["text"] for part in content if part["type"] == "text")
+
+
+def is_blank(content: Iterable[Part]) -> bool:
+    """Whether there is nothing but white space, or nothing at all."""
+    return all(part["type"] == "text" and not part["text"].strip() for part in content)
+
+
+def has_content(content: Iterable[Part]) -> bool:
+    """Whether there is anything but empty text."""
+    return any(part["type"] != "text" or part["text"] for part in content)
+
+
+def extended(content: Content, more: Content) -> Content:
+    """Return the content with more of the same message; text that goes on stays one part."""
+    if content and more and content[-1]["type"] == more[0]["type"] == "text":
+        text = content[-1]["text"] + more[0]["text"]
+        return (*content[:-1], *text_parts(text), *more[1:])
+    return content + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +48,7 @@ class Message:
 
     id: str
     role: str
-    content: tuple[Part, ...]
+    content: Content
     created_at: float
     parent_id: str | None = None
     status: str = "completed"
@@ -32,16 +57,21 @@ class Message:
 
     @property
     def text(self) -> str:
-        """Return the text parts, joined."""
-        return "".join(part["text"] for part in self.content if part.get("type") == "text")
+        """The text parts, joined."""
+        return text_of(self.content)
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderMessage:
-    """What a model is given of one message: its role and text."""
+    """What a model is given of one message: its role and content."""
 
     role: str
-    text: str
+    content: Content
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return text_of(self.content)
 
 
 SESSION_PROMPT = "session"  # the id of the message that stands for a session's own system prompt
@@ -78,7 +108,7 @@ def siblings(messages: Mapping[str, Message]) -> dict[str | None, list[str]]:
 def for_provider(
     messages: Sequence[Message], system: str | None, default: str = ""
 ) -> tuple[ProviderMessage, ...]:
-    """Return what the model is given: the system prompt, then every message that has text.
+    """Return what the model is given: the system prompt, then every message that has any content.
 
     The request's `system` counts more than the session's own, which a branch begins with, and that
     more than the `default`; a client that holds the conversation has its prompt in there. Kept text
@@ -86,9 +116,9 @@ def for_provider(
     """
     if system and messages and messages[0].id == SESSION_PROMPT:
         messages = messages[1:]
-    said = [ProviderMessage(m.role, text) for m in messages if (text := m.text)]
-    prompt = system or ("" if any(one.role == "system" for one in said) else default)
-    return (ProviderMessage("system", prompt), *said) if prompt else tuple(said)
+    given = [ProviderMessage(m.role, m.content) for m in messages if has_content(m.content)]
+    prompt = system or ("" if any(message.role == "system" for message in given) else default)
+    return (ProviderMessage("system", text_parts(prompt)), *given) if prompt else tuple(given)
 
 
 def title_from(text: str, length: int = 60) -> str:

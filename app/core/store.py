@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.core.entries import Entry
-from app.core.messages import Message
+from app.core.messages import Content, Message
 from app.core.runs import RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
 from app.core.usage import CostOf, UsedTokens
@@ -18,12 +18,21 @@ class WorkerLost(Exception):
     refused."""
 
 
+class EndedRun(NamedTuple):
+    """A run that ends with a batch; `content` is what its reply's message has then."""
+
+    record: RunRecord
+    end: RunEnd
+    content: Content
+    at: float
+
+
 @dataclass(slots=True)
 class Batch:
     """What all runs have new: stored in one transaction, or not at all."""
 
     entries: list[tuple[str, list[Entry]]] = field(default_factory=list)
-    ends: list[tuple[RunRecord, RunEnd, str, float]] = field(default_factory=list)
+    ends: list[EndedRun] = field(default_factory=list)
 
 
 class RunStore(Protocol):

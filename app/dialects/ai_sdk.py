@@ -15,8 +15,9 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
-from app.core.entries import Entry
+from app.core.entries import REASONING, TEXT, Entry
 from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
+from app.core.messages import text_parts
 from app.dialects.client_held import explained
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
 from app.dialects.frames import Body, Id, event_frame, validated
@@ -25,6 +26,7 @@ from app.dialects.native_shapes import Problem
 LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
+STREAMED_PARTS = frozenset({TEXT, REASONING})  # kinds that are parts of their own name
 FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
 
 
@@ -102,7 +104,7 @@ class UiEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a delta, after what begins its part."""
-        if entry.kind not in {"text", "reasoning"}:
+        if entry.kind not in STREAMED_PARTS:
             return b""
         begun = self._begin(entry.kind)
         delta = {"type": f"{entry.kind}-delta", "id": self._part_id(), "delta": entry.data}
@@ -163,7 +165,7 @@ class AiSdk(Dialect):
         _check_parts(last, asked[-1])
         systems = [one.text() for one in said.messages if one.role == "system"]
         request = ChatRequest(
-            last.text(),
+            text_parts(last.text()),
             session_id=said.id,
             model=said.model,
             provider=said.provider,

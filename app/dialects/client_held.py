@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import Usage
 from app.dialects.frames import Body
 
@@ -29,12 +29,14 @@ def asked(said: Sequence[ProviderMessage], field: str, **options: Any) -> ChatRe
         raise InvalidRequest({field: "must not be empty"})
     last = said[-1]
     names = {"message": f"{field}.{len(said) - 1}.content", "history": field}
-    return ChatRequest(last.text, role=last.role, history=tuple(said[:-1]), names=names, **options)
+    return ChatRequest(
+        last.content, role=last.role, history=tuple(said[:-1]), names=names, **options
+    )
 
 
 def plain(messages: Sequence[SaidMessage]) -> list[ProviderMessage]:
     """Return the messages as a provider takes them."""
-    return [ProviderMessage(message.role, message.content) for message in messages]
+    return [ProviderMessage(message.role, text_parts(message.content)) for message in messages]
 
 
 def token_counts(usage: dict[str, Any] | Usage) -> dict[str, int]:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from app.chats.request import ChatRequest
-from app.core.entries import Entry
+from app.core.entries import END, Entry
+from app.core.entries import joined as entries_joined
 from app.core.errors import ChatError
 from app.core.runs import RunRecord
 from app.runs.log import RunLog
@@ -66,15 +66,16 @@ class Encoder(ABC):
         """Return the frames of these entries, in one piece."""
         if len(entries) == 1:  # by far the most often
             (entry,) = entries
-            return self.ending(entry) if entry.kind == "end" else self.piece(entry, 1)
+            return self.ending(entry) if entry.kind == END else self.piece(entry, 1)
         return b"".join(
-            self.ending(entry) if entry.kind == "end" else self.piece(entry, count)
+            self.ending(entry) if entry.kind == END else self.piece(entry, count)
             for entry, count in joined(entries)
         )
 
     @abstractmethod
     def piece(self, entry: Entry, count: int) -> bytes:
-        """Return the frames of a text, reasoning or status that stands for `count` entries."""
+        """Return the frames of an entry that stands for `count` of its kind; nothing for a kind
+        the dialect has no place for."""
 
     @abstractmethod
     def ending(self, entry: Entry) -> bytes:
@@ -124,20 +125,11 @@ class Dialect(ABC):
 
 
 def joined(entries: Sequence[Entry], most: int = MERGE_ABOVE) -> Iterator[tuple[Entry, int]]:
-    """Yield the entries, each with how many it stands for.
-
-    Of more than `most`, neighbouring ones of text, or reasoning, are joined; such a one has the seq
-    of its last part, so that a cursor taken from it skips nothing.
-    """
+    """Yield the entries, each with how many it stands for: of more than `most`, neighbouring texts
+    come joined."""
     if len(entries) <= most:
-        yield from ((entry, 1) for entry in entries)
-        return
-    for kind, group in groupby(entries, key=lambda entry: entry.kind):
-        parts = list(group)
-        if kind in {"text", "reasoning"}:
-            yield parts[-1]._replace(data="".join(part.data for part in parts)), len(parts)
-        else:
-            yield from ((entry, 1) for entry in parts)
+        return ((entry, 1) for entry in entries)
+    return entries_joined(entries)
 
 
 class ReplyCut(Exception):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -13,8 +13,9 @@ from pydantic import Field
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.cursor import format_cursor
-from app.core.entries import Entry
+from app.core.entries import END, REASONING, STATUS, TEXT, Entry
 from app.core.errors import ChatError, InvalidRequest
+from app.core.messages import text_parts
 from app.core.usage import Cost
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
 from app.dialects.frames import Body, Id, Said, event_frame, json_line, timestamp, validated
@@ -63,7 +64,9 @@ class NativeEvents:
 
     def __init__(self, reply: Reply, after: int, partial: bool, reasoning: bool = False) -> None:
         self._reply = reply
-        self._reasoning = reasoning
+        self._shown: dict[str, Callable[[Entry], Event]] = {STATUS: self._status, END: self._end}
+        if reasoning:
+            self._shown[REASONING] = self._thought
         self._run_id = reply.record.id
         self._count = reply.log.text_count(after) if after else 0
         self._so_far: str | None = (reply.log.text(after) if after else "") if partial else None
@@ -74,17 +77,17 @@ class NativeEvents:
         return [event for event in shown if event is not None]
 
     def event(self, entry: Entry, count: int) -> Event | None:
-        """Return the event of an entry that stands for `count` of them; None for reasoning."""
-        if entry.kind == "text":
+        """Return the event of an entry that stands for `count` of them; None for what has none."""
+        if entry.kind == TEXT:  # by far the most often
             self._count += count
             return self._token(entry)
-        if entry.kind == "end":
-            return self._end(entry)
-        if entry.kind == "status":
-            age_s = round(max(0.0, entry.at - self._reply.record.created_at), 1)
-            payload = {"age_s": age_s, **entry.data, "run_id": self._run_id, "seq": entry.seq}
-            return Event("chat_status", entry.seq, payload)
-        return self._thought(entry) if self._reasoning else None
+        show = self._shown.get(entry.kind)
+        return show(entry) if show else None
+
+    def _status(self, entry: Entry) -> Event:
+        age_s = round(max(0.0, entry.at - self._reply.record.created_at), 1)
+        payload = {"age_s": age_s, **entry.data, "run_id": self._run_id, "seq": entry.seq}
+        return Event("chat_status", entry.seq, payload)
 
     def _thought(self, entry: Entry) -> Event:
         thought = {"status": "thinking", "reasoning": entry.data}
@@ -94,7 +97,7 @@ class NativeEvents:
 
     def silence(self, age_s: float) -> dict[str, Any]:
         """Return what is said after silence: that the run waits, or thinks, and how old it is."""
-        thinks = self._reply.log.last_kind == "reasoning"
+        thinks = self._reply.log.last_kind == REASONING
         status = "thinking" if thinks else "waiting"
         return {"status": status, "age_s": age_s, "run_id": self._run_id}
 
@@ -174,7 +177,7 @@ class Native(Dialect):
         """Return the request. Raises InvalidRequest."""
         said = validated(NativeBody, body)
         request = ChatRequest(
-            message=said.message or "",
+            content=text_parts(said.message or ""),
             session_id=said.session_id,
             provider=said.provider,
             model=said.model,

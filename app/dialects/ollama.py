@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.core.entries import Entry
+from app.core.entries import REASONING, TEXT, Entry
 from app.core.errors import ChatError, UnsupportedParameter
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.dialects.client_held import HELLO, asked, explained
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.frames import Body, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
+FIELDS = {TEXT: "content", REASONING: "thinking"}  # of a message, by kind of entry
 DONE_REASONS = {"stopped": "stop", "length": "length"}
 REFUSED = ("format", "tools")
 
@@ -91,9 +92,8 @@ class OllamaEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a line of text, or of thinking."""
-        if entry.kind == "text":
-            return self._line(entry.at, content=entry.data)
-        return self._line(entry.at, thinking=entry.data) if entry.kind == "reasoning" else b""
+        name = FIELDS.get(entry.kind)
+        return self._line(entry.at, **{name: entry.data}) if name else b""
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last line."""
@@ -175,7 +175,7 @@ def _plain(message: OllamaMessage, index: int) -> ProviderMessage:
         raise _unsupported(f"messages.{index}.role")
     if message.images:
         raise _unsupported(f"messages.{index}.images")
-    return ProviderMessage(message.role, message.content)
+    return ProviderMessage(message.role, text_parts(message.content))
 
 
 def _unsupported(name: str) -> UnsupportedParameter:

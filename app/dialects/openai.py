@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.core.entries import Entry
+from app.core.entries import REASONING, REFUSAL, TEXT, Entry
 from app.core.errors import ChatError, UnsupportedParameter, error_for_code
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.dialects.client_held import HELLO, asked, explained, token_counts
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import TokenCounts
@@ -24,6 +24,8 @@ LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()
 # `developer` is OpenAI's newer name for `system`; compatible servers know only the older one.
 ROLES = {"developer": "system"}
+# Where a kind goes in a delta; reasoning where DeepSeek's API first put it.
+DELTAS = {TEXT: "content", REASONING: "reasoning_content", REFUSAL: "refusal"}
 PASSED_ON = (
     "frequency_penalty",
     "logit_bias",
@@ -158,10 +160,9 @@ class CompletionEncoder(Encoder):
             self.opening = self.opening + self._chunk({"role": "assistant", "content": ""})
 
     def piece(self, entry: Entry, count: int) -> bytes:
-        """Return a text's chunk; reasoning goes where DeepSeek's API first put it."""
-        if entry.kind == "text":
-            return self._chunk({"content": entry.data})
-        return self._chunk({"reasoning_content": entry.data}) if entry.kind == "reasoning" else b""
+        """Return the chunk of what a delta has a place for."""
+        name = DELTAS.get(entry.kind)
+        return self._chunk({name: entry.data}) if name else b""
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last chunks, or the error."""
@@ -289,7 +290,7 @@ def _plain(message: CompletionMessage, index: int) -> ProviderMessage:
             if part.get("type") != "text" or not isinstance(part.get("text"), str):
                 raise _unsupported(f"messages.{index}.content")
         content = "".join(part["text"] for part in content)
-    return ProviderMessage(ROLES.get(message.role, message.role), content)
+    return ProviderMessage(ROLES.get(message.role, message.role), text_parts(content))
 
 
 def _unsupported(name: str) -> UnsupportedParameter:

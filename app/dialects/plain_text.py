@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.entries import Entry
+from app.core.entries import TEXT, Entry
 from app.dialects.dialect import Encoder, ReplyCut
 
 
@@ -18,7 +18,7 @@ class PlainTextEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text as it is."""
-        text: str = entry.data if entry.kind == "text" else ""
+        text: str = entry.data if entry.kind == TEXT else ""
         return text.encode()
 
     def ending(self, entry: Entry) -> bytes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.core.entries import TEXT
 from app.core.runs import ProviderRequest
 from app.providers.wrappers.complete import paced, split_words
-from app.runs.ports import FINISH, TEXT, PieceStream
+from app.runs.ports import FINISH, PieceStream
 
 QUOTE_CHARS = 200  # enough to see that one's own message arrived
 REPLY = """\

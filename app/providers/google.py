@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
+from app.core.entries import REASONING, TEXT
 from app.core.errors import (
     RunError,
     UpstreamAuth,
@@ -29,7 +30,7 @@ from app.providers.wire.chunks import WholeText, parse_object, token_count
 from app.providers.wire.http import HttpStream, HttpStreams, ReaderOf, no_reader
 from app.providers.wire.pieces import read_pieces, read_whole
 from app.providers.wire.status import error_for_status
-from app.runs.ports import FINISH, REASONING, TEXT, USAGE, Piece, PieceStream
+from app.runs.ports import FINISH, USAGE, Piece, PieceStream
 
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 # OpenAI's names of what is passed on, and Gemini's.

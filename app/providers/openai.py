@@ -13,6 +13,7 @@ import httpx2
 import openai
 import orjson
 
+from app.core.entries import REASONING, TEXT
 from app.core.errors import UpstreamError, UpstreamMalformed, UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
@@ -20,7 +21,7 @@ from app.providers.wire.chunks import WholeText, parse_object, token_count
 from app.providers.wire.http import HttpStream, HttpStreams, ReaderOf, no_reader
 from app.providers.wire.pieces import read_pieces, read_whole
 from app.providers.wire.status import error_for_status
-from app.runs.ports import FINISH, REASONING, TEXT, USAGE, Piece, PieceStream
+from app.runs.ports import FINISH, USAGE, Piece, PieceStream
 
 # What is passed on as it is, besides temperature and max_tokens.
 PARAMETERS = frozenset(

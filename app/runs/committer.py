@@ -17,10 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from app.core.entries import Entry
+from app.core.entries import END, Entry, content_of
 from app.core.errors import RunInternalError, RunStorageFailed, StorageUnavailable
+from app.core.messages import extended, text_of
 from app.core.runs import RunEnd
-from app.core.store import Batch, RunStore, WorkerLost
+from app.core.store import Batch, EndedRun, RunStore, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
 from app.runs.ports import Clock, Runtime
@@ -55,7 +56,7 @@ def end_of(one: Offered, outcome: Outcome) -> RunEnd:
 def end_entry(one: Offered, seq: int) -> Entry:
     """Return the end as an entry."""
     assert one.end is not None
-    return Entry(seq, "end", one.end.to_json(), one.end_at)
+    return Entry(seq, END, one.end.to_json(), one.end_at)
 
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
@@ -167,12 +168,13 @@ class Committer:
             run = one.run
             entries = list(one.entries)
             if one.end is not None:
-                reply = run.log.text() + "".join(e.data for e in entries if e.kind == "text")
-                one.end = self._priced(replace(one.end, usage=run.usage_of(reply)))
+                content = extended(run.log.content(), content_of(entries))
+                one.end = self._priced(replace(one.end, usage=run.usage_of(text_of(content))))
                 last_seq = entries[-1].seq if entries else run.log.last_seq
                 one.entries.append(end_entry(one, last_seq + 1))
                 entries = list(one.entries)
-                batch.ends.append((run.record, one.end, run.base_text + reply, one.end_at))
+                kept = extended(run.base, content)
+                batch.ends.append(EndedRun(run.record, one.end, kept, one.end_at))
             if entries:
                 batch.entries.append((run.record.id, entries))
         return batch
@@ -261,7 +263,8 @@ class Committer:
             one.end = end_of(one, outcome)
             entry = end_entry(one, run.log.last_seq + 1)
             owed.entries.append((run.record.id, [entry]))
-            owed.ends.append((run.record, one.end, run.base_text + run.log.text(), one.end_at))
+            kept = extended(run.base, run.log.content())
+            owed.ends.append(EndedRun(run.record, one.end, kept, one.end_at))
             self._show(one, [entry])
         with self._lock:
             self._owed.append((worker_id, owed))
@@ -279,7 +282,7 @@ class Committer:
                 stored = self._runtime.run_blocking(
                     self._store.read_entries, run.record.id, run.log.last_seq
                 )
-            if stored and stored[-1].kind == "end":
+            if stored and stored[-1].kind == END:
                 one.end = RunEnd.from_json(stored[-1].data)
             else:
                 one.end = end_of(one, outcome)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from itertools import chain
 
-from app.core.entries import Entry
+from app.core.entries import END, Entry, content_of, texts_of
 from app.core.errors import BadCursor, LogReset
+from app.core.messages import Content, extended, text_parts
 from app.runs.locks import Lock
-from app.runs.packed_entries import SealedEntries
+from app.runs.packed_entries import PackedEntries
 from app.runs.ports import Waiter
 
-SEAL_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
+PACK_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
 READ_LIMIT = 1024  # entries a read returns at most: a reader far behind is served in bounded steps
 
 
@@ -26,7 +27,7 @@ class RunLog:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._lock = Lock()
-        self._sealed: list[SealedEntries] = []  # guarded by _lock
+        self._packed: list[PackedEntries] = []  # guarded by _lock
         self._tail: list[Entry] = []  # guarded by _lock
         self._end: Entry | None = None  # guarded by _lock
         found = list(entries)
@@ -43,20 +44,20 @@ class RunLog:
                 if entry.seq != self._last_seq + 1 or self._end is not None:
                     raise ValueError(f"entry {entry.seq} does not follow {self._last_seq}")
                 self._last_seq = entry.seq
-                if entry.kind == "end":
+                if entry.kind == END:
                     self._end = entry
                 else:
                     self._tail.append(entry)
-            self._seal()
+            self._pack()
             sleeping, self._readers = self._readers, {}
         for reader in sleeping:
             reader.wake()
 
-    def _seal(self) -> None:
-        keep = 0 if self._end else SEAL_AT
-        while len(self._tail) >= SEAL_AT + keep:
-            self._sealed.append(SealedEntries(self._tail[:SEAL_AT]))
-            del self._tail[:SEAL_AT]
+    def _pack(self) -> None:
+        keep = 0 if self._end else PACK_AT
+        while len(self._tail) >= PACK_AT + keep:
+            self._packed.append(PackedEntries(self._tail[:PACK_AT]))
+            del self._tail[:PACK_AT]
 
     @property
     def last_seq(self) -> int:
@@ -69,7 +70,7 @@ class RunLog:
         """The newest entry's kind; empty for an empty log."""
         with self._lock:
             if self._end is not None:
-                return "end"
+                return END
             return self._tail[-1].kind if self._tail else ""
 
     @property
@@ -83,8 +84,12 @@ class RunLog:
         folded."""
         if after > self.last_seq:
             raise BadCursor()
-        if 0 < after < self._first_seq:
+        if self._first_seq > 1 and 0 < after < self._last_of_folded():
             raise LogReset()
+
+    def _last_of_folded(self) -> int:
+        """Return the entry before the end: what stands before it is not numbered as it was."""
+        return max(self._first_seq, self._end.seq - 1) if self._end else self._first_seq
 
     def since(self, after: int) -> list[Entry]:
         """Return at most READ_LIMIT entries beyond `after`, in order."""
@@ -97,12 +102,12 @@ class RunLog:
             tail_first = self._end.seq
         found: list[Entry] = []
         if after + 1 < tail_first:
-            # Every block holds SEAL_AT entries.
-            block = max(0, after + 1 - self._first_seq) // SEAL_AT
-            while block < len(self._sealed) and len(found) < READ_LIMIT:
-                found += self._sealed[block].since(after)
+            # Every block holds PACK_AT entries.
+            block = max(0, after + 1 - self._first_seq) // PACK_AT
+            while block < len(self._packed) and len(found) < READ_LIMIT:
+                found += self._packed[block].since(after)
                 block += 1
-            if block < len(self._sealed):
+            if block < len(self._packed):
                 return found
         found += self._tail[max(0, after + 1 - tail_first) :] if self._tail else []
         if self._end is not None and after < self._end.seq:
@@ -112,21 +117,31 @@ class RunLog:
     def text(self, upto: int | None = None) -> str:
         """Return the joined text of the entries up to and with `upto` (all of them by default)."""
         with self._lock:
-            sealed, tail = list(self._sealed), list(self._tail)
+            packed, tail = list(self._packed), list(self._tail)
         parts = []
-        for block in sealed:
+        for block in packed:
             if upto is None or block.last <= upto:
                 parts.append(block.text())
             elif block.first <= upto:
                 parts += _texts(block.since(0), upto)
         return "".join(parts + _texts(tail, upto))
 
+    def content(self) -> Content:
+        """Return what the reply's message has when the run ends here."""
+        with self._lock:
+            packed, tail = list(self._packed), list(self._tail)
+        if all(block.is_plain for block in packed):
+            text = "".join([block.text() for block in packed])
+            head = text_parts(text) if text else ()
+            return extended(head, content_of(tail))
+        return content_of(chain(*(block.since(0) for block in packed), tail))
+
     def text_count(self, upto: int) -> int:
         """Return how many text entries there are up to and with `upto`."""
         with self._lock:
-            sealed, tail = list(self._sealed), list(self._tail)
+            packed, tail = list(self._packed), list(self._tail)
         count = len(_texts(tail, upto))
-        for block in sealed:
+        for block in packed:
             if block.last <= upto:
                 count += block.text_count
             elif block.first <= upto:
@@ -156,8 +171,8 @@ class RunLog:
             reader.wake()
 
 
-def _texts(entries: Iterable[Entry], upto: int | None) -> list[Any]:
-    return [e.data for e in entries if e.kind == "text" and (upto is None or e.seq <= upto)]
+def _texts(entries: Iterable[Entry], upto: int | None) -> list[str]:
+    return texts_of(e for e in entries if upto is None or e.seq <= upto)
 
 
 class LogReader:
@@ -202,5 +217,5 @@ class LogReader:
             self._log.forget(self)
             return []
         last = entries[-1]
-        self.after, self.done = last.seq, last.kind == "end"
+        self.after, self.done = last.seq, last.kind == END
         return entries

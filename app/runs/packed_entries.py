@@ -6,18 +6,17 @@ once.
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Sequence
 
-from app.core.entries import Entry
+from app.core.entries import BY_CODE, KINDS, Entry, texts_of
 
 MAX_MILLIS = 2**32 - 1
-_CODES = {"text": 116, "reasoning": 114, "status": 115}  # t r s
-_KINDS = {code: kind for kind, code in _CODES.items()}
+_CODES = {kind.name: kind.code for kind in KINDS.values()}
+_OF_THE_REPLY = [kind.code for kind in KINDS.values() if kind.part == "text"]
 
 
-class SealedEntries:
+class PackedEntries:
     """A run of consecutive entries, none of them an `end`, in a few bytes more than their text."""
 
     __slots__ = ("first", "last", "text_count", "_at", "_data", "_ends", "_kinds", "_millis")
@@ -27,11 +26,11 @@ class SealedEntries:
         self.last = entries[-1].seq
         self._at = entries[0].at
         self._kinds = bytes(_CODES[entry.kind] for entry in entries)
-        self.text_count = self._kinds.count(_CODES["text"])
+        self.text_count = sum(self._kinds.count(code) for code in _OF_THE_REPLY)
         # A wall clock may jump either way; what does not fit 32 bits is cut to what does.
         millis = (int((entry.at - self._at) * 1000) for entry in entries)
         self._millis = array("I", [min(max(0, passed), MAX_MILLIS) for passed in millis])
-        data = [_to_bytes(entry) for entry in entries]
+        data = [KINDS[entry.kind].pack(entry.data) for entry in entries]
         self._data = b"".join(data)
         end = 0
         self._ends = array("I", [end := end + len(piece) for piece in data])
@@ -43,26 +42,23 @@ class SealedEntries:
         found = []
         for index in range(start, len(self._ends)):
             end = self._ends[index]
-            kind = _KINDS[self._kinds[index]]
-            data = self._data[begin:end].decode()
+            kind = BY_CODE[self._kinds[index]]
             found.append(
                 Entry(
                     self.first + index,
-                    kind,
-                    json.loads(data) if kind == "status" else data,
+                    kind.name,
+                    kind.unpack(self._data[begin:end]),
                     self._at + self._millis[index] / 1000,
                 )
             )
             begin = end
         return found
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing but text of the reply."""
+        return self.text_count == len(self._kinds)
+
     def text(self) -> str:
-        """Return all text entries, joined."""
-        if self.text_count == len(self._kinds):
-            return self._data.decode()
-        return "".join(entry.data for entry in self.since(0) if entry.kind == "text")
-
-
-def _to_bytes(entry: Entry) -> bytes:
-    data = json.dumps(entry.data) if entry.kind == "status" else entry.data
-    return str(data).encode()
+        """Return all text of the reply, joined."""
+        return self._data.decode() if self.is_plain else "".join(texts_of(self.since(0)))

@@ -22,11 +22,9 @@ class Waiter(Protocol):
         """Wake the task, now or as soon as it sleeps."""
 
 
-# What a provider yields: (kind, data). TEXT and REASONING carry str, STATUS a dict for the viewers,
-# FINISH the finish reason, USAGE a Usage. One batch is all that one read of its connection brought.
-TEXT = "text"
-REASONING = "reasoning"
-STATUS = "status"
+# What a provider yields: (kind, data). The kinds are those of the log's entries (core/entries.py)
+# but `end`, and besides: FINISH with the finish reason, USAGE with a Usage. One batch is all that
+# one read of its connection brought.
 FINISH = "finish"
 USAGE = "usage"
 Piece = tuple[str, Any]
@@ -38,7 +36,8 @@ class Provider(Protocol):
 
     name: str
     default_model: str
-    parameters: frozenset[str]  # names of what it honours besides temperature and max_tokens
+    # Names of what it honours besides temperature and max_tokens, and types of parts besides text.
+    parameters: frozenset[str]
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.core.entries import Entry
+from app.core.entries import KINDS, TEXT, Entry, output_beside_reply
 from app.core.errors import (
     RunError,
     RunInternalError,
@@ -21,11 +21,12 @@ from app.core.errors import (
     UpstreamIncomplete,
     UpstreamTooLarge,
 )
+from app.core.messages import Content
 from app.core.runs import Attempt, ProviderRequest, RunEnd, RunRecord, Status
 from app.core.usage import Usage
 from app.runs.locks import Lock
 from app.runs.log import RunLog
-from app.runs.ports import FINISH, REASONING, TEXT, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.ports import FINISH, USAGE, Clock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Run:
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
         self.end_offered = False  # guarded by the sink's lock
-        self.base_text = ""  # of the message this run carries on
+        self.base: Content = ()  # of the message this run carries on
         self.stop_when_unwatched = False
         self.unwatched_since = self.started_at
         self._sink = sink
@@ -96,7 +97,7 @@ class Run:
         self._max_reply_bytes = max_reply_bytes
         self._last_offered = 0
         self._reply_bytes = 0
-        self._thoughts: list[str] = []  # no part of the reply, but servers count them as output
+        self._beside_reply: list[Entry] = []  # no part of the reply; servers count it as output
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
         self._lock = Lock()
@@ -184,10 +185,11 @@ class Run:
             else:
                 self._last_offered += 1
                 entries.append(Entry(self._last_offered, kind, data, at))
-                if kind == TEXT or kind == REASONING:
+                if kind == TEXT:
                     self._reply_bytes += len(data.encode())
-                if kind == REASONING:
-                    self._thoughts.append(data)
+                elif KINDS[kind].counts:
+                    self._reply_bytes += KINDS[kind].size(data)
+                    self._beside_reply.append(entries[-1])
                 if self._reply_bytes > self._max_reply_bytes:
                     break  # what a read brought beyond it is not kept
         if not entries:
@@ -239,4 +241,4 @@ class Run:
         if self._usage is not None:
             return self._usage
         prompt = "".join(message.text for message in self.request.messages)
-        return Usage.estimated(prompt, "".join(self._thoughts) + reply)
+        return Usage.estimated(prompt, output_beside_reply(self._beside_reply) + reply)

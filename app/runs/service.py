@@ -114,7 +114,7 @@ class RunService:
             raise
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
-            run.base_text = branch[-1].text
+            run.base = branch[-1].content
         self.live.add(run)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))

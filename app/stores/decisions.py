@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.core.entries import Entry
+from app.core.entries import Entry, content_of, output_beside_reply, texts_of
 from app.core.errors import IdempotencyConflict, InvalidRequest
-from app.core.messages import SESSION_PROMPT, Message, text_parts
+from app.core.messages import SESSION_PROMPT, Content, Message, text_parts
 from app.core.runs import AlreadyStarted, RunEnd, RunRecord, Turn
 from app.core.usage import CostOf, Usage
 
@@ -51,29 +51,20 @@ def branch_for_model(turn: Turn, branch: list[Message]) -> list[Message]:
     return branch if turn.continues else branch[:-1]
 
 
-def folded(entries: Sequence[Entry]) -> list[Entry]:
-    """Return an ended run's entries as one piece of text and the end."""
-    end = entries[-1]
-    text = "".join(entry.data for entry in entries if entry.kind == "text")
-    if not text:
-        return [end]
-    return [Entry(end.seq - 1, "text", text, entries[0].at), end]
-
-
 def interrupted_end(
     run: RunRecord,
     branch: Sequence[Message],
     entries: Sequence[Entry],
     error: dict[str, object],
     cost_of: CostOf,
-) -> tuple[RunEnd, str]:
-    """Return the end of a run whose worker is gone, and the text that was kept.
+) -> tuple[RunEnd, Content]:
+    """Return the end of a run whose worker is gone, and what of the reply was kept.
 
     `branch` ends with the reply; what is before it was the prompt.
     """
-    text = "".join(entry.data for entry in entries if entry.kind == "text")
-    thoughts = "".join(entry.data for entry in entries if entry.kind == "reasoning")
-    usage = Usage.estimated("".join(message.text for message in branch[:-1]), thoughts + text)
+    prompt = "".join(message.text for message in branch[:-1])
+    output = output_beside_reply(entries) + "".join(texts_of(entries))
+    usage = Usage.estimated(prompt, output)
     ttft_s = max(0.0, entries[0].at - run.created_at) if entries else None
     end = RunEnd(
         status="interrupted",
@@ -87,4 +78,4 @@ def interrupted_end(
         ttft_s=ttft_s,
         error=error,
     )
-    return end, text
+    return end, content_of(entries)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from app.core.entries import Entry
+from app.core.entries import END, Entry, folded
 from app.core.errors import NotFound, SessionBusy
-from app.core.messages import Message, branch, text_parts
+from app.core.messages import Content, Message, branch, extended
 from app.core.runs import KEY_TTL_S, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch, WorkerLost
@@ -20,7 +20,6 @@ from app.stores.decisions import (
     branch_for_model,
     chain,
     check_key,
-    folded,
     interrupted_end,
     with_prompt,
 )
@@ -212,16 +211,16 @@ class MemoryStore(MemorySessions):
             for run_id, entries in batch.entries:
                 if self._is_going(run_id, worker_id):
                     self._entries[run_id] += entries
-            for record, end, reply, at in batch.ends:
+            for record, end, content, at in batch.ends:
                 if self._is_going(record.id, worker_id):
-                    self._end_run(record, end, reply, at)
+                    self._end_run(record, end, content, at)
 
     def _is_going(self, run_id: str, worker_id: str) -> bool:
         # Not if its session was deleted meanwhile, or another worker has ended it.
         run = self._runs.get(run_id)
         return run is not None and run.worker_id == worker_id and run.ended_at is None
 
-    def _end_run(self, record: RunRecord, end: RunEnd, reply: str, at: float) -> None:
+    def _end_run(self, record: RunRecord, end: RunEnd, content: Content, at: float) -> None:
         stored = self._runs[record.id]
         key = (stored.owner, stored.session_id)
         self._runs[record.id] = replace(
@@ -242,7 +241,7 @@ class MemoryStore(MemorySessions):
         self._used.add(self._runs[record.id], at)
         message = self._messages[key][stored.message_id]
         self._messages[key][message.id] = replace(
-            message, content=text_parts(reply), status=end.status, usage=end.usage
+            message, content=content, status=end.status, usage=end.usage
         )
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
@@ -265,9 +264,10 @@ class MemoryStore(MemorySessions):
                 entries = self._entries[run.id]
                 key = (run.owner, run.session_id)
                 asked = branch(self._messages[key], run.message_id)
-                end, text = interrupted_end(run, asked, entries, error, cost_of)
-                entries.append(Entry(len(entries) + 1, "end", end.to_json(), now))
-                self._end_run(run, end, self._messages[key][run.message_id].text + text, now)
+                end, kept = interrupted_end(run, asked, entries, error, cost_of)
+                entries.append(Entry(len(entries) + 1, END, end.to_json(), now))
+                before = self._messages[key][run.message_id].content
+                self._end_run(run, end, extended(before, kept), now)
             return [run.id for run in taken]
 
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:

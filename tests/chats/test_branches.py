@@ -10,7 +10,7 @@ from app.chats.placing import Place
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
 from app.core.errors import InvalidRequest, NotFound
-from app.core.messages import Message
+from app.core.messages import Message, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
 from app.stores.sqlite.store import SqlStore
@@ -31,7 +31,7 @@ class Talk:
     def say(self, reply: str, message: str = "", place: Place | None = None) -> str:
         """Have a turn answered with `reply`; return the reply's id."""
         self.scripted.enqueue(reply, STOP)
-        request = ChatRequest(message, session_id="s-1", place=place or Place())
+        request = ChatRequest(text_parts(message), session_id="s-1", place=place or Place())
         found = self.sessions.start("ann", request).found
         self._runtime.run()
         return found.record.message_id
@@ -174,7 +174,9 @@ def test_wrong_target_changes_nothing(
 
 
 def test_target_of_somebody_else_is_not_there(talk: Talk, replies: tuple[str, str]) -> None:
-    request = ChatRequest("c", session_id="s-1", place=Place("edit", talk.tree()["a"].id))
+    request = ChatRequest(
+        text_parts("c"), session_id="s-1", place=Place("edit", talk.tree()["a"].id)
+    )
 
     with pytest.raises(NotFound):
         talk.sessions.start("bob", request)

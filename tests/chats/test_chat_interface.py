@@ -9,6 +9,7 @@ import pytest
 from app.chats.request import ChatRequest
 from app.chats.session_map import SessionMap
 from app.core.errors import RunInternalError, UpstreamTimeout
+from app.core.messages import text_parts
 from app.runs.service import RunService
 from app.wiring import open_chat
 from tests.support.scripted import STOP, ScriptedProvider
@@ -69,7 +70,9 @@ def test_other_entries_than_text_are_read_over(scripted: ScriptedProvider) -> No
 
 
 def test_request_says_who_answers_and_how(scripted: ScriptedProvider) -> None:
-    request = ChatRequest("hi", model="big", system="Be brief.", temperature=0.5, max_tokens=9)
+    request = ChatRequest(
+        text_parts("hi"), model="big", system="Be brief.", temperature=0.5, max_tokens=9
+    )
     run = open_chat(scripted).start(request)
     asked = run.request
 
@@ -79,7 +82,7 @@ def test_request_says_who_answers_and_how(scripted: ScriptedProvider) -> None:
 
 
 def test_provider_has_a_model_of_its_own(scripted: ScriptedProvider) -> None:
-    assert open_chat(scripted).start(ChatRequest("hi")).record.model == "scripted-1"
+    assert open_chat(scripted).start(ChatRequest(text_parts("hi"))).record.model == "scripted-1"
 
 
 def test_stopped_reply_just_ends(

@@ -10,7 +10,7 @@ import pytest
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
 from app.core.errors import NotFound
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
 from app.stores.sqlite.store import SqlStore
@@ -20,9 +20,9 @@ from tests.support.manual import ManualRuntime
 from tests.support.scripted import ScriptedProvider
 
 HISTORY = (
-    ProviderMessage("system", "Be brief."),
-    ProviderMessage("user", "hi"),
-    ProviderMessage("assistant", "Hello"),
+    ProviderMessage("system", text_parts("Be brief.")),
+    ProviderMessage("user", text_parts("hi")),
+    ProviderMessage("assistant", text_parts("Hello")),
 )
 
 
@@ -40,7 +40,7 @@ def chats(
 
 def ask(sessions: SessionService, message: str = "hi", owner: str = "ann", **fields: Any) -> str:
     """Start a run; return its session's id."""
-    return sessions.start(owner, ChatRequest(message, **fields)).found.record.session_id
+    return sessions.start(owner, ChatRequest(text_parts(message), **fields)).found.record.session_id
 
 
 # --- a history ----------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_model_is_given_history_and_message(
     ask(chats, "and?", history=HISTORY)
     runtime.run()
 
-    assert scripted.requests[0].messages == (*HISTORY, ProviderMessage("user", "and?"))
+    assert scripted.requests[0].messages == (*HISTORY, ProviderMessage("user", text_parts("and?")))
 
 
 @pytest.mark.parametrize("role", ["system", "assistant"])
@@ -77,7 +77,7 @@ def test_message_has_the_role_it_was_given(
     session_id = ask(chats, "and?", history=(), role=role)
     runtime.run()
 
-    assert scripted.requests[0].messages == (ProviderMessage(role, "and?"),)
+    assert scripted.requests[0].messages == (ProviderMessage(role, text_parts("and?")),)
     assert chats.messages("ann", session_id)[0].role == role
 
 
@@ -100,7 +100,14 @@ def test_each_history_has_a_session_of_its_own(
 def test_empty_messages_of_a_history_are_kept_from_the_model(
     chats: SessionService, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
-    ask(chats, "and?", history=(ProviderMessage("user", "hi"), ProviderMessage("assistant", "")))
+    ask(
+        chats,
+        "and?",
+        history=(
+            ProviderMessage("user", text_parts("hi")),
+            ProviderMessage("assistant", text_parts("")),
+        ),
+    )
     runtime.run()
 
     assert [one.text for one in scripted.requests[0].messages] == ["hi", "and?"]

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.chats.context_window import PER_MESSAGE, fit
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import estimate_tokens
 
 MESSAGES = st.lists(
     st.builds(
-        ProviderMessage, st.sampled_from(["user", "assistant", "system"]), st.text(max_size=40)
+        ProviderMessage,
+        st.sampled_from(["user", "assistant", "system"]),
+        st.text(max_size=40).map(text_parts),
     ),
     max_size=14,
 )
@@ -22,7 +24,7 @@ TOKENS = st.integers(0, 200)
 def said(written: str) -> tuple[ProviderMessage, ...]:
     """Return messages of one word each: `s:` the system's, `a:` a reply's, else a user's."""
     roles = {"s": "system", "a": "assistant", "u": "user"}
-    return tuple(ProviderMessage(roles[word[0]], word) for word in written.split())
+    return tuple(ProviderMessage(roles[word[0]], text_parts(word)) for word in written.split())
 
 
 def cost(messages: tuple[ProviderMessage, ...]) -> int:

@@ -8,6 +8,7 @@ from app.chats.chat_interface import CONTINUE
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
 from app.core.errors import InvalidRequest, NotFound, SessionBusy, UpstreamTimeout
+from app.core.messages import text_parts
 from app.runs.run import STOPPED, Run
 from app.runs.service import FoundRun, RunService
 from tests.support.manual import ManualRuntime
@@ -27,12 +28,14 @@ class Conversation:
     def say(self, *steps: Step, message: str = "Count.") -> Run:
         """Return the run of a reply that says this, to its end."""
         self.scripted.enqueue(*steps)
-        request = ChatRequest(message, session_id="s-1", model="big", system="Be brief.")
+        request = ChatRequest(
+            text_parts(message), session_id="s-1", model="big", system="Be brief."
+        )
         return self._to_its_end(self.sessions.start("ann", request).found)
 
     def carry_on(self, run: Run, *steps: Step) -> Run:
         self.scripted.enqueue(*steps)
-        request = ChatRequest("", system="Be brief.")
+        request = ChatRequest(text_parts(""), system="Be brief.")
         return self._to_its_end(self.sessions.continue_run("ann", run.record.id, request))
 
     def _to_its_end(self, found: FoundRun) -> Run:
@@ -164,18 +167,18 @@ def test_only_the_last_reply_is_carried_on(talk: Conversation) -> None:
 
 def test_reply_under_way_is_not_carried_on(talk: Conversation) -> None:
     first = talk.say("one, ", UpstreamTimeout())
-    talk.sessions.start("ann", ChatRequest("Next?", session_id="s-1"))
+    talk.sessions.start("ann", ChatRequest(text_parts("Next?"), session_id="s-1"))
     with pytest.raises(SessionBusy):
         talk.carry_on(first)
 
 
 def test_run_under_way_is_not_carried_on(talk: Conversation) -> None:
-    found = talk.sessions.start("ann", ChatRequest("hi", session_id="s-1")).found
+    found = talk.sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-1")).found
     with pytest.raises(InvalidRequest):
-        talk.sessions.continue_run("ann", found.record.id, ChatRequest(""))
+        talk.sessions.continue_run("ann", found.record.id, ChatRequest(text_parts("")))
 
 
 def test_foreign_run_is_not_carried_on(talk: Conversation) -> None:
     first = talk.say("one, ", UpstreamTimeout())
     with pytest.raises(NotFound):
-        talk.sessions.continue_run("bob", first.record.id, ChatRequest(""))
+        talk.sessions.continue_run("bob", first.record.id, ChatRequest(text_parts("")))

@@ -11,6 +11,7 @@ from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.sessions import SessionService
 from app.core.errors import RateLimited
+from app.core.messages import text_parts
 from app.core.usage import PICOS, UsedTokens
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
@@ -94,7 +95,8 @@ def limited(
 
 
 def ask(sessions: SessionService, runtime: ManualRuntime, owner: str = "ann", **fields: str) -> str:
-    started = sessions.start(owner, ChatRequest("hi", **fields))  # type: ignore[arg-type]
+    request = ChatRequest(text_parts("hi"), **fields)  # type: ignore[arg-type]
+    started = sessions.start(owner, request)
     runtime.run()
     return started.found.record.id
 
@@ -111,11 +113,11 @@ def test_second_reply_of_the_day_is_refused_and_leaves_nothing(
 def test_reply_under_way_does_not_count_yet(
     limited: SessionService, runtime: ManualRuntime
 ) -> None:
-    limited.start("ann", ChatRequest("one"))
-    limited.start("ann", ChatRequest("two"))
+    limited.start("ann", ChatRequest(text_parts("one")))
+    limited.start("ann", ChatRequest(text_parts("two")))
     runtime.run()
     with pytest.raises(RateLimited):
-        limited.start("ann", ChatRequest("three"))
+        limited.start("ann", ChatRequest(text_parts("three")))
 
 
 def test_limit_is_each_owners_own(limited: SessionService, runtime: ManualRuntime) -> None:
@@ -152,7 +154,7 @@ def test_cut_reply_is_not_continued_over_the_limit(
     scripted.enqueue("cut")
     run_id = ask(limited, runtime)
     with pytest.raises(RateLimited):
-        limited.continue_run("ann", run_id, ChatRequest(""))
+        limited.continue_run("ann", run_id, ChatRequest(text_parts("")))
 
 
 def test_reading_is_not_limited(limited: SessionService, runtime: ManualRuntime) -> None:

@@ -11,7 +11,7 @@ from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
 from app.core.errors import InvalidRequest, UnsupportedParameter
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock
 from app.runs.run import Run
@@ -25,7 +25,7 @@ PARAMETERS = {"seed": 7, "top_p": 0.5, "stop": ["\n"]}
 
 
 def start(sessions: SessionService, **fields: Any) -> Run:
-    live = sessions.start("ann", ChatRequest("hi", **fields)).found.live
+    live = sessions.start("ann", ChatRequest(text_parts("hi"), **fields)).found.live
     assert live is not None
     return live
 
@@ -120,27 +120,33 @@ def test_provider_nobody_knows_is_refused(several: SessionService) -> None:
 
 
 DIFFERENT = [
-    ChatRequest("hi", history=()),
-    ChatRequest("hi"),
-    ChatRequest("ho"),
-    ChatRequest("hi", session_id="s-1"),
-    ChatRequest("hi", model="m"),
-    ChatRequest("hi", provider="m"),
-    ChatRequest("hi", system="m"),
-    ChatRequest("hi", max_tokens=1),
-    ChatRequest("hi", temperature=1.5),
-    ChatRequest("hi", role="system"),
-    ChatRequest("hi", history=(ProviderMessage("user", "a"),)),
-    ChatRequest("hi", history=(ProviderMessage("assistant", "a"),)),
-    ChatRequest("hi", history=(ProviderMessage("user", "a"), ProviderMessage("user", "a"))),
-    ChatRequest("hi", place=Place("after")),
-    ChatRequest("hi", place=Place("edit", "m")),
-    ChatRequest("hi", place=Place("edit", "n")),
-    ChatRequest("hi", place=Place("regenerate", "m")),
-    ChatRequest("hi", parameters={"seed": 1}),
-    ChatRequest("hi", parameters={"seed": 2}),
-    ChatRequest("hi", parameters={"n": 1}),
-    ChatRequest("hi", parameters={"n": 1}, place=Place("edit", "m")),
+    ChatRequest(text_parts("hi"), history=()),
+    ChatRequest(text_parts("hi")),
+    ChatRequest(text_parts("ho")),
+    ChatRequest(text_parts("hi"), session_id="s-1"),
+    ChatRequest(text_parts("hi"), model="m"),
+    ChatRequest(text_parts("hi"), provider="m"),
+    ChatRequest(text_parts("hi"), system="m"),
+    ChatRequest(text_parts("hi"), max_tokens=1),
+    ChatRequest(text_parts("hi"), temperature=1.5),
+    ChatRequest(text_parts("hi"), role="system"),
+    ChatRequest(text_parts("hi"), history=(ProviderMessage("user", text_parts("a")),)),
+    ChatRequest(text_parts("hi"), history=(ProviderMessage("assistant", text_parts("a")),)),
+    ChatRequest(
+        text_parts("hi"),
+        history=(
+            ProviderMessage("user", text_parts("a")),
+            ProviderMessage("user", text_parts("a")),
+        ),
+    ),
+    ChatRequest(text_parts("hi"), place=Place("after")),
+    ChatRequest(text_parts("hi"), place=Place("edit", "m")),
+    ChatRequest(text_parts("hi"), place=Place("edit", "n")),
+    ChatRequest(text_parts("hi"), place=Place("regenerate", "m")),
+    ChatRequest(text_parts("hi"), parameters={"seed": 1}),
+    ChatRequest(text_parts("hi"), parameters={"seed": 2}),
+    ChatRequest(text_parts("hi"), parameters={"n": 1}),
+    ChatRequest(text_parts("hi"), parameters={"n": 1}, place=Place("edit", "m")),
 ]
 
 
@@ -149,17 +155,17 @@ def test_fingerprint_differs_by_all_that_is_asked() -> None:
 
 
 def test_fingerprint_does_not_differ_by_the_order_of_parameters() -> None:
-    first = ChatRequest("hi", parameters={"a": {"x": 1, "y": 2}, "b": 1})
-    second = ChatRequest("hi", parameters={"b": 1, "a": {"y": 2, "x": 1}})
+    first = ChatRequest(text_parts("hi"), parameters={"a": {"x": 1, "y": 2}, "b": 1})
+    second = ChatRequest(text_parts("hi"), parameters={"b": 1, "a": {"y": 2, "x": 1}})
 
     assert first.fingerprint() == second.fingerprint()
 
 
 def test_fingerprint_of_a_plain_request_stays_what_it_was() -> None:
     # It is stored: a request that is sent again after an upgrade is to join its run.
-    plain = ChatRequest("hi", place=AT_LEAF, parameters={}, role="user")
+    plain = ChatRequest(text_parts("hi"), place=AT_LEAF, parameters={}, role="user")
 
-    assert plain.fingerprint() == ChatRequest("hi").fingerprint()
-    assert ChatRequest("hi").fingerprint() == (
+    assert plain.fingerprint() == ChatRequest(text_parts("hi")).fingerprint()
+    assert ChatRequest(text_parts("hi")).fingerprint() == (
         "5e85fab1b8e2c83a242a4391b980c2d96f1b4bf8473946e615cdedc9b2f66deb"
     )

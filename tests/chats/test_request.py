@@ -9,9 +9,16 @@ import pytest
 from app.chats.placing import Place
 from app.chats.request import ChatRequest, check_request, check_session_id, check_texts
 from app.core.errors import InvalidRequest, TooLarge
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 
 MAX_BYTES = 10
+
+
+def with_text(field: str, text: str) -> ChatRequest:
+    """Return a request with that text in one of its fields."""
+    fields: dict[str, Any] = {"content": text_parts("hi")}
+    fields |= {"content": text_parts(text)} if field == "message" else {field: text}
+    return ChatRequest(**fields)
 
 
 @pytest.mark.parametrize("session_id", ["a", "A-Z_0.9:x-", ".a", "a..", "x" * 128])
@@ -31,40 +38,40 @@ def test_any_other_session_id_is_refused(session_id: str) -> None:
 @pytest.mark.parametrize("message", ["", " ", "\n\t ", "\u2028", "\u00a0"])
 def test_blank_message_is_refused(message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        check_request(ChatRequest(message), MAX_BYTES)
+        check_request(ChatRequest(text_parts(message)), MAX_BYTES)
     assert refused.value.fields == {"message": "must not be blank"}
 
 
 @pytest.mark.parametrize("kind", ["after", "edit"])
 def test_blank_message_is_refused_wherever_it_is_to_go(kind: Any) -> None:
     with pytest.raises(InvalidRequest):
-        check_request(ChatRequest(" ", place=Place(kind, "m-1")), MAX_BYTES)
+        check_request(ChatRequest(text_parts(" "), place=Place(kind, "m-1")), MAX_BYTES)
 
 
 @pytest.mark.parametrize("kind", ["regenerate", "again"])
 def test_turn_without_a_message_needs_none(kind: Any) -> None:
-    request = ChatRequest("", place=Place(kind, "m-1"))
+    request = ChatRequest(text_parts(""), place=Place(kind, "m-1"))
 
     assert check_request(request, MAX_BYTES) is request
 
 
-NUL = ProviderMessage("user", "\x00")
+NUL = ProviderMessage("user", text_parts("\x00"))
 NAMES = {"message": "prompt", "session_id": "conversation", "history": "said"}
 
 
 @pytest.mark.parametrize(
     "fields,named",
     [
-        ({"message": " "}, "prompt"),
-        ({"message": "\x00"}, "prompt"),
+        ({"content": text_parts(" ")}, "prompt"),
+        ({"content": text_parts("\x00")}, "prompt"),
         ({"session_id": ".."}, "conversation"),
         ({"history": (NUL,)}, "said.0.content"),
-        ({"history": (ProviderMessage("user", ""), NUL)}, "said.1.content"),
+        ({"history": (ProviderMessage("user", text_parts("")), NUL)}, "said.1.content"),
         ({"system": "\x00"}, "system"),
     ],
 )
 def test_wrong_field_is_named_as_the_client_does(fields: dict[str, Any], named: str) -> None:
-    request = ChatRequest(**{"message": "hi", "names": NAMES, **fields})
+    request = ChatRequest(**{"content": text_parts("hi"), "names": NAMES, **fields})
 
     with pytest.raises(InvalidRequest) as refused:
         check_request(request, MAX_BYTES)
@@ -73,7 +80,9 @@ def test_wrong_field_is_named_as_the_client_does(fields: dict[str, Any], named: 
 
 @pytest.mark.parametrize("text", ["éééééé", "12345678901"])
 def test_text_of_a_history_has_the_same_limit(text: str) -> None:
-    request = ChatRequest("hi", names=NAMES, history=(ProviderMessage("user", text),))
+    request = ChatRequest(
+        text_parts("hi"), names=NAMES, history=(ProviderMessage("user", text_parts(text)),)
+    )
 
     with pytest.raises(TooLarge) as refused:
         check_request(request, MAX_BYTES)
@@ -90,7 +99,7 @@ def test_text_of_a_history_has_the_same_limit(text: str) -> None:
 )
 @pytest.mark.parametrize("field", ["message", "system", "model"])
 def test_text_that_no_database_takes_is_refused(field: str, text: str, reason: str) -> None:
-    request = ChatRequest(**{"message": "hi", field: text})
+    request = with_text(field, text)
 
     with pytest.raises(InvalidRequest) as refused:
         check_request(request, MAX_BYTES)
@@ -105,12 +114,12 @@ def test_every_wrong_text_is_named() -> None:
 
 @pytest.mark.parametrize("text", ["1234567890", "ééééé", "🙂🙂!!"])
 def test_text_at_the_limit_is_taken(text: str) -> None:
-    assert check_request(ChatRequest(text), MAX_BYTES).message == text
+    assert check_request(ChatRequest(text_parts(text)), MAX_BYTES).content == text_parts(text)
 
 
 @pytest.mark.parametrize("field", ["message", "system", "model"])
 def test_text_over_the_limit_is_too_large(field: str) -> None:
-    request = ChatRequest(**{"message": "hi", field: "éééééé"})
+    request = with_text(field, "éééééé")
 
     with pytest.raises(TooLarge) as refused:
         check_request(request, MAX_BYTES)
@@ -120,15 +129,15 @@ def test_text_over_the_limit_is_too_large(field: str) -> None:
 
 def test_session_id_of_a_request_is_checked() -> None:
     with pytest.raises(InvalidRequest):
-        check_request(ChatRequest("hi", session_id=".."), MAX_BYTES)
+        check_request(ChatRequest(text_parts("hi"), session_id=".."), MAX_BYTES)
 
-    request = ChatRequest("hi", session_id="mine")
+    request = ChatRequest(text_parts("hi"), session_id="mine")
     assert check_request(request, MAX_BYTES) is request
 
 
 @pytest.mark.parametrize("key", ["k", "!~", "x" * 255])
 def test_idempotency_key_of_printable_ascii_is_taken(key: str) -> None:
-    request = ChatRequest("hi", idempotency_key=key)
+    request = ChatRequest(text_parts("hi"), idempotency_key=key)
 
     assert check_request(request, MAX_BYTES) is request
 
@@ -136,13 +145,15 @@ def test_idempotency_key_of_printable_ascii_is_taken(key: str) -> None:
 @pytest.mark.parametrize("key", ["", " ", "a b", "a\n", "\x00", "é", "x" * 256])
 def test_any_other_idempotency_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        check_request(ChatRequest("hi", idempotency_key=key), MAX_BYTES)
+        check_request(ChatRequest(text_parts("hi"), idempotency_key=key), MAX_BYTES)
     assert set(refused.value.fields) == {"idempotency_key"}
 
 
 def test_fingerprint_is_of_what_was_asked_not_of_how() -> None:
-    request = ChatRequest("hi", system="Be brief.", idempotency_key="one")
-    same = ChatRequest("hi", system="Be brief.", dialect="other", caller="ann", paced=False)
+    request = ChatRequest(text_parts("hi"), system="Be brief.", idempotency_key="one")
+    same = ChatRequest(
+        text_parts("hi"), system="Be brief.", dialect="other", caller="ann", paced=False
+    )
 
     assert request.fingerprint() == same.fingerprint()
-    assert ChatRequest("hi").fingerprint() != request.fingerprint()
+    assert ChatRequest(text_parts("hi")).fingerprint() != request.fingerprint()

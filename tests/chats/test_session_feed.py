@@ -8,6 +8,7 @@ from app.chats.request import ChatRequest
 from app.chats.session_feed import KEPT, Listener, News, SessionFeed
 from app.chats.sessions import SessionService
 from app.core.errors import NotFound
+from app.core.messages import text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
 from tests.chats.conftest import make_sessions
@@ -100,7 +101,7 @@ def test_heartbeat_that_is_due_wakes(feed: SessionFeed, clock: HandClock) -> Non
 
 
 def test_listener_is_told_of_the_run_under_way(sessions: SessionService) -> None:
-    found = sessions.start("ann", ChatRequest("hi", session_id="s-1")).found
+    found = sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-1")).found
     [told] = heard(sessions.listen("ann", "s-1"))
 
     assert told.name == "run_started"
@@ -115,7 +116,7 @@ def test_listener_is_told_of_starts_and_ends(
     listener = sessions.listen("ann", "s-1")
     assert listener.next(0) is None
 
-    run_id = sessions.start("ann", ChatRequest("hi", session_id="s-1")).found.record.id
+    run_id = sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-1")).found.record.id
     runtime.run()
     told = heard(listener)
     assert [(one.name, one.data["seq"]) for one in told] == [("run_started", 0), ("run_ended", 3)]

@@ -18,6 +18,7 @@ from app.core.errors import (
     SessionBusy,
     StorageUnavailable,
 )
+from app.core.messages import text_parts
 from app.core.runs import KEY_TTL_S
 from app.providers.catalog import ProviderCatalog
 from app.runs.service import FoundRun, RunService
@@ -36,7 +37,7 @@ def read_all(sessions: SessionService, found: FoundRun) -> str:
 
 
 def ask(sessions: SessionService, message: str = "hi", **fields: Any) -> str:
-    return sessions.start("ann", ChatRequest(message, **fields)).found.record.session_id
+    return sessions.start("ann", ChatRequest(text_parts(message), **fields)).found.record.session_id
 
 
 def test_many_threads_that_create_one_session_make_one(threaded: SessionService) -> None:
@@ -132,8 +133,8 @@ def test_list_is_newest_first_and_ones_own(sessions: SessionService, clock: Hand
 def test_delete_stops_what_runs_in_the_session(
     sessions: SessionService, runs: RunService, runtime: ManualRuntime
 ) -> None:
-    going = sessions.start("ann", ChatRequest("hi", session_id="s-1")).found.live
-    other = sessions.start("ann", ChatRequest("hi", session_id="s-2")).found.live
+    going = sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-1")).found.live
+    other = sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-2")).found.live
     sessions.delete("ann", "s-1")
     runtime.run()
 
@@ -168,7 +169,7 @@ def test_counts_do_without_a_store_that_fails(
 
 
 def keyed(message: str = "hi", key: str = "key-1", **fields: Any) -> ChatRequest:
-    return ChatRequest(message, idempotency_key=key, **fields)
+    return ChatRequest(text_parts(message), idempotency_key=key, **fields)
 
 
 def test_of_many_threads_with_one_key_one_starts_and_the_others_join(
@@ -242,12 +243,12 @@ def test_who_admits_is_told_whether_the_request_joins(sessions: SessionService) 
     told: list[bool] = []
     sessions.start("ann", keyed(), told.append)
     sessions.start("ann", keyed(), told.append)
-    sessions.start("ann", ChatRequest("no key"), told.append)
+    sessions.start("ann", ChatRequest(text_parts("no key")), told.append)
 
     assert told == [False, True, False]
 
 
-@pytest.mark.parametrize("request_", [keyed(), ChatRequest("no key")])
+@pytest.mark.parametrize("request_", [keyed(), ChatRequest(text_parts("no key"))])
 def test_start_that_is_not_admitted_leaves_nothing(
     sessions: SessionService, request_: ChatRequest
 ) -> None:

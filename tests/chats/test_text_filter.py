@@ -12,7 +12,7 @@ from app.chats.placing import Place
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules
 from app.core.errors import InvalidRequest
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.runs.run import Run
 from app.runs.service import RunService
@@ -51,7 +51,7 @@ def chat(
 
 
 def start(chat: ChatInterface, runtime: ManualRuntime, message: str = "hi", **fields: Any) -> Run:
-    run = chat.start(ChatRequest(message, **fields))
+    run = chat.start(ChatRequest(text_parts(message), **fields))
     runtime.run()
     return run
 
@@ -74,7 +74,7 @@ def test_title_and_what_the_model_is_given_are_the_filtered_text(
 ) -> None:
     start(chat, runtime, "my message")
 
-    assert scripted.requests[0].messages == (ProviderMessage("user", "MY MESSAGE"),)
+    assert scripted.requests[0].messages == (ProviderMessage("user", text_parts("MY MESSAGE")),)
     found = memory_store.find_session("ann", "s-1")
     assert found and found.title == "MY MESSAGE"
 
@@ -83,7 +83,12 @@ def test_only_what_users_say_is_filtered_of_a_history(
     chat: ChatInterface, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
     said = (("system", "be brief"), ("user", "one"), ("assistant", "two"))
-    start(chat, runtime, "three", history=tuple(ProviderMessage(*one) for one in said))
+    start(
+        chat,
+        runtime,
+        "three",
+        history=tuple(ProviderMessage(role, text_parts(text)) for role, text in said),
+    )
 
     assert [m.text for m in scripted.requests[0].messages] == ["be brief", "ONE", "two", "THREE"]
 
@@ -111,7 +116,7 @@ def test_refused_message_leaves_nothing(
 def test_fingerprint_is_that_of_what_was_sent(chat: ChatInterface, runtime: ManualRuntime) -> None:
     run = start(chat, runtime, "my message", idempotency_key="k")
 
-    assert run.record.request_hash == ChatRequest("my message").fingerprint()
+    assert run.record.request_hash == ChatRequest(text_parts("my message")).fingerprint()
 
 
 def test_reply_again_filters_no_message(
@@ -120,7 +125,7 @@ def test_reply_again_filters_no_message(
     start(chat, runtime, "my message")
     text_filter.asked.clear()
     parent_id = memory_store.read_branch("ann", "s-1")[0].id
-    chat.start(ChatRequest("my message", place=Place("regenerate")), parent_id)
+    chat.start(ChatRequest(text_parts("my message"), place=Place("regenerate")), parent_id)
     runtime.run()
 
     assert [direction for direction, _ in text_filter.asked] == ["out", "out"]

@@ -51,12 +51,17 @@ def test_branch_begins_below_a_parent_that_is_gone() -> None:
 def test_model_is_given_the_system_prompt_first() -> None:
     given = for_provider([message("a", None, "hi")], "Be brief.")
 
-    assert given == (ProviderMessage("system", "Be brief."), ProviderMessage("user", "hi"))
+    assert given == (
+        ProviderMessage("system", text_parts("Be brief.")),
+        ProviderMessage("user", text_parts("hi")),
+    )
 
 
 @pytest.mark.parametrize("system", [None, ""])
 def test_model_is_given_no_empty_system_prompt(system: str | None) -> None:
-    assert for_provider([message("a", None, "hi")], system) == (ProviderMessage("user", "hi"),)
+    assert for_provider([message("a", None, "hi")], system) == (
+        ProviderMessage("user", text_parts("hi")),
+    )
 
 
 def test_model_is_given_kept_text_but_nothing_empty() -> None:

@@ -10,6 +10,7 @@ from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.entries import Entry
 from app.core.errors import InvalidRequest, NotFound, SessionBusy, UnsupportedParameter
+from app.core.messages import text_parts
 from app.dialects.ai_sdk import AiSdk
 from app.dialects.dialect import MERGE_ABOVE
 from tests.dialects.speech import (
@@ -184,7 +185,7 @@ def test_body_with_all_fields_is_read() -> None:
     spoken = DIALECT.parse({"id": "chat-1", "messages": AGAIN, **fields, "colour": 1}, {})
 
     assert spoken.request == ChatRequest(
-        "and?",
+        text_parts("and?"),
         session_id="chat-1",
         model="m",
         provider="p",
@@ -204,7 +205,7 @@ def test_text_parts_are_joined_and_others_passed_over() -> None:
         {"type": "text", "text": 3},
     ]
 
-    assert parsed([{"id": "u", "role": "user", "parts": parts}]).message == "one two"
+    assert parsed([{"id": "u", "role": "user", "parts": parts}]).content == text_parts("one two")
 
 
 def test_system_messages_are_the_prompt_unless_one_is_given() -> None:

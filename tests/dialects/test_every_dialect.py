@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.entries import Entry
+from app.core.entries import KINDS, Entry, texts_of
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Spoken
 from app.dialects.documents.either import PromptOrConversation
 from app.dialects.routes import ROUTES
 from tests.dialects.speech import FAILED, STOPPED, reply_of, said, streamed, thought
+from tests.support.kinds import mixed
 
 ODD = st.sampled_from('\u2028\u2029\u0085\r\n\\"\x1e\x7f\ufeff: ')
 TEXT = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), ODD), min_size=1, max_size=8)
@@ -116,3 +117,24 @@ def test_nothing_of_the_end_comes_before_it(dialect: Dialect, end: Any) -> None:
     going, ended = streamed(dialect, entries[:-1]), streamed(dialect, entries)
 
     assert ended.startswith(going) and len(ended) > len(going)
+
+
+@EACH
+def test_kinds_without_a_place_are_skipped_and_change_nothing(dialect: Dialect) -> None:
+    entries = mixed(80)
+    encoded = streamed(dialect, entries)
+
+    texts = "".join(TEXT_OF[dialect.name](event) for event in events(dialect, encoded))
+    assert texts == "".join(texts_of(entries))
+    encoder = dialect.encoder(reply_of(entries), 0, {})
+    hidden = [entry for entry in entries if not KINDS[entry.kind].is_text]
+    assert {entry.kind for entry in hidden if encoder.piece(entry, 1)} <= {"status", "end"}
+
+
+@EACH
+def test_log_of_all_kinds_is_resumed_where_it_was_left(dialect: Dialect) -> None:
+    entries = mixed(40)
+    for after in range(0, 40, 7):
+        encoded = streamed(dialect, entries, after)
+        texts = "".join(TEXT_OF[dialect.name](event) for event in events(dialect, encoded))
+        assert texts == "".join(texts_of(entries[after:]))

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.entries import Entry
 from app.core.errors import InvalidRequest, OverCapacity, UpstreamTimeout
+from app.core.messages import text_parts
 from app.core.runs import RunEnd
 from app.core.usage import Usage
 from app.dialects.dialect import MERGE_ABOVE
@@ -188,6 +189,7 @@ def test_body_with_all_fields_is_read() -> None:
     spoken = NATIVE.parse({**body, "temperature": 1, "max_tokens": 5, "partial": False})
     request = spoken.request
 
+    assert request.content == text_parts(body.pop("message"))
     assert {name: getattr(request, name) for name in body} == body
     assert (request.temperature, request.max_tokens) == (1, 5)
     assert spoken.options == {"partial": False, "reasoning": False}
@@ -196,7 +198,7 @@ def test_body_with_all_fields_is_read() -> None:
 def test_message_alone_is_enough_and_more_is_ignored() -> None:
     spoken = NATIVE.parse({"message": "hi", "colour": "red"})
 
-    assert (spoken.request.message, spoken.request.paced) == ("hi", True)
+    assert (spoken.request.content, spoken.request.paced) == (text_parts("hi"), True)
     assert spoken.options == {"partial": True, "reasoning": False}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, NotFound, OverCapacity, UnsupportedParameter
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import RunEnd
 from app.core.usage import Usage
 from app.dialects.dialect import MERGE_ABOVE
@@ -143,11 +143,11 @@ def test_body_with_all_fields_is_read() -> None:
     spoken = DIALECT.parse(body, {})
 
     assert spoken.request == ChatRequest(
-        "hi",
+        text_parts("hi"),
         model="llama",
         temperature=0.5,
         max_tokens=9,
-        history=(ProviderMessage("system", "Be brief."),),
+        history=(ProviderMessage("system", text_parts("Be brief.")),),
         stop_when_unwatched=True,
         names={"message": "messages.1.content", "history": "messages"},
     )

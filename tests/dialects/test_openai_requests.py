@@ -8,7 +8,7 @@ import pytest
 
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, UnsupportedParameter
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_of, text_parts
 from app.dialects.openai import OpenAIChat
 from tests.dialects.speech import refusal
 
@@ -29,7 +29,7 @@ def test_model_and_messages_are_enough() -> None:
     spoken = DIALECT.parse({**BODY, "user": "u-1", "store": True, "colour": "red"}, {})
 
     assert spoken.request == ChatRequest(
-        "hi",
+        text_parts("hi"),
         model="gpt",
         history=(),
         stop_when_unwatched=True,
@@ -49,11 +49,11 @@ def test_conversation_is_the_history() -> None:
     request = parsed(messages=messages, temperature=0, max_tokens=5)
 
     assert request.history == (
-        ProviderMessage("system", "Be brief."),
-        ProviderMessage("user", "hi there"),
-        ProviderMessage("assistant", ""),
+        ProviderMessage("system", text_parts("Be brief.")),
+        ProviderMessage("user", text_parts("hi there")),
+        ProviderMessage("assistant", text_parts("")),
     )
-    assert (request.message, request.names["message"]) == ("hi", "messages.3.content")
+    assert (text_of(request.content), request.names["message"]) == ("hi", "messages.3.content")
     assert (request.temperature, request.max_tokens) == (0, 5)
 
 

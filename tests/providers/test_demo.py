@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import ProviderRequest
 from app.providers.demo import QUOTE_CHARS, DemoProvider
 from app.runs.ports import Piece
@@ -36,8 +36,13 @@ def test_demo_gives_a_front_end_something_to_render(markdown: str) -> None:
 
 
 def test_demo_quotes_the_last_message_on_one_line() -> None:
-    said = (ProviderMessage("user", "old"), ProviderMessage("user", "new\n\n {line} "))
-    request = replace(provider_request(), messages=(*said, ProviderMessage("assistant", "x")))
+    said = (
+        ProviderMessage("user", text_parts("old")),
+        ProviderMessage("user", text_parts("new\n\n {line} ")),
+    )
+    request = replace(
+        provider_request(), messages=(*said, ProviderMessage("assistant", text_parts("x")))
+    )
     batches, _ = ask(request)
 
     assert "\n> new {line}\n" in "".join(batch[0][1] for batch in batches)

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.entries import Entry
 from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.messages import text_parts
 from app.core.store import WorkerLost
 from app.runs.run import STOPPED, Run
 from tests.conftest import WORKER
@@ -124,7 +125,7 @@ def test_settled_end_of_a_continuation_keeps_the_text_before(stage: Stage) -> No
     stage.store.append_now(WORKER, ended(first.run, texts("Hel"), run_end("stopped", "stopped")))
     turn = continuing("run-2", "run-1-reply", session_id=session_id)
     run = stage.begin(turn)
-    run.base_text = "Hel"
+    run.base = text_parts("Hel")
     break_store(stage)
     stage.offer(run, "lo")
     stage.runtime.run()

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.entries import Entry
-from app.core.errors import BadCursor
-from app.runs.log import READ_LIMIT, SEAL_AT, RunLog
+from app.core.entries import Entry, content_of, folded, texts_of
+from app.core.errors import BadCursor, LogReset
+from app.runs.log import PACK_AT, READ_LIMIT, RunLog
+from tests.support import kinds
 from tests.support.clock import START
 from tests.support.samples import end_entry, texts
 
 KINDS = ("text", "reasoning", "text", "status", "text")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-SIZES = [0, 1, SEAL_AT - 1, SEAL_AT, SEAL_AT + 1, 2 * SEAL_AT - 1, 2 * SEAL_AT, 3 * SEAL_AT + 7]
+SIZES = [0, 1, PACK_AT - 1, PACK_AT, PACK_AT + 1, 2 * PACK_AT - 1, 2 * PACK_AT, 3 * PACK_AT + 7]
 
 
 def mixed(count: int, ended: bool) -> list[Entry]:
@@ -117,7 +118,7 @@ def test_every_cursor_gives_text_and_count_so_far(size: int, ended: bool) -> Non
     assert log.text() == text_of(entries)
 
 
-@pytest.mark.parametrize("start", [0, 1, SEAL_AT - 1, SEAL_AT, 2 * READ_LIMIT + 9])
+@pytest.mark.parametrize("start", [0, 1, PACK_AT - 1, PACK_AT, 2 * READ_LIMIT + 9])
 def test_reader_far_behind_is_served_in_bounded_steps(start: int) -> None:
     entries = mixed(3 * READ_LIMIT, True)
 
@@ -126,19 +127,19 @@ def test_reader_far_behind_is_served_in_bounded_steps(start: int) -> None:
 
 def test_packing_keeps_times_to_the_millisecond() -> None:
     at = [START, START + 0.0015, START + 59.9999]
-    log = RunLog(Entry(i + 1, "text", "x", at[min(i, 2)]) for i in range(SEAL_AT))
-    log.append([end_entry(SEAL_AT + 1)])
+    log = RunLog(Entry(i + 1, "text", "x", at[min(i, 2)]) for i in range(PACK_AT))
+    log.append([end_entry(PACK_AT + 1)])
 
     for entry, written in zip(log.since(0), at, strict=False):
         assert abs(entry.at - written) <= 0.001
 
 
 def test_clock_that_goes_back_does_not_harm_packing() -> None:
-    log = RunLog(Entry(seq, "text", "x", START - seq) for seq in range(1, SEAL_AT + 1))
-    log.append([end_entry(SEAL_AT + 1)])
+    log = RunLog(Entry(seq, "text", "x", START - seq) for seq in range(1, PACK_AT + 1))
+    log.append([end_entry(PACK_AT + 1)])
 
     assert [entry.at for entry in log.since(0)][:2] == [START - 1, START - 1]
-    assert log.text() == "x" * SEAL_AT
+    assert log.text() == "x" * PACK_AT
 
 
 def test_cursor_ahead_of_the_log_is_refused() -> None:
@@ -176,7 +177,7 @@ def test_any_batches_and_any_cursor_give_the_tail(
     assert log.text(after) == text_of(entries[:after])
 
 
-@given(st.lists(ANY_TEXT, max_size=20), st.integers(1, SEAL_AT))
+@given(st.lists(ANY_TEXT, max_size=20), st.integers(1, PACK_AT))
 def test_any_unicode_is_kept(pieces: list[str], times: int) -> None:
     said = pieces * times
     log = RunLog(texts(*said))
@@ -184,3 +185,28 @@ def test_any_unicode_is_kept(pieces: list[str], times: int) -> None:
 
     assert log.text() == "".join(said)
     assert text_of(all_since(log, len(said) // 2)) == "".join(said[len(said) // 2 :])
+
+
+@pytest.mark.parametrize("step", [1, 100, 2000])
+def test_log_of_all_kinds_reads_back_the_same_from_every_cursor(step: int) -> None:
+    entries = kinds.mixed(2000)
+    log = log_of(entries, step)
+
+    for after in (*range(0, 2000, 97), 1998, 1999):
+        assert log.since(after) == entries[after : after + READ_LIMIT]
+    assert log.text() == "".join(texts_of(entries))
+    assert log.text_count(2000) == len(texts_of(entries))
+    assert log.content() == content_of(entries)
+
+
+def test_folded_log_of_many_kinds_takes_no_cursor_that_meant_something_else() -> None:
+    entries = kinds.mixed(60)
+    log = RunLog(folded(entries))
+
+    for after in range(1, 59):
+        with pytest.raises(LogReset):
+            log.check(after)
+    for after in (0, 59, 60):
+        log.check(after)
+    assert log.since(59) == entries[59:]
+    assert content_of(log.since(0)) == content_of(entries)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.core.entries import REASONING, STATUS, TEXT
 from app.core.errors import UpstreamTimeout
 from app.core.runs import RunEnd
 from app.core.usage import Usage
-from app.runs.ports import REASONING, STATUS, TEXT, USAGE, Piece
+from app.runs.ports import USAGE, Piece
 from app.runs.run import STOPPED, Run, interrupted
 from tests.support.clock import HandClock
 from tests.support.manual import ManualTask, at_once

@@ -15,6 +15,7 @@ from app.chats.request import ChatRequest
 from app.chats.sessions import Started
 from app.core.entries import Entry
 from app.core.errors import BadCursor, NotFound, SessionBusy, UpstreamTimeout
+from app.core.messages import text_of, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.runs.log import LogReader
 from app.runs.ports import Piece
@@ -100,7 +101,7 @@ class Tandem(RuleBasedStateMachine):
             key = None  # that would be a join
         message = f"message {len(self.replies)}"
         self.provider.hands[message] = deque()
-        request = ChatRequest(message, session_id=session_id, idempotency_key=key)
+        request = ChatRequest(text_parts(message), session_id=session_id, idempotency_key=key)
         try:
             started = self.sessions.start("ann", request)
         except SessionBusy:
@@ -176,7 +177,7 @@ class Tandem(RuleBasedStateMachine):
     def hand_in(self, which: int, *steps: Sequence[Piece] | Exception) -> Reply:
         speaking = [reply for reply in self.replies if reply.speaks]
         reply = speaking[which % len(speaking)]
-        self.provider.hands[reply.request.message].extend(steps)
+        self.provider.hands[text_of(reply.request.content)].extend(steps)
         reply.task.resume()
         return reply
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.entries import Entry
+from app.core.entries import Entry, content_of, folded
 from app.core.errors import SessionBusy, UpstreamTimeout
 from app.core.messages import Message
 from app.core.sessions import ChatSession
-from app.core.store import Batch
+from app.core.store import Batch, EndedRun
 from tests.conftest import WORKER
 from tests.stores.conftest import Store
 from tests.support.clock import START
+from tests.support.kinds import mixed
 from tests.support.manual import OneStoreThread, at_once
 from tests.support.samples import USAGE, end_entry, ended, run_end, run_record, texts, turn_of
 
@@ -155,7 +156,7 @@ def test_failed_end_keeps_its_error_and_text(store: Store) -> None:
 def test_run_ends_once(store: Store) -> None:
     complete(store, "run-1", "Hello")
     record, end = run_record(), run_end("stopped", "stopped")
-    store.append(WORKER, Batch([], [(record, end, "", START + 9)]))
+    store.append(WORKER, Batch([], [EndedRun(record, end, (), START + 9)]))
 
     run = store.find_run("ann", "run-1")
     assert run and run.status == "completed"
@@ -256,3 +257,29 @@ def test_tidying_up_loses_nothing(store: Store) -> None:
     store.checkpoint()
 
     assert store.read_branch("ann", "s-1") == before
+
+
+def test_log_of_all_kinds_is_stored_becomes_a_message_and_is_folded(store: Store) -> None:
+    entries = mixed(2000)
+    store.begin_turn(turn_of())
+    for start in range(0, 1999, 300):
+        store.append(WORKER, Batch([("run-1", entries[start : min(start + 300, 1999)])]))
+    end = EndedRun(run_record(), run_end(), content_of(entries), entries[-1].at)
+    store.append(WORKER, Batch([("run-1", entries[-1:])], [end]))
+
+    assert store.read_entries("run-1") == entries
+    assert store.read_entries("run-1", 1234) == entries[1234:]
+    assert store.read_branch("ann", "s-1")[-1].content == content_of(entries)
+    assert store.fold(START + 1e6, 10) == 1
+    assert store.read_entries("run-1") == folded(entries)
+
+
+def test_message_that_has_no_text_is_kept_and_given_to_the_model(store: Store) -> None:
+    picture = ({"type": "image", "attachment_id": "at-1"},)
+    turn = turn_of()
+    message = replace(turn.messages[0], content=picture)
+
+    branch = store.begin_turn(replace(turn, messages=(message,)))
+
+    assert [one.content for one in branch] == [picture]
+    assert store.read_branch("ann", "s-1")[0].content == picture

@@ -30,7 +30,7 @@ def end_run(store: Store, run_id: str, way: str = "append", at: float = START, *
     """End a run that has begun; `end` is what is special about its end."""
     made = replace(run_end(), **{"provider": "scripted", "model": "scripted-1", **end})
     batch = ended(run_record(run_id), texts("Hello"), made)
-    batch.ends = [(record, made, reply, at) for record, made, reply, _ in batch.ends]
+    batch.ends = [ended._replace(at=at) for ended in batch.ends]
     getattr(store, way)(WORKER, batch)
 
 

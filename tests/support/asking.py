@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import ProviderRequest
 from app.runs.ports import Piece, Provider
 
 
 def request_of(*said: tuple[str, str], **fields: Any) -> ProviderRequest:
     """Return a request of these (role, text); one `hi` of the user if there are none."""
-    messages = tuple(ProviderMessage(role, text) for role, text in said or (("user", "hi"),))
+    messages = tuple(
+        ProviderMessage(role, text_parts(text)) for role, text in said or (("user", "hi"),)
+    )
     return ProviderRequest(messages, **{"model": "model-1", **fields})
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from app.core.entries import Entry
+from app.core.entries import Entry, content_of
 from app.core.errors import RunError
 from app.core.messages import Message, ProviderMessage, text_parts
 from app.core.runs import ProviderRequest, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession
-from app.core.store import Batch
+from app.core.store import Batch, EndedRun
 from app.core.usage import Usage
 from tests.support.clock import START
 
@@ -38,7 +38,7 @@ def run_record(
 
 def provider_request(text: str = "hi") -> ProviderRequest:
     """Return a request of one message."""
-    return ProviderRequest((ProviderMessage("user", text),), "scripted-1")
+    return ProviderRequest((ProviderMessage("user", text_parts(text)),), "scripted-1")
 
 
 def turn_of(
@@ -88,5 +88,5 @@ def ended(record: RunRecord, entries: Iterable[Entry], end: RunEnd | None = None
     entries = list(entries)
     end = end or run_end()
     last = end_entry(entries[-1].seq + 1 if entries else 1, end)
-    reply = "".join(entry.data for entry in entries if entry.kind == "text")
-    return Batch([(record.id, [*entries, last])], [(record, end, reply, last.at)])
+    ends = [EndedRun(record, end, content_of(entries), last.at)]
+    return Batch([(record.id, [*entries, last])], ends)

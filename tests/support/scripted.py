@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.core.entries import TEXT
 from app.core.runs import ProviderRequest
-from app.runs.ports import FINISH, TEXT, Piece, PieceStream
+from app.runs.ports import FINISH, Piece, PieceStream
 
 STOP: Piece = (FINISH, "stop")
 WAIT_S = 10.0  # how long a script waits for its Event before it counts as stuck

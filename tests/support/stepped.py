@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.core.entries import TEXT
 from app.core.runs import ProviderRequest
-from app.runs.ports import FINISH, TEXT, Piece, PieceStream
+from app.runs.ports import FINISH, Piece, PieceStream
 from tests.support.manual import WAIT_S, ManualRuntime
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.core.entries import Entry
+from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain, token_counts
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
@@ -67,7 +67,7 @@ class CompletionsEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
-        if entry.kind != "text":
+        if entry.kind != TEXT:
             return b""
         return event_frame({"content": entry.data, "done": False, **self._of})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import NotRequired, TypedDict
 
-from app.core.entries import Entry
+from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
@@ -70,7 +70,7 @@ class ConversationChatEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
-        if entry.kind != "text":
+        if entry.kind != TEXT:
             return b""
         self._count_words(entry.data)
         self._text += entry.data

@@ -13,8 +13,9 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.chats.numbers import number_of_session, numbered_session
 from app.chats.request import ChatRequest
-from app.core.entries import Entry
+from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
+from app.core.messages import text_parts
 from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
@@ -81,7 +82,7 @@ class PromptEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
-        if entry.kind != "text":
+        if entry.kind != TEXT:
             return b""
         return event_frame({"chunk": entry.data, "type": "content"})
 
@@ -111,7 +112,7 @@ class PromptChat(Dialect):
         said = validated(PromptBody, body)
         number = said.conversation_id
         request = ChatRequest(
-            said.prompt,
+            text_parts(said.prompt),
             session_id=None if number is None else numbered_session(number),
             must_exist=number is not None,
             numbered=True,

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from app.chats.request import ChatRequest
-from app.core.entries import Entry
+from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
-from app.core.messages import Message
+from app.core.messages import Message, text_parts
 from app.dialects.client_held import explained
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
@@ -71,7 +71,7 @@ class SessionMessagesEncoder(Encoder):
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
-        if entry.kind != "text":
+        if entry.kind != TEXT:
             return b""
         return event_frame({"type": "token", "content": entry.data})
 
@@ -96,7 +96,7 @@ class SessionMessages(Dialect):
         """Return the request, of a session that must exist. Raises InvalidRequest."""
         said = validated(MessageBody, body)
         request = ChatRequest(
-            said.content,
+            text_parts(said.content),
             session_id=path["session_id"],
             must_exist=True,
             names={"message": "content"},

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.core.entries import TEXT, is_content
 from app.core.errors import (
     RunError,
     UpstreamError,
@@ -19,7 +20,7 @@ from app.core.errors import (
     UpstreamRejected,
 )
 from app.core.runs import ProviderRequest
-from app.runs.ports import REASONING, TEXT, Piece, PieceStream, Provider
+from app.runs.ports import Piece, PieceStream, Provider
 
 _WORD = re.compile(r"\S+\s*")  # a leading \s* would try white space anew from each place
 
@@ -105,7 +106,7 @@ class WithWhole:
             try:
                 with closing(self._provider.stream(request)) as stream:
                     for batch in stream:
-                        answered = answered or any(kind in {TEXT, REASONING} for kind, _ in batch)
+                        answered = answered or any(is_content(kind) for kind, _ in batch)
                         yield batch
                 return
             except RunError as error:

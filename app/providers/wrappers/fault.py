@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from app.core.entries import is_content
 from app.core.errors import (
     RunError,
     UpstreamAuth,
@@ -20,7 +21,7 @@ from app.core.errors import (
     UpstreamRefused,
 )
 from app.core.runs import ProviderRequest
-from app.runs.ports import REASONING, TEXT, Piece, PieceStream, Provider
+from app.runs.ports import Piece, PieceStream, Provider
 
 STALL, DUPLICATE, SLOW = "stall", "duplicate", "slow"
 RAISED: dict[str, Callable[[], RunError]] = {
@@ -93,7 +94,7 @@ class FaultProvider:
         if after == 0:
             self._go_wrong()
         for piece in pieces:
-            counts = piece[0] in {TEXT, REASONING}
+            counts = is_content(piece[0])
             if counts and kind == SLOW and count >= after:
                 self._sleep(SLOW_S)
             yield [piece]

@@ -17,28 +17,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.entries import END, KINDS
 from app.core.errors import RunError, RunInternalError, UpstreamTimeout
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wire.chunks import MAX_TOKENS
-from app.runs.ports import (
-    FINISH,
-    REASONING,
-    STATUS,
-    TEXT,
-    USAGE,
-    Clock,
-    Piece,
-    PieceStream,
-    Provider,
-)
+from app.runs.ports import FINISH, USAGE, Clock, Piece, PieceStream, Provider
 
 log = logging.getLogger(__name__)
 FORMAT = 1
 SUFFIX = ".jsonl"
 OK = "ok"
 CLOSED = "closed"  # the run ended first: a stop, a deadline, a shutdown
-_DATA_OF: Mapping[str, type] = {TEXT: str, REASONING: str, FINISH: str, STATUS: dict, USAGE: dict}
+_DATA_OF: Mapping[str, type] = {
+    **{kind.name: str if kind.is_text else dict for kind in KINDS.values() if kind.name != END},
+    FINISH: str,
+    USAGE: dict,
+}
 
 
 class BadRecording(ValueError):
@@ -77,7 +72,7 @@ def head_line(provider: str, request: ProviderRequest, at: str) -> bytes:
             "at": at,
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
-            "messages": [{"role": m.role, "text": m.text} for m in request.messages],
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         }
     )
 
@@ -146,7 +141,7 @@ def _piece(kind: str, data: Any) -> Piece:
     _of_type(data, _DATA_OF[kind])
     if kind == USAGE:
         return kind, _usage(data)
-    if kind == TEXT or kind == REASONING:
+    if _DATA_OF[kind] is str:
         data.encode()  # half a surrogate pair cannot be sent on: a UnicodeError is a ValueError
     return kind, data
 

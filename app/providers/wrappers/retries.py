@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from app.core.entries import STATUS, is_content
 from app.core.errors import (
     RunError,
     UpstreamError,
@@ -24,7 +25,7 @@ from app.core.errors import (
     UpstreamTimeout,
 )
 from app.core.runs import Attempt, ProviderRequest
-from app.runs.ports import STATUS, USAGE, Piece, PieceStream, Provider
+from app.runs.ports import FINISH, Piece, PieceStream, Provider
 
 log = logging.getLogger(__name__)
 
@@ -295,4 +296,4 @@ def _retrying(link: Guarded, request: ProviderRequest) -> list[Piece]:
 def _is_reply(piece: Piece) -> bool:
     """Whether a client has now seen something of the reply, be it that it is over."""
     kind, data = piece
-    return kind not in {STATUS, USAGE} and bool(data)
+    return (kind == FINISH or is_content(kind)) and bool(data)

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from app.core.entries import Entry
-from app.core.messages import text_parts
+from app.core.entries import END, Entry, folded
+from app.core.messages import extended
 from app.core.runs import RunRecord
 from app.core.usage import CostOf, no_cost
-from app.stores.decisions import folded, interrupted_end
+from app.stores.decisions import interrupted_end
 from app.stores.sql.entries import beyond, clear_journal, compacted, journal_of, store_entries
 from app.stores.sql.queries import read_branch
 from app.stores.sql.rows import run_from, usage_row
@@ -56,9 +56,9 @@ def _interrupt(
     cost_of: CostOf,
 ) -> None:
     branch = read_branch(connection, run.owner, run.session_id, run.message_id)
-    end, text = interrupted_end(run, branch, entries, error, cost_of)
+    end, kept = interrupted_end(run, branch, entries, error, cost_of)
     seq = (entries[-1].seq if entries else 0) + 1
-    store_entries(connection, run.id, [Entry(seq, "end", end.to_json(), now)])
+    store_entries(connection, run.id, [Entry(seq, END, end.to_json(), now)])
     usage = end.usage.to_json()
     connection.execute(
         update(runs)
@@ -78,11 +78,10 @@ def _interrupt(
     _add_usage(connection, usage_row(run.owner, run.provider, run.model, end, now))
     message = messages.c.id == run.message_id
     before = connection.execute(select(messages.c.content).where(message)).scalar_one_or_none()
-    kept = "".join(part["text"] for part in before or []) + text
     connection.execute(
         update(messages)
         .where(message)
-        .values(content=list(text_parts(kept)), status=end.status, usage=usage)
+        .values(content=list(extended(tuple(before or ()), kept)), status=end.status, usage=usage)
     )
     session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
     connection.execute(update(sessions).where(session).values(updated_at=now))

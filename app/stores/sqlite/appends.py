@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import orjson
 
-from app.core.messages import text_parts
+from app.core.messages import Content
 from app.core.runs import RunEnd, RunRecord
 from app.core.store import Batch, WorkerLost
 from app.stores.sql.rows import usage_row
@@ -44,7 +44,7 @@ def end_run(
     worker_id: str,
     record: RunRecord,
     end: RunEnd,
-    reply: str,
+    content: Content,
     at: float,
 ) -> None:
     """Write the end of a run, its entries being there; nothing if it is not that worker's or has
@@ -58,8 +58,8 @@ def end_run(
     updated = connection.execute(_END_RUN, (*how, *who, at, record.id, worker_id))
     if updated.rowcount:
         connection.execute(_ADD_USAGE, usage_row(record.owner, *who[:2], end, at))
-        content = orjson.dumps(text_parts(reply)).decode()
-        connection.execute(_END_MESSAGE, (content, end.status, usage, record.message_id))
+        parts = orjson.dumps(content).decode()
+        connection.execute(_END_MESSAGE, (parts, end.status, usage, record.message_id))
         connection.execute(_TOUCH_SESSION, (at, record.owner, record.session_id))
 
 
@@ -174,7 +174,7 @@ class _Transaction:
 
     def write(self, batch: Batch, lines: list[Line], now: float) -> None:
         """Write a batch, all of it or nothing."""
-        ended: dict[str, list[Line]] = {one[0].id: [] for one in batch.ends}
+        ended: dict[str, list[Line]] = {ended.record.id: [] for ended in batch.ends}
         kept: list[Line] = []
         for line in lines:
             ended.get(line[0], kept).append(line)

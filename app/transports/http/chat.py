@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 
 from app.chats.request import check_request
 from app.core.cursor import parse_cursor
+from app.core.entries import is_content
 from app.core.errors import InvalidRequest, RunError, StorageUnavailable, error_for_code
 from app.dialects.dialect import Spoken
 from app.dialects.frames import json_line
@@ -103,7 +104,7 @@ def _hold_headers(services: Services, found: FoundRun) -> None:
     deadline = time.monotonic() + HOLD_S
     while time.monotonic() < deadline:
         entries = reader.read()
-        if any(entry.kind in {"text", "reasoning"} for entry in entries):
+        if any(is_content(entry.kind) for entry in entries):
             return
         if reader.done:
             return _raise_failure(found)

@@ -61,7 +61,7 @@ def blueprint(services: Services) -> Blueprint:
         wanted = validated(ContinueBody, read_optional_object(request, services.max_body_bytes))
         services.runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
         services.rates.check("stream", g.caller)
-        asked = ChatRequest("", caller=g.caller, dialect=NATIVE.name)
+        asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name)
         found = services.sessions.continue_run(g.principal.id, run_id, asked)
         return stream(services, NATIVE, found, 0, wanted.model_dump())
 

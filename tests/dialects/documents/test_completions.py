@@ -8,7 +8,7 @@ import pytest
 
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, NotFound, RateLimited, SessionBusy
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_of, text_parts
 from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.completions import CompletionsStream
 from tests.dialects.speech import (
@@ -109,11 +109,13 @@ def test_body_with_all_fields_is_read() -> None:
     spoken = DIALECT.parse({**body, "stream": True, "colour": "red"}, {})
 
     assert spoken.request == ChatRequest(
-        "and?",
+        text_parts("and?"),
         model="m",
         provider="p",
         temperature=0.5,
-        history=tuple(ProviderMessage(one["role"], one["content"]) for one in messages[:3]),
+        history=tuple(
+            ProviderMessage(one["role"], text_parts(one["content"])) for one in messages[:3]
+        ),
         names={"message": "messages.3.content", "history": "messages"},
     )
     assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, None)
@@ -122,7 +124,7 @@ def test_body_with_all_fields_is_read() -> None:
 def test_one_message_is_enough_and_its_role_is_its_own() -> None:
     request = DIALECT.parse({"messages": [{"role": "system", "content": "Begin."}]}, {}).request
 
-    assert (request.message, request.role, request.history) == ("Begin.", "system", ())
+    assert (text_of(request.content), request.role, request.history) == ("Begin.", "system", ())
     assert (request.model, request.provider, request.temperature) == (None, None, None)
 
 

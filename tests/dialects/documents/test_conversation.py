@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.chats.request import ChatRequest
 from app.core.entries import Entry
 from app.core.errors import InvalidRequest, OverCapacity, SessionBusy, TooLarge
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.conversation import ConversationChat
 from tests.dialects.speech import (
@@ -179,8 +179,8 @@ def test_body_is_read(more: dict[str, Any], streams: bool) -> None:
     spoken = DIALECT.parse({**body, **more}, {})
 
     assert spoken.request == ChatRequest(
-        "hi",
-        history=(ProviderMessage("system", "Be brief."),),
+        text_parts("hi"),
+        history=(ProviderMessage("system", text_parts("Be brief.")),),
         names={"message": "conversation.1.content", "history": "conversation"},
     )
     assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, streams)

@@ -8,7 +8,7 @@ import pytest
 
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, NotFound, RateLimited, SessionBusy
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.prompt import PromptChat, PromptConversation
 from tests.dialects.speech import (
@@ -134,7 +134,7 @@ def test_prompt_with_all_fields_is_read() -> None:
     spoken = PROMPT.parse({**body, "colour": "red"}, {})
 
     assert spoken.request == ChatRequest(
-        "hi",
+        text_parts("hi"),
         session_id="conversation:3",
         must_exist=True,
         numbered=True,
@@ -188,10 +188,10 @@ def test_conversation_with_all_fields_is_read() -> None:
     spoken = CONVERSATION.parse({**body, "stream": True}, {})
 
     assert spoken.request == ChatRequest(
-        "hi",
+        text_parts("hi"),
         model="m",
         provider="p",
-        history=(ProviderMessage("assistant", "Hello"),),
+        history=(ProviderMessage("assistant", text_parts("Hello")),),
         names={"message": "messages.1.content", "history": "messages"},
         fall_back_whole=True,
     )

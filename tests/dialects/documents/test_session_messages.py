@@ -108,7 +108,7 @@ def test_body_is_read(more: dict[str, Any]) -> None:
     spoken = DIALECT.parse({"content": "hi", **more}, PATH)
 
     assert spoken.request == ChatRequest(
-        "hi", session_id="s-1", must_exist=True, names={"message": "content"}
+        text_parts("hi"), session_id="s-1", must_exist=True, names={"message": "content"}
     )
     assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, None)
 

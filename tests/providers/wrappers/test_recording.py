@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import UpstreamRateLimited
-from app.core.messages import ProviderMessage
+from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wrappers.recording import FLUSH_BYTES, FLUSH_S, Append, Recording, append_to
@@ -76,7 +76,7 @@ def test_file_has_the_request_the_batches_with_their_times_and_the_end(
     scripted: ScriptedProvider, clock: HandClock, disk: Disk
 ) -> None:
     scripted.enqueue(lambda: clock.advance(0.25), [("text", "Hi"), ("usage", Usage(1, 2))], STOP)
-    messages = (ProviderMessage("user", "hé"),)
+    messages = (ProviderMessage("user", text_parts("hé")),)
     play(recording(scripted, clock, disk.append), ProviderRequest(messages, "m-1", 0.5, 9))
 
     usage = {"input_tokens": 1, "output_tokens": 2, "source": "reported"}
@@ -88,7 +88,7 @@ def test_file_has_the_request_the_batches_with_their_times_and_the_end(
             "at": "2023-11-14T22:13:20Z",
             "temperature": 0.5,
             "max_tokens": 9,
-            "messages": [{"role": "user", "text": "hé"}],
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hé"}]}],
         },
         [0.25, [["text", "Hi"], ["usage", usage]]],
         [0.25, [["finish", "stop"]]],

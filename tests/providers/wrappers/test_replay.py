@@ -25,6 +25,7 @@ from app.providers.wrappers.recording import Recording, append_to
 from app.providers.wrappers.replay import ReplayProvider
 from app.runs.ports import Piece
 from tests.support.clock import HandClock
+from tests.support.kinds import mixed
 from tests.support.samples import provider_request
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.stopwatch import Stopwatch
@@ -240,3 +241,15 @@ def test_what_a_recorded_stream_ends_with_is_its_own_affair(tmp_path: Path) -> N
     record(str(tmp_path), clock, "Hi", STOP)
 
     assert play(tmp_path) == [("text", "Hi"), STOP]
+
+
+def test_pieces_of_every_kind_are_recorded_and_replayed(
+    scripted: ScriptedProvider, clock: HandClock, tmp_path: Path
+) -> None:
+    pieces = [(entry.kind, entry.data) for entry in mixed(40)[:-1]]
+    scripted.enqueue(pieces, STOP)
+    recording = Recording(scripted, str(tmp_path), clock.clock, append_to)
+    recorded = [piece for batch in recording.stream(provider_request()) for piece in batch]
+
+    assert recorded == play(tmp_path)
+    assert recorded[: len(pieces)] == pieces

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.entries import Entry
 from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.messages import text_parts
 from app.core.store import Batch
 from app.stores.sqlite.appends import ROWS_A_SECOND, SqliteAppends
 from app.stores.sqlite.journal import COMPACT_AFTER_S, TRIM_ROWS
@@ -168,7 +169,7 @@ def test_batch_that_fails_half_way_compacts_nothing(
     begin(sql_store, "run-1", "run-2")
     append_each(sql_store, pieces(3))
     bad = ended(run_record("run-2", session_id="run-2"), pieces(1))
-    bad.ends[0] = (*bad.ends[0][:2], "\ud800", LATER)  # no UTF-8 can be made of it
+    bad.ends[0] = bad.ends[0]._replace(content=text_parts("\ud800"))  # no UTF-8 can be made of it
     bad.entries.append(("run-1", [Entry(4, "text", "d", LATER)]))
     with pytest.raises(TypeError):
         sql_store.append_now(WORKER, bad)
