@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import resource
 import socket
 import sys
+from collections.abc import Callable
 
 from app import __version__
 from app.logs import set_up_logs
 from app.runs.ports import Provider
-from app.runtimes.runtime import make_runtime
-from app.runtimes.server import is_address_in_use, listen
+from app.runtimes import make_runtime
+from app.runtimes.runtime import Runtime
 from app.settings import BadSetting, Settings, load_settings
 from app.stores.sql.migrate import DatabaseTooNew, DatabaseUnusable
 from app.wiring import create_app
@@ -40,9 +42,9 @@ def _auth_in_words(settings: Settings) -> str:
     return "off: only this machine can reach it" if settings.on_loopback else "OFF, for everybody"
 
 
-def main() -> int:
+def main(make: Callable[[str], Runtime] = make_runtime) -> int:
     """Serve until told to stop; return the exit code. A start that fails says in a line what to
-    do."""
+    do. `make` returns the runtime of that name."""
     try:
         settings = load_settings()
         set_up_logs(
@@ -54,7 +56,7 @@ def main() -> int:
         )
         files = raise_file_limit()
         listener = listen(settings.host, settings.port)
-        runtime = make_runtime(settings.async_mode)
+        runtime = make(settings.async_mode)
         tandem = create_app(settings, runtime=runtime)
     except BadSetting as error:
         return refuse(f"{error}\nAll settings are in README.md and .env.example.")
@@ -73,6 +75,22 @@ def main() -> int:
     runtime.serve(listener, tandem)
     print("Tandem has stopped.", flush=True)
     return 0
+
+
+BACKLOG = 1024
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises OSError (EADDRINUSE for a port that is taken)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit it; without it a small event waits for the last one's
+    # acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
 
 
 # Garbage is looked for when there are that many more; a request leaves hundreds. Python's own 700
@@ -109,7 +127,7 @@ def refuse(reason: str) -> int:
 
 def explain(error: OSError, host: str, port: int) -> str:
     """Return what to do about a start that the system refused."""
-    if is_address_in_use(error):
+    if error.errno == errno.EADDRINUSE:
         airplay = " (macOS keeps 5000 for AirPlay Receiver)" if port == 5000 else ""
         advice = f"PORT={port + 1} make run"
         return f"Port {port} is in use{airplay}. Stop what uses it, or try: {advice}"

@@ -22,7 +22,8 @@ from app.runs.housekeeping import Keeping, Sweeper
 from app.runs.ports import Clock, Provider, RunLimits
 from app.runs.recovery import Recovery
 from app.runs.service import RunService
-from app.runtimes.runtime import Runtime, make_runtime
+from app.runtimes import make_runtime
+from app.runtimes.runtime import Runtime
 from app.runtimes.threads import ThreadRuntime
 from app.server import Tandem
 from app.settings import BadSetting, Settings
@@ -53,7 +54,7 @@ def create_app(
     """
     runtime = runtime or make_runtime(settings.async_mode)
     clock = clock or Clock()
-    catalog = make_catalog(settings, runtime, clock, providers)
+    catalog = make_catalog(settings, runtime, clock, providers, runtime.reader_of)
     prices = read_prices(settings)
     rules = chat_rules(settings)
     store = make_store(settings)
@@ -118,6 +119,7 @@ def _make_services(
         runs=runs,
         sessions=sessions,
         runtime=runtime,
+        connections=runtime,
         auth=Authenticator(_auth_options(settings), clock.wall),
         origins=origins,
         rates=RateLimits(

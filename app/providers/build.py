@@ -97,6 +97,7 @@ def make_catalog(
     runtime: Runtime,
     clock: Clock,
     given: Mapping[str, Provider] | None = None,
+    reader_of: ReaderOf = no_reader,
 ) -> ProviderCatalog:
     """Return the providers that are set up, and what the others lack; `given` go before them.
 
@@ -104,7 +105,7 @@ def make_catalog(
     """
     demo = DemoProvider(runtime.sleep, settings.stream_chunk_words, settings.stream_delay_s)
     servers = model_servers(settings)
-    real = {**(given or {}), **_real_providers(settings, servers, runtime)}
+    real = {**(given or {}), **_real_providers(settings, servers, runtime, reader_of)}
     missing = {name: lacks for name, lacks in LACKS.items() if name not in real}
     if settings.record_dir:
         real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
@@ -159,7 +160,10 @@ def model_servers(settings: Settings) -> dict[str, ModelServer]:
 
 
 def _real_providers(
-    settings: Settings, servers: Mapping[str, ModelServer], runtime: Runtime
+    settings: Settings,
+    servers: Mapping[str, ModelServer],
+    runtime: Runtime,
+    reader_of: ReaderOf,
 ) -> Providers:
     pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
     streams = {
@@ -172,7 +176,7 @@ def _real_providers(
         read_timeout_s=settings.run_timeout_s + READ_TIMEOUT_SLACK_S,
         max_reply_bytes=settings.max_reply_bytes,
         connect_timeout_s=settings.connect_timeout_s,
-        reader_of=runtime.reader_of,
+        reader_of=reader_of,
     )
     return {name: WithWhole(one, pacing, streams[name]) for name, one in made.items()}
 

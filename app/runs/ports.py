@@ -4,7 +4,7 @@ reverse."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -59,17 +59,6 @@ class Task(Protocol):
         """End the task wherever it is, run its `finally` blocks, return when it is gone."""
 
 
-class Reader(Protocol):
-    """Reads one connection for one task, with no deadline of its own."""
-
-    def recv(self, max_bytes: int) -> bytes:
-        """Return what has come, waiting for it; nothing when the other side has closed. Raises
-        OSError."""
-
-    def close(self) -> None:
-        """Read no longer; the connection stays open. Must come before it is closed or lent on."""
-
-
 class Runtime(Protocol):
     """Tasks, time and waiting, for one kind of concurrency (app/runtimes has three)."""
 
@@ -85,17 +74,8 @@ class Runtime(Protocol):
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
 
-    def reader_of(self, connection: Any) -> Reader | None:
-        """Return what reads this socket at less cost than its own recv; None if nothing does."""
-
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Return a block that is broken off with TimeoutError after that long."""
-
-    def stop_reading(self, body: Any) -> None:
-        """Take nothing more from the connection that a request's body comes on."""
-
-    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the classes that Engine.IO is to make its clients of, given those it has."""
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that blocks (the store) without holding up the other tasks."""

@@ -1,49 +1,53 @@
-"""What a runtime serves, and the socket that it listens on."""
+"""What the HTTP servers of both libraries share: their limits, and the time a client has."""
 
 from __future__ import annotations
 
-import errno
+import logging
 import socket
-from collections.abc import Callable
-from typing import Any, Protocol
+import time
+from typing import Any
 
+log = logging.getLogger("tandem.wsgi")
 KILL_WAIT_S = 1.0  # a killed task closes a socket; one that takes longer is left to itself
 MAX_CONNECTIONS = 10_000  # eventlet's own default, 1024, hangs the next connection without a word
+KEEPALIVE_S = 75  # idle connections; nginx's default, so a proxy in front closes first
+HAS_HUNG_UP = "tandem.has_hung_up"  # in a request's environ: a function; absent where unknown
+NOT_HTTP = "refused what is not HTTP"
 
 
-class Server(Protocol):
-    """What `serve` is given: the application, and what to do before the process may end."""
+class HeadTime:
+    """How long a connection may take over a request's head, in seconds.
 
-    @property
-    def wsgi(self) -> Callable[..., Any]:
-        """The application."""
+    Between two requests it may be idle for KEEPALIVE_S. The first byte starts the head's time, and
+    so does the connection itself: who connects and says nothing takes a place as well.
+    """
 
-    head_timeout_s: float  # for the head of a request, and for a body that nobody reads
-    viewer_stall_s: float  # how long a write may find nobody reading
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = 0.0
+        self.wait_s = seconds  # for the first byte
+        self.has_begun = False
 
-    def started(self) -> None:
-        """Called once connections are accepted."""
+    def begin(self) -> None:
+        """Note the first byte."""
+        self.has_begun = True
+        self._until = time.monotonic() + self._seconds
 
-    def stopping(self) -> None:
-        """Called in a task of its own on SIGTERM or SIGINT; the process ends when it returns."""
+    def left_s(self) -> float:
+        """Return how much time is left for the rest."""
+        return max(0.0, self._until - time.monotonic())
 
-
-BACKLOG = 1024
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises OSError (EADDRINUSE for a port that is taken)."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit it; without it a small event waits for the last one's
-    # acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener
+    def end(self) -> None:
+        """Note that the head is here."""
+        self.has_begun = False
+        self.wait_s = KEEPALIVE_S
 
 
-def is_address_in_use(error: OSError) -> bool:
-    """Whether a `listen` failed because something else has the port."""
-    return error.errno == errno.EADDRINUSE
+def has_hung_up(connection: Any) -> bool:
+    """Whether the client of a (plain) socket has closed it; never waits."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

@@ -1,4 +1,4 @@
-"""What every runtime is made of: counted tasks, and a place for a green task to sleep."""
+"""What every runtime is made of: counted tasks, and places for a green task to sleep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class GreenWaiter:
-    """One green task's place to sleep; `_soon` schedules a call in the hub."""
+    """One green task's place to sleep, by a switch to the hub; `soon` schedules a call there."""
 
     __slots__ = ("_sleeper", "_woken", "_switch_out", "_soon", "_current")
 
@@ -50,8 +50,31 @@ class GreenWaiter:
         try:
             sleeper.switch()
         except Exception:
-            # The sleeper died of it; whoever wakes many must not.
+            # The sleeper has ended by it; who wakes many must go on.
             log.exception("a waiting task failed")
+
+
+class EventWaiter:
+    """One green task's place to sleep, on an event of the library's that is sent once."""
+
+    def __init__(self, new_event: Callable[[], Any]) -> None:
+        self._new_event = new_event
+        self._event: Any = None
+        self._woken = False
+
+    def wait(self) -> None:
+        if not self._woken:
+            self._event = self._new_event()
+            try:
+                self._event.wait()
+            finally:
+                self._event = None
+        self._woken = False
+
+    def wake(self) -> None:
+        if not self._woken and self._event is not None:
+            self._event.send()
+        self._woken = True
 
 
 class Tasks:
@@ -77,6 +100,14 @@ class Tasks:
     def count(self) -> int:
         with self._lock:
             return self._alive
+
+
+def call_and_log(function: Callable[[], None]) -> None:
+    """Call a function; log what it raises."""
+    try:
+        function()
+    except Exception:
+        log.exception("a call at the end of a turn failed")
 
 
 def outcome_of(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Exception | None]:

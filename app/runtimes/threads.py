@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from app.runtimes.runtime import Served
 from app.runtimes.tasks import Tasks
 
 
 class ThreadRuntime:
-    """Plain threads. A thread cannot be killed: a stopped run ends at once, its provider at its
-    next piece."""
+    """Implements `Runtime` with plain threads.
+
+    A thread cannot be killed: a stopped run ends at once, its provider at its next piece.
+    """
 
     name = "threading"
 
@@ -37,28 +40,27 @@ class ThreadRuntime:
         return _ThreadWaiter()
 
     def reader_of(self, connection: Any) -> None:
-        """Return nothing: a thread's own recv is the cheapest."""
+        """Return None: a thread's own recv is the cheapest."""
 
     def deadline(self, seconds: float) -> Any:
         return nullcontext()
 
     def stop_reading(self, body: Any) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""
 
-    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
-        return parts
+    def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return classes
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
-    def serve(self, listener: socket.socket, server: Any) -> None:
-        """Refuse: plain threads have no server here."""
+    def serve(self, listener: socket.socket, served: Served) -> None:
         raise RuntimeError("ASYNC_MODE=threading cannot serve; use eventlet or gevent")
 
 
 class _ThreadTask:
     def kill(self) -> None:
-        """Nothing can be done to a thread from outside; its run refuses whatever it still
+        """Do nothing: a thread cannot be ended from outside; its run refuses what it still
         brings."""
 
 

@@ -117,7 +117,7 @@ def _add_socketio(
     socketio.init_app(app)
     engine = socketio.server.eio
     # The table its async mode stands for; the library lets one choose among modes only.
-    engine._async = services.runtime.socket_parts(engine._async)
+    engine._async = services.connections.engine_classes(engine._async)
 
 
 cors = CORS()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from app.chats.ports import Catalog
 from app.chats.sessions import SessionService
@@ -28,6 +28,16 @@ class DoorLimits:
     trusted_proxies: int = 0
 
 
+class Connections(Protocol):
+    """What a server does with clients' connections beside WSGI."""
+
+    def stop_reading(self, body: Any) -> None:
+        """Take nothing more from the connection that a request's body comes on."""
+
+    def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the classes that Engine.IO is to make its clients of, given those it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """All that a transport may call; sizes in bytes."""
@@ -35,6 +45,7 @@ class Services:
     runs: RunService
     sessions: SessionService
     runtime: Runtime
+    connections: Connections
     auth: Authenticator
     origins: OriginPolicy
     rates: RateLimits

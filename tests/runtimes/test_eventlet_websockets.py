@@ -11,7 +11,7 @@ import pytest
 from engineio.packet import MESSAGE, PING, Packet
 from wsproto.frame_protocol import FrameProtocol
 
-from app.runtimes.eventlet.websockets import DirectSocket, direct_parts, text_frame
+from app.runtimes.eventlet.websockets import DirectSocket, direct_classes, text_frame
 
 SIZES = [0, 1, 125, 126, 65535, 65536, 200_000]
 LARGE = text_frame("x" * 10_000_000)
@@ -29,14 +29,14 @@ class GreenQueue(queue.Queue):
 
 
 class Client:
-    """What Engine.IO has of a client, with a websocket made of the parts that it is given."""
+    """What Engine.IO has of a client, with a websocket made of the classes that it is given."""
 
     def __init__(self, near, version=13):
-        parts = direct_parts({"queue": GreenQueue, "websocket": lambda app, server: app})
-        self.queue = parts["queue"]()
+        classes = direct_classes({"queue": GreenQueue, "websocket": lambda app, server: app})
+        self.queue = classes["queue"]()
         self.upgraded = True
         self.ws = SimpleNamespace(socket=near, version=version)
-        self.serve = parts["websocket"](self.handle, None)
+        self.serve = classes["websocket"](self.handle, None)
 
     def handle(self, ws):
         self.while_open()

@@ -69,12 +69,6 @@ class ManualRuntime:
         """Return a block that nothing breaks off."""
         return nullcontext()
 
-    def reader_of(self, connection: Any) -> None:
-        """Return nothing: there is no connection."""
-
-    def stop_reading(self, body: Any) -> None:
-        """Nothing comes in here."""
-
     def step(self) -> bool:
         """Run the next of the queue; False if there is none."""
         if not self._ready:

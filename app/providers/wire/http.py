@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,7 +23,6 @@ from urllib3.util import Url, parse_url
 
 from app.core.errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
 from app.providers.wire.chunked import ChunkedBody
-from app.runs.ports import Reader
 
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
 # Of one read. Without a bound a read allocates what the next HTTP chunk claims to be.
@@ -31,7 +30,20 @@ READ_BYTES = 65536
 ONCE = urllib3.Retry(False, redirect=False)  # retries are ours (wrappers/retries.py)
 Origin = tuple[str | None, str | None, int | None]
 _parse = lru_cache(maxsize=128)(parse_url)  # the same few again and again: an address a model
-ReaderOf = Callable[[Any], Reader | None]  # of a runtime; for a socket
+
+
+class Reader(Protocol):
+    """What a runtime has to read one connection with, at less cost than the connection's own."""
+
+    def recv(self, max_bytes: int) -> bytes:
+        """Return what has come, waiting for it; nothing when the other side has closed. Raises
+        OSError."""
+
+    def close(self) -> None:
+        """Read no longer; the connection stays open. Must come before it is closed or lent on."""
+
+
+ReaderOf = Callable[[Any], Reader | None]  # for a socket
 
 
 def no_reader(connection: Any) -> None:

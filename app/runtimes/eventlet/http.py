@@ -1,16 +1,18 @@
 """eventlet's HTTP request handler, with limits for how long a client may take.
 
-Made from the library's class, which the runtime hands in. Besides: the library's own lines about
-what is not HTTP show what was sent, tokens included; ours do not."""
+Made from the library's class, which the runtime hands in. The library's own lines about what is not
+HTTP show what was sent, tokens included; ours do not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from app.runtimes.request_time import NOT_HTTP, HeadTime, has_hung_up, log
+from app.runtimes.eventlet.checks import Tricks
+from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, has_hung_up, log
 
 
 class WholeWriter:
@@ -46,16 +48,32 @@ class WholeWriter:
         self.closed = True
 
 
-def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type:
-    """Return eventlet's HttpProtocol with `seconds` for a head, and for a body that nobody reads;
-    `timeout` is eventlet's."""
+def request_handler(protocol: Any, timeout: Any, seconds: float, tricks: Tricks) -> type:
+    """Return eventlet's HttpProtocol with our log lines and, as far as the tricks can be used, our
+    writer and `seconds` for a head, and for a body that nobody reads; `timeout` is eventlet's."""
+    handler = _quiet(protocol)
+    if tricks.requests:
+        handler = _timed(handler, timeout, seconds)
+    return _direct(handler) if tricks.sockets and tricks.requests else handler
 
+
+def _quiet(protocol: Any) -> type:
+    class Quiet(protocol):  # type: ignore[misc]
+        def log_error(self, format: str, *args: Any) -> None:
+            log.info(NOT_HTTP)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing: log_error has said it."""
+
+    return Quiet
+
+
+def _timed(protocol: Any, timeout: Any, seconds: float) -> type:
     class Timed(protocol):  # type: ignore[misc]
         close_connection: bool
 
         def setup(self) -> None:
             super().setup()
-            self.wfile = WholeWriter(self.connection)
             self.head = HeadTime(seconds)
 
         def _read_request_line(self) -> Any:
@@ -78,25 +96,30 @@ def timed_eventlet_protocol(protocol: Any, timeout: Any, seconds: float) -> type
 
         def get_environ(self) -> Any:
             environ = super().get_environ()
-            environ["tandem.has_hung_up"] = partial(has_hung_up, self.connection.fd)
             body = environ["eventlet.input"]
-            discard = body.discard
-
-            def discard_in_time() -> None:
-                # ValueError: chunks that are none. The library's line would show the URL.
-                with suppress(OSError, ValueError), timeout(seconds, False):
-                    if not hasattr(body, "is_over"):
-                        discard()
-                        return
-                self.close_connection = True
-
-            body.discard = discard_in_time
+            body.discard = partial(self._discard, body, body.discard)
             return environ
 
-        def log_error(self, format: str, *args: Any) -> None:
-            log.info(NOT_HTTP)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing: log_error has said it."""
+        def _discard(self, body: Any, discard: Callable[[], None]) -> None:
+            # ValueError: chunks that are none. The library's line would show the URL.
+            with suppress(OSError, ValueError), timeout(seconds, False):
+                if not hasattr(body, "is_over"):
+                    discard()
+                    return
+            self.close_connection = True
 
     return Timed
+
+
+def _direct(protocol: Any) -> type:
+    class Direct(protocol):  # type: ignore[misc]
+        def setup(self) -> None:
+            super().setup()
+            self.wfile = WholeWriter(self.connection)
+
+        def get_environ(self) -> Any:
+            environ = super().get_environ()
+            environ[HAS_HUNG_UP] = partial(has_hung_up, self.connection.fd)
+            return environ
+
+    return Direct

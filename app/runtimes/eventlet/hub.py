@@ -26,12 +26,11 @@ def streaming_hub(epoll_hub: Any) -> Any:
 
         @staticmethod
         def is_available() -> bool:
-            """Say yes: whoever made this class has the base's word."""
+            """Always true: it is only made of a hub that this process uses already."""
             return True
 
         def wait(self, seconds: float | None = None) -> None:
-            """Wait for events and deal with them; the base does not look where it watches nothing
-            itself."""
+            """Wait for events and deal with them; where the base has no listener it only sleeps."""
             if self.watched and not any(self.listeners.values()):
                 self.do_poll(-1 if seconds is None else seconds)
             else:
@@ -50,7 +49,7 @@ def streaming_hub(epoll_hub: Any) -> Any:
             return others
 
         def fire_timers(self, when: float) -> None:
-            """Do what time brings, then what was put off to the end of the turn."""
+            """Call the timers that are due, then what was put off to the end of the turn."""
             super().fire_timers(when)
             if self.soon:
                 calls, self.soon = self.soon, []
@@ -75,7 +74,7 @@ def streaming_hub(epoll_hub: Any) -> Any:
 class WatchedConnection:
     """A connection that one task reads, without a deadline: whoever needs one ends the task.
 
-    Implements `runs.interfaces.Reader`. `read` is the socket's own, which never waits.
+    Implements `Reader`. `read` is the socket's own, which never waits.
     """
 
     __slots__ = ("_hub", "_current", "_read", "_fileno", "_drains", "_drained", "_sleeper")
@@ -99,8 +98,6 @@ class WatchedConnection:
         self._sleeper: Any = None
 
     def recv(self, max_bytes: int) -> bytes:
-        """Return what has come, waiting for it; nothing when the other side has closed. Raises
-        OSError."""
         if self._drained:
             self._wait()
         while True:
@@ -131,11 +128,10 @@ class WatchedConnection:
         try:
             sleeper.switch()
         except Exception:
-            # It has died of it; the hub must not.
+            # The task has ended by it; the hub must go on.
             log.exception("a task that was reading failed")
 
     def close(self) -> None:
-        """Watch no longer; the connection itself stays open."""
         if self._hub.watched.get(self._fileno) is self:
             del self._hub.watched[self._fileno]
             self._hub.poll.unregister(self._fileno)

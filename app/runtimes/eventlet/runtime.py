@@ -1,4 +1,4 @@
-"""Green threads of eventlet; runs/ports.py says what a runtime must do."""
+"""Green threads of eventlet, and its server."""
 
 from __future__ import annotations
 
@@ -10,34 +10,41 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from app.runtimes.eventlet.http import timed_eventlet_protocol
+import greenlet
+
+from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks, use_websockets
+from app.runtimes.eventlet.http import request_handler
 from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
-from app.runtimes.eventlet.websockets import direct_parts
-from app.runtimes.request_time import KEEPALIVE_S, log
-from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, Server
-from app.runtimes.tasks import GreenWaiter, Tasks
+from app.runtimes.eventlet.websockets import direct_classes
+from app.runtimes.runtime import Served, Waiter
+from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
+from app.runtimes.tasks import EventWaiter, GreenWaiter, Tasks, call_and_log
 
 MAX_HEADER_BYTES = 65536  # of a line; gevent's figure. eventlet's 8192 refuses long tokens bare
 
 
 class EventletRuntime:
-    """Green threads of eventlet; run.py has monkey-patched before this is made."""
+    """Implements `Runtime` with eventlet, which has patched the standard library before."""
 
     name = "eventlet"
 
-    def __init__(self) -> None:
+    def __init__(self, store_threads: int = 1, places: Places | None = None) -> None:
         import eventlet
         from eventlet import hubs, tpool
+        from eventlet.green import os as green_os
 
         self._eventlet = eventlet
-        self._hubs = hubs
         self._tpool = tpool
-        self._hub, self._streams = _own_hub(hubs)
+        self._green_os = green_os
+        self._places = places or eventlet_places()
+        self._tricks = find_tricks(self._places)
+        if self._tricks.hub:
+            hubs.use_hub(streaming_hub(self._places.epoll_hub))
+        self._hub = hubs.get_hub()
+        self._streams = hasattr(self._hub, "watched")  # also where it was made before
         self._tasks = Tasks()
         self.task_count = self._tasks.count
-        # SQLite has one writer, and SQLAlchemy's pool deadlocks when many tpool threads contend for
-        # it.
-        tpool.set_num_threads(1)
+        tpool.set_num_threads(store_threads)
         self.sleep = eventlet.sleep
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _EventletTask:
@@ -47,23 +54,25 @@ class EventletRuntime:
         if self._streams:
             self._hub.soon.append(function)
         else:
-            self._hub.schedule_call_global(0, function)
+            self._eventlet.spawn_n(call_and_log, function)
 
     def reader_of(self, connection: Any) -> WatchedConnection | None:
         if not self._streams:
             return None
         green = self._eventlet.green
-        if isinstance(connection, green.ssl.GreenSSLSocket):
+        if self._tricks.tls_sockets and isinstance(connection, green.ssl.GreenSSLSocket):
             # What it inherits says so when it would have to wait; its own waits.
             read, drains = partial(green.ssl.GreenSSLSocket.__base__.read, connection), False
-        elif isinstance(connection, green.socket.socket):
+        elif self._tricks.sockets and isinstance(connection, green.socket.socket):
             read, drains = connection.fd.recv, True
         else:
             return None
         current, fileno = self._eventlet.getcurrent, connection.fileno()
         return WatchedConnection(self._hub, current, fileno, read, drains)
 
-    def new_waiter(self) -> GreenWaiter:
+    def new_waiter(self) -> Waiter:
+        if not self._tricks.switching:
+            return EventWaiter(self._eventlet.Event)
         hub = self._hub
 
         def soon(resume: Callable[[], None]) -> None:
@@ -78,42 +87,49 @@ class EventletRuntime:
         return self._eventlet.Timeout(seconds, TimeoutError())
 
     def stop_reading(self, body: Any) -> None:
-        body.is_over = True
-        with suppress(OSError):
-            body.get_socket().shutdown(socket.SHUT_RD)
+        if self._tricks.bodies:
+            body.is_over = True
+            with suppress(OSError):
+                body.get_socket().shutdown(socket.SHUT_RD)
 
-    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
-        return direct_parts(parts)
+    def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
+        is_direct = self._tricks.sockets and use_websockets(self._places, classes)
+        return direct_classes(classes) if is_direct else classes
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
 
-    def serve(self, listener: socket.socket, server: Server) -> None:
-        """Serve until SIGTERM or SIGINT."""
+    def serve(self, listener: socket.socket, served: Served) -> None:
         from eventlet import wsgi
 
-        wsgi.MAX_HEADER_LINE = MAX_HEADER_BYTES
+        if self._tricks.header_lines:
+            wsgi.MAX_HEADER_LINE = MAX_HEADER_BYTES
         # eventlet's own socket class: it knows how to wait in the hub.
         green = self._eventlet.green.socket.socket(fileno=listener.detach())
         accepting = self._eventlet.spawn(
             wsgi.server,
             green,
-            _without_buffering(server.wsgi),
-            protocol=timed_eventlet_protocol(
-                wsgi.HttpProtocol, self._eventlet.Timeout, server.head_timeout_s
-            ),
+            _without_buffering(served.wsgi),
             log=log,
             log_output=False,
             debug=False,  # True sends tracebacks to clients
             minimum_chunk_size=1,  # else 4096 bytes are held back
             keepalive=KEEPALIVE_S,
-            socket_timeout=server.viewer_stall_s,  # a write that nobody reads ends its viewer
+            socket_timeout=served.viewer_stall_s,  # a write that nobody reads ends its viewer
             max_size=MAX_CONNECTIONS,
+            **self._handler(wsgi, served.head_timeout_s),
         )
-        server.started()
+        served.started()
         self._wait_for_signal()
-        server.stopping()
+        served.stopping()
         accepting.kill()
+
+    def _handler(self, wsgi: Any, head_timeout_s: float) -> dict[str, type]:
+        if not self._tricks.handlers:
+            return {}
+        timeout = self._eventlet.Timeout
+        handler = request_handler(wsgi.HttpProtocol, timeout, head_timeout_s, self._tricks)
+        return {"protocol": handler}
 
     def _wait_for_signal(self) -> None:
         # PEP 475 restarts the hub's poll after a signal, so a handler alone is not run until the
@@ -123,7 +139,7 @@ class EventletRuntime:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _noted)
         signal.set_wakeup_fd(write_end)
-        self._hubs.trampoline(read_end, read=True)
+        self._green_os.read(read_end, 1)
 
 
 class _EventletTask:
@@ -137,20 +153,8 @@ class _EventletTask:
             with self._eventlet.Timeout(KILL_WAIT_S, False):
                 try:
                     self._thread.wait()
-                except self._eventlet.greenlet.GreenletExit:
+                except greenlet.GreenletExit:
                     pass
-
-
-def _own_hub(hubs: Any) -> tuple[Any, bool]:
-    """Return eventlet's hub, and whether it is ours: not where the system has no epoll, where the
-    environment names another, and where one runs already."""
-    library = hubs.get_default_hub()
-    found = hubs.get_hub()
-    is_default = library.__name__ == "eventlet.hubs.epolls" and type(found) is library.Hub
-    if is_default and not found.running:
-        hubs.use_hub(streaming_hub(library.Hub))
-    hub = hubs.get_hub()
-    return hub, hasattr(hub, "watched")
 
 
 def _without_buffering(app: Callable[..., Any]) -> Callable[..., Any]:

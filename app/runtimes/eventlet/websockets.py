@@ -37,7 +37,7 @@ class DirectSocket:
             return False
         try:
             sent = self._plain.send(frame, socket.MSG_DONTWAIT)
-        except OSError:  # full, or gone: who waits for it finds out
+        except OSError:  # full, or closed: `sendall` will tell
             return False
         if sent == len(frame):
             return True
@@ -85,12 +85,13 @@ def text_frame(text: str) -> bytes:
     return struct.pack("!BBQ", FINAL_TEXT, 127, size) + data
 
 
-def direct_parts(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table in which Engine.IO finds its classes, with ours in it."""
+def direct_classes(classes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the classes that Engine.IO has, with ours for its queue and its websocket."""
+    queue = _direct_queue(classes["queue"])
     return {
-        **parts,
-        "queue": _direct_queue(parts["queue"]),
-        "websocket": _direct_websocket(parts["websocket"]),
+        **classes,
+        "queue": queue,
+        "websocket": _direct_websocket(classes["websocket"], queue),
     }
 
 
@@ -108,18 +109,22 @@ def _direct_queue(queue: Any) -> type:
     return DirectQueue
 
 
-def _direct_websocket(websocket: Any) -> Callable[..., Any]:
+def _direct_websocket(websocket: Any, direct_queue: type) -> Callable[..., Any]:
     def direct_websocket(handler: Any, server: Any) -> Any:
-        queue = handler.__self__.queue  # Engine.IO's handler is a method of its client
+        client = getattr(handler, "__self__", None)  # the handler is a method of its client
+        queue = getattr(client, "queue", None)
+        if not isinstance(queue, direct_queue):
+            return websocket(handler, server)
+        direct: Any = queue
 
         def handle(ws: Any) -> Any:
             if ws.version in RFC_6455:
                 ws.socket = DirectSocket(ws.socket, ws.socket.fd)
-                queue.wire = Wire(handler.__self__, ws.socket)
+                direct.wire = Wire(client, ws.socket)
             try:
                 return handler(ws)
             finally:
-                queue.wire = None
+                direct.wire = None
 
         return websocket(handle, server)
 

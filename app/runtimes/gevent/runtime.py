@@ -1,4 +1,4 @@
-"""Greenlets of gevent."""
+"""Greenlets of gevent, and its server."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.runtimes.gevent.http import timed_gevent_handler
-from app.runtimes.request_time import log
-from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, Server
+from app.runtimes.gevent.checks import Places, find_tricks, gevent_places
+from app.runtimes.gevent.http import Times, request_handler
+from app.runtimes.runtime import Served
+from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of
 
 
 class GeventRuntime:
-    """Greenlets of gevent; run.py has monkey-patched before this is made."""
+    """Implements `Runtime` with gevent, which has patched the standard library before."""
 
     name = "gevent"
 
-    def __init__(self) -> None:
+    def __init__(self, store_threads: int = 1, places: Places | None = None) -> None:
         import gevent
         from gevent.threadpool import ThreadPool
 
         self._gevent = gevent
         self._tasks = Tasks()
         self.task_count = self._tasks.count
-        self._store_thread = ThreadPool(1)
+        self._store_threads = ThreadPool(store_threads)
+        self._tricks = find_tricks(places or gevent_places())
         self.sleep = gevent.sleep
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _GeventTask:
@@ -39,26 +41,26 @@ class GeventRuntime:
         return GreenWaiter(self._gevent.getcurrent, hub.switch, hub.loop.run_callback)
 
     def reader_of(self, connection: Any) -> None:
-        """Return nothing: gevent's own sockets keep their place with the kernel."""
+        """Return None: gevent's own sockets stay registered with the kernel."""
 
     def deadline(self, seconds: float) -> Any:
         return self._gevent.Timeout(seconds, TimeoutError())
 
     def stop_reading(self, body: Any) -> None:
-        body._chunked_input_error = True  # what makes the library leave the rest alone
+        if self._tricks.bodies:
+            body._chunked_input_error = True  # what makes the library leave the rest alone
 
-    def socket_parts(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
-        return parts
+    def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return classes
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
-        # gevent prints the traceback of whatever is raised in its threads; refusals are no news.
-        result, error = self._store_thread.apply(outcome_of, (function, args))
+        # gevent prints the traceback of whatever is raised in its threads, refusals too.
+        result, error = self._store_threads.apply(outcome_of, (function, args))
         if error is not None:
             raise error
         return result
 
-    def serve(self, listener: socket.socket, server: Server) -> None:
-        """Serve until SIGTERM or SIGINT."""
+    def serve(self, listener: socket.socket, served: Served) -> None:
         from gevent.event import Event
         from gevent.pool import Pool
         from gevent.pywsgi import WSGIHandler, WSGIServer
@@ -69,22 +71,22 @@ class GeventRuntime:
             gevent.signal_handler(number, stop.set)
         wsgi = WSGIServer(
             listener,
-            server.wsgi,
+            served.wsgi,
             log=None,
             error_log=log,
             spawn=Pool(MAX_CONNECTIONS),
-            handler_class=timed_gevent_handler(
+            handler_class=request_handler(
                 WSGIHandler,
                 gevent.Timeout,
                 gevent.GreenletExit,
-                server.head_timeout_s,
-                server.viewer_stall_s,
+                Times(served.head_timeout_s, served.viewer_stall_s),
+                self._tricks,
             ),
         )
         wsgi.start()
-        server.started()
+        served.started()
         stop.wait()
-        server.stopping()
+        served.stopping()
         wsgi.stop(timeout=0)
 
 

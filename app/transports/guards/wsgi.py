@@ -26,7 +26,7 @@ class Guards:
         self._origins = services.origins
         self._errors = services.errors
         self._deadline = services.runtime.deadline
-        self._stop_reading = services.runtime.stop_reading
+        self._stop_reading = services.connections.stop_reading
         self._body_timeout_s = services.limits.request_body_timeout_s
 
     def __call__(
