@@ -28,6 +28,7 @@ from app.transports.http import (
 from app.transports.openapi import document as openapi
 from app.transports.services import Services
 from app.transports.socketio.chat import ChatNamespace
+from app.transports.socketio.engine import outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
 
 ROOT = Path(__file__).parent.parent.parent
@@ -115,9 +116,8 @@ def _add_socketio(
     # Before init_app: a handler that comes later is missing from the server of the next app.
     socketio.on_namespace(namespace)
     socketio.init_app(app)
-    engine = socketio.server.eio
-    # The table its async mode stands for; the library lets one choose among modes only.
-    engine._async = services.connections.engine_classes(engine._async)
+    use_classes(socketio.server.eio, services.connections)
+    namespace.reach_by(outlet_of(socketio.server))
 
 
 cors = CORS()

@@ -30,6 +30,7 @@ from app.dialects.routes import NATIVE
 from app.transports.guards.body import check_depth
 from app.transports.guards.rates import caller_of
 from app.transports.services import Services
+from app.transports.socketio.engine import OutletTo
 from app.transports.socketio.packets import REFUSED
 from app.transports.socketio.viewers import SocketViewers
 
@@ -84,6 +85,10 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "session_join": self._session_join,
         }
         self._viewers = SocketViewers(services, lambda: self._server)
+
+    def reach_by(self, outlet_to: OutletTo) -> None:
+        """Set how clients are reached; before any connects."""
+        self._viewers.outlet_to = outlet_to
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Dispatch everything the library has for us; nothing raised in here gets out.

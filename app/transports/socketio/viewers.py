@@ -3,60 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-from socketio.packet import EVENT
+from collections.abc import Callable
+from typing import Any
 
 from app.chats.session_feed import Listener
-from app.dialects.dialect import MERGE_ABOVE, Reply
+from app.dialects.dialect import Reply
 from app.dialects.native import NativeEvents
 from app.runs.log import LogReader
 from app.runs.ports import Task
 from app.runs.service import FoundRun
 from app.transports.services import Services
-from app.transports.socketio.packets import OrJson
+from app.transports.socketio.engine import LibraryOutlet, Outlet, OutletTo
 from app.transports.viewer import watching
-
-
-class Room(NamedTuple):
-    """How much a client may have unsent, in packets, and of how many entries a read is joined."""
-
-    unsent: int
-    most: int
-
-
-WEBSOCKET_ROOM = Room(64, MERGE_ABOVE)
-# A poll is answered with all that waits, and python-socketio's client refuses more than 16 packets.
-POLLING_ROOM = Room(6, 4)
-
-
-class SocketOutlet:
-    """The way to one client of the default namespace, which may go away."""
-
-    def __init__(self, server: Any, sid: str) -> None:
-        self._engine = server.eio
-        self._engine_sid = server.manager.eio_sid_from_sid(sid, "/")
-        self._client = server.eio.sockets.get(self._engine_sid)
-
-    @property
-    def unsent(self) -> int:
-        """How many packets wait for the client."""
-        return 0 if self._client is None else int(self._client.queue.qsize())
-
-    @property
-    def room(self) -> Room:
-        """What the client's transport has room for; a client may change to a websocket."""
-        return WEBSOCKET_ROOM if self._client is None or self._client.upgraded else POLLING_ROOM
-
-    def emit(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Send an event, as `emit` of the library would; nothing if the client is gone."""
-        self._engine.send(self._engine_sid, event_packet(name, payload))
-
-
-def event_packet(name: str, payload: Mapping[str, Any]) -> str:
-    """Return the Socket.IO packet of an event of the default namespace."""
-    return f"{EVENT}{OrJson.dumps([name, payload])}"
 
 
 UNSENT_WAIT_S = 0.02
@@ -68,6 +26,7 @@ class SocketViewers:
     def __init__(self, services: Services, server: Callable[[], Any]) -> None:
         self._services = services
         self._server = server
+        self.outlet_to: OutletTo = LibraryOutlet
         self._following: dict[str, dict[str, tuple[Task, Callable[[], None]]]] = {}
 
     def follow(
@@ -125,7 +84,7 @@ class SocketViewers:
         return True
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
-        outlet = SocketOutlet(self._server(), sid)
+        outlet = self.outlet_to(self._server(), sid)
         with self._services.viewers.watching("socket"), watching(found):
             while not reader.done:
                 if not self._wait_until_sent(outlet):
@@ -141,13 +100,13 @@ class SocketViewers:
         self._following.get(sid, {}).pop(found.record.id, None)
 
     def _forward_news(self, sid: str, listener: Listener) -> None:
-        outlet = SocketOutlet(self._server(), sid)
+        outlet = self.outlet_to(self._server(), sid)
         while True:
             news = listener.next(self._services.runs.limits.heartbeat_s)
             if news is not None:
                 outlet.emit(news.name, news.data)
 
-    def _wait_until_sent(self, outlet: SocketOutlet) -> bool:
+    def _wait_until_sent(self, outlet: Outlet) -> bool:
         """Wait while the client has too much unsent; False if it takes nothing for too long."""
         least, since = outlet.unsent, time.monotonic()
         while (unsent := outlet.unsent) > outlet.room.unsent:
