@@ -22,6 +22,8 @@ START_S = 30.0
 class Server:
     """A running Tandem; everything it prints is in `output`."""
 
+    script = ROOT / "run.py"
+
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings = settings
@@ -47,7 +49,7 @@ class Server:
         # A file, not a pipe: a pipe that nobody reads is full one day, and then the server waits.
         with open(self.folder / "output.txt", "w") as output:
             process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", str(ROOT / "run.py")],
+                [sys.executable, "-W", "ignore", str(self.script)],
                 cwd=self.folder,
                 env=environ,
                 stdout=output,
