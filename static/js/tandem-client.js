@@ -1,19 +1,19 @@
 // Tandem's client: sends messages and follows replies over SSE or Socket.IO, through cuts, time-outs
 // and reloads. No dependencies, no build step. docs/client.md says how to use it.
 
-import { Delivery } from "./tandem-delivery.js";
-import { kindOf, TandemError } from "./tandem-errors.js";
-import { Http, path, query } from "./tandem-http.js";
-import { backoffMs, pause } from "./tandem-pause.js";
-import { Reply } from "./tandem-reply.js";
-import { sessionRoutes } from "./tandem-sessions.js";
-import { SessionWatch } from "./tandem-session-watch.js";
-import { SocketTransport } from "./tandem-transport-socket.js";
-import { SseTransport } from "./tandem-transport-sse.js";
-import { Watchdog } from "./tandem-watchdog.js";
+import { Delivery } from "./client/delivery.js";
+import { kindOf, TandemError } from "./client/errors.js";
+import { Http, path, query } from "./client/http.js";
+import { backoffMs, pause } from "./client/pause.js";
+import { Reply } from "./client/reply.js";
+import { sessionRoutes } from "./client/sessions.js";
+import { SessionWatch } from "./client/session-watch.js";
+import { SocketTransport } from "./client/transports/socket.js";
+import { SseTransport } from "./client/transports/sse.js";
+import { Watchdog } from "./client/watchdog.js";
 
-export { TandemError } from "./tandem-errors.js";
-export { createSseParser } from "./tandem-sse-parser.js";
+export { TandemError } from "./client/errors.js";
+export { createSseParser } from "./client/transports/sse-parser.js";
 
 const SETTINGS = {
   transport: "sse",

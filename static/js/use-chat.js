@@ -3,7 +3,7 @@
 // docs/client.md says what each of its nine names does.
 
 import { randomId, TandemError } from "./tandem-client.js";
-import { Conversation } from "./tandem-conversation.js";
+import { Conversation } from "./client/conversation.js";
 
 /** Return the hook `useChat(conversationId?)`. */
 export function createUseChat(React, client) {

@@ -1,6 +1,6 @@
 // The state behind the hook, without React: what is on show of one conversation, and how it changes.
 
-import { TandemError } from "./tandem-errors.js";
+import { TandemError } from "./errors.js";
 
 const EMPTY = Object.freeze({
   messages: Object.freeze([]),

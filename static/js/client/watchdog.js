@@ -1,6 +1,6 @@
 // The time limits of one attempt: when one is over, its signal is aborted with that error.
 
-import { TandemError } from "./tandem-errors.js";
+import { TandemError } from "./errors.js";
 
 export class Watchdog {
   #controller = new AbortController();

@@ -1,11 +1,11 @@
 // Follows a session: yields {type: "run_started" | "run_ended", runId, sessionId, seq, status?}.
 // The server's events have no cursor, so after a cut the record of the run under way is read.
 
-import { kindOf, TandemError } from "./tandem-errors.js";
-import { path } from "./tandem-http.js";
-import { backoffMs, pause } from "./tandem-pause.js";
-import { sseEvents } from "./tandem-transport-sse.js";
-import { Watchdog } from "./tandem-watchdog.js";
+import { kindOf, TandemError } from "./errors.js";
+import { path } from "./http.js";
+import { backoffMs, pause } from "./pause.js";
+import { sseEvents } from "./transports/sse.js";
+import { Watchdog } from "./watchdog.js";
 
 export class SessionWatch {
   #http;

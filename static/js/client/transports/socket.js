@@ -1,8 +1,8 @@
-// Replies over Socket.IO: one connection for all of them. Yields the frames of tandem-transport-sse.
+// Replies over Socket.IO: one connection for all of them. Yields the frames that sse.js describes.
 // It does not reconnect by itself: whoever follows a run resumes it, and that connects.
 
-import { connectionError, errorFromJson, TandemError } from "./tandem-errors.js";
-import { SocketLink } from "./tandem-socket-link.js";
+import { connectionError, errorFromJson, TandemError } from "../errors.js";
+import { SocketLink } from "./socket-link.js";
 
 const EVENTS = ["chat_token", "chat_complete", "chat_stream_error", "chat_status"];
 // Refusals at the connect that trying again does not mend.
@@ -162,7 +162,7 @@ function connectFailure(error) {
 
 async function importIo() {
   try {
-    return (await import(new URL("../vendor/socket.io.esm.min.js", import.meta.url))).io;
+    return (await import(new URL("../../../vendor/socket.io.esm.min.js", import.meta.url))).io;
   } catch (error) {
     throw new TandemError("network", "Socket.IO's client could not be loaded.", { cause: error });
   }

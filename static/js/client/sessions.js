@@ -1,6 +1,6 @@
 // The routes of conversations: thin names, which answer what the server answers (docs/api.md).
 
-import { path, query } from "./tandem-http.js";
+import { path, query } from "./http.js";
 
 const BASE = "/api/chat/sessions";
 

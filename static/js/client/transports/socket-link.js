@@ -1,6 +1,6 @@
 // What one reply hears of a shared connection: the payloads of its run, in order.
 
-import { connectionError } from "./tandem-errors.js";
+import { connectionError } from "../errors.js";
 
 export class SocketLink {
   ended = false; // its run's end has come: nothing more will

@@ -1,6 +1,6 @@
 // Requests to the server, with the access token; what is not 2xx is a TandemError.
 
-import { connectionError, errorFromResponse, TandemError } from "./tandem-errors.js";
+import { connectionError, errorFromResponse, TandemError } from "./errors.js";
 
 export class Http {
   constructor({ baseUrl = "", token, getToken, fetch }) {

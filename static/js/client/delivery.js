@@ -2,10 +2,10 @@
 // other one; a whole answer only while no run is known to have started, and with the same
 // idempotency key, which joins a run that started unnoticed. So nothing is ever asked for twice.
 
-import { errorFromJson, kindOf, TandemError } from "./tandem-errors.js";
-import { path } from "./tandem-http.js";
-import { backoffMs, pause } from "./tandem-pause.js";
-import { Watchdog } from "./tandem-watchdog.js";
+import { errorFromJson, kindOf, TandemError } from "./errors.js";
+import { path } from "./http.js";
+import { backoffMs, pause } from "./pause.js";
+import { Watchdog } from "./watchdog.js";
 
 const SAME_WAY_TRIES = 2; // then the other transport has its turn
 const BUSY_TRIES = 3; // answers of 429 or 503 in a row

@@ -1,8 +1,8 @@
 // One reply as its reader sees it: its events, the whole of it, stop. How it gets here, over which
-// transport and after how many cuts, is the business of tandem-delivery.js.
+// transport and after how many cuts, is the business of delivery.js.
 
-import { errorFromJson, TandemError } from "./tandem-errors.js";
-import { EventList } from "./tandem-event-list.js";
+import { errorFromJson, TandemError } from "./errors.js";
+import { EventList } from "./event-list.js";
 
 export class Reply {
   runId;

@@ -2,9 +2,9 @@
 // {kind: "open", runId, sessionId}, "event" {payload}, "alive", "warning",
 // "gone" (ended, and all was seen), "ended" (and perhaps not all was seen: the rest follows).
 
-import { connectionError, TandemError } from "./tandem-errors.js";
-import { path, query } from "./tandem-http.js";
-import { createSseParser } from "./tandem-sse-parser.js";
+import { connectionError, TandemError } from "../errors.js";
+import { path, query } from "../http.js";
+import { createSseParser } from "./sse-parser.js";
 
 const ACCEPT = { Accept: "text/event-stream" };
 
