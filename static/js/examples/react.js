@@ -39,25 +39,18 @@ async function findSession() {
 }
 
 /** Return which providers can be asked: `{default, providers: [{name, model, ready, missing}]}`. */
-async function readModels(signal) {
-  const response = await fetch("/api/models", { signal });
-  if (!response.ok) throw new Error(`The providers could not be read (HTTP ${response.status}).`);
-  return response.json();
-}
+const readModels = () => client.models();
 
 /** What `load` resolves to. It must be the same function each time: one from outside of components. */
 function useLoaded(load) {
   const [state, setState] = useState({ value: null, error: null });
   useEffect(() => {
-    const leaving = new AbortController();
-    const show = (change) => {
-      if (!leaving.signal.aborted) setState((before) => ({ ...before, ...change }));
-    };
-    load(leaving.signal).then(
-      (value) => show({ value }),
-      (error) => show({ error: error.message }),
+    let left = false; // what comes after that is nobody's
+    load().then(
+      (value) => left || setState({ value, error: null }),
+      (error) => left || setState({ value: null, error: error.message }),
     );
-    return () => leaving.abort();
+    return () => { left = true; };
   }, [load]);
   return state;
 }
@@ -119,8 +112,7 @@ function Choices({ models, choice, onChange }) {
         id: `${id}-model`,
         value: choice.model,
         placeholder: chosen?.model ?? "the provider's",
-        autoComplete: "off",
-        spellCheck: false,
+        autoComplete: "off", spellCheck: false,
         onChange: (event) => onChange({ model: event.target.value }),
       }),
     ),
@@ -236,13 +228,8 @@ function Composer({ isLoading, onSend, onStop, onClear }) {
   return h("form", { className: "composer", onSubmit: submit },
     h("label", { htmlFor: id }, "Message"),
     h("textarea", {
-      id,
-      ref: field,
-      rows: 2,
-      dir: "auto",
-      value: prompt,
+      id, ref: field, rows: 2, dir: "auto", value: prompt, onKeyDown,
       onChange: (event) => setPrompt(event.target.value),
-      onKeyDown,
     }),
     h("div", { className: "buttons" },
       h("button", { type: "button", disabled: !onClear || isLoading, onClick: onClear }, "Clear"),
