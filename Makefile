@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor clean
+.PHONY: run test covered lint check smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -69,6 +69,11 @@ lock: .venv/dev.stamp
 vendor:
 	npm --prefix tools/vendor ci --ignore-scripts --no-audit --no-fund
 	node tools/vendor/vendor.mjs
+
+# static/js/*.d.ts, of the client's JSDoc.
+types:
+	npm --prefix tests/client ci --ignore-scripts --no-audit --no-fund
+	node tools/types.mjs
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .coverage

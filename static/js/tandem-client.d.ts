@@ -1,329 +1,121 @@
-// Types of tandem-client.js. docs/client.md says what each does.
+// Written by `make types` from the JSDoc of tandem-client.js.
 
-export type TransportName = "sse" | "socket";
-export type FinishReason =
-  | "stop"
-  | "length"
-  | "content_filter"
-  | "tool_calls"
-  | "stopped"
-  | "error"
-  | "interrupted";
-
-/** How tries are spread: full jitter over `firstMs * 2 ** n`, at most `mostMs`; `times` without anything new. */
-export interface Retry {
-  firstMs?: number;
-  mostMs?: number;
-  times?: number;
-}
-
-export interface DeliveryOptions {
-  transport?: TransportName;
-  enableStreaming?: boolean;
-  /** Milliseconds till the first piece. */
-  streamingTimeout?: number;
-  /** Milliseconds without a byte. */
-  chunkTimeout?: number;
-  /** Milliseconds till a whole answer. */
-  wholeTimeout?: number;
-  fallbackOnError?: boolean;
-  retry?: Retry;
-}
-
-/** What is used of Socket.IO's client: the function `io`. */
-export type Io = (...args: any[]) => {
-  connected: boolean;
-  connect(): unknown;
-  disconnect(): unknown;
-  emit(event: string, ...args: any[]): unknown;
-  on(event: string, listener: (...args: any[]) => void): unknown;
-  off(event: string, listener?: (...args: any[]) => void): unknown;
-};
-
-export interface ClientOptions extends DeliveryOptions {
-  baseUrl?: string;
-  token?: string;
-  /** Asked before each request and each connect. */
-  getToken?: () => string | null | undefined | Promise<string | null | undefined>;
-  io?: Io;
-  fetch?: typeof fetch;
-}
-
-export interface FollowOptions extends DeliveryOptions {
-  /** The last entry seen; 0, the default, is the start. */
-  after?: number;
-  sessionId?: string;
-  /** Whether a thinking model's thoughts come, as status events. */
-  reasoning?: boolean;
-  /** Aborting it stops the run. */
-  signal?: AbortSignal;
-}
-
-export type ContinueOptions = Omit<FollowOptions, "after">;
-
-export interface SendOptions extends DeliveryOptions {
-  sessionId?: string;
-  provider?: string;
-  model?: string;
-  system?: string;
-  temperature?: number;
-  maxTokens?: number;
-  reasoning?: boolean;
-  /** A user's message of the session: this one stands beside it. */
-  edit?: string;
-  /** A reply of the session: another one is made beside it. The message given does not count. */
-  regenerate?: string;
-  /** Aborting it stops the run. */
-  signal?: AbortSignal;
-  idempotencyKey?: string;
-}
-
-export interface Usage {
-  input_tokens: number;
-  output_tokens: number;
-  source: "reported" | "estimated";
-}
-
-export interface Cost {
-  amount: string;
-  currency: string;
-  estimated: boolean;
-}
-
-export interface Whole {
-  text: string;
-  runId: string;
-  sessionId: string;
-  finishReason: FinishReason;
-  usage: Usage | null;
-  cost: Cost | null;
-  provider: string | null;
-  model: string | null;
-  /** Seconds. */
-  duration: number | null;
-  ttftMs: number | null;
-  seq: number | null;
-}
-
-export interface StartEvent {
-  type: "start";
-  runId: string;
-  sessionId: string | null;
-}
-export interface TextEvent {
-  type: "text";
-  text: string;
-  /** null where the answer came whole. */
-  seq: number | null;
-}
-export interface StatusEvent {
-  type: "status";
-  status: string;
-  ageS: number | null;
-  /** What a thinking model thinks, where it was asked for. */
-  reasoning?: string;
-}
-/** The run is taken up again after a cut. */
-export interface ResumeEvent {
-  type: "resume";
-  attempt: number;
-  transport: TransportName;
-  /** The code of the error before it. */
-  reason: string | null;
-}
-/** The message is sent again, with the same key. */
-export interface RetryEvent {
-  type: "retry";
-  attempt: number;
-  transport: TransportName | "whole";
-  reason: string | null;
-}
-export interface WarningEvent {
-  type: "warning";
-  message: string;
-  data: string;
-}
-export interface EndEvent extends Whole {
-  type: "end";
-}
-export type ReplyEvent =
-  | StartEvent
-  | TextEvent
-  | StatusEvent
-  | ResumeEvent
-  | RetryEvent
-  | WarningEvent
-  | EndEvent;
-
-/** What a stop answers, as the server says it. */
-export interface Receipt {
-  run_id: string;
-  session_id: string;
-  status: "running" | "completed" | "stopped" | "failed" | "interrupted";
-  seq: number;
-  upstream_closed: boolean | null;
-  stopped_in_ms: number;
-  usage: Usage | null;
-}
-
-export interface Reply extends AsyncIterable<ReplyEvent> {
-  readonly runId: string | null;
-  readonly sessionId: string | null;
-  /** The text so far. */
-  readonly text: string;
-  readonly seq: number;
-  readonly ended: boolean;
-  readonly whole: Promise<Whole>;
-  stop(): Promise<Receipt>;
-  leave(): void;
-}
-
-export interface RunRecord {
-  run_id: string;
-  session_id: string;
-  message_id: string;
-  status: "queued" | "running" | "completed" | "stopped" | "failed" | "interrupted";
-  provider: string;
-  model: string;
-  seq: number;
-  finish_reason: FinishReason | null;
-  error: { code: string; message: string; error_id: string; retryable: boolean } | null;
-  usage: Usage | null;
-  duration: number | null;
-  ttft_ms: number | null;
-  created_at: string;
-  ended_at: string | null;
-}
-
-export interface Session {
-  session_id: string;
-  messages: number;
-  timestamp: string;
-  title: string;
-  /** The session's own system prompt. */
-  system: string | null;
-  active_run: { run_id: string; seq: number } | null;
-}
-
-export interface Message {
-  id: string;
-  parent_id: string | null;
-  role: "user" | "assistant" | "system";
-  content: string;
-  status: string;
-  run_id: string | null;
-  usage: Usage | null;
-  timestamp: string;
-  /** The messages that hang on the same parent, itself among them, oldest first. */
-  siblings: string[];
-}
-
-export interface ListOptions {
-  limit?: number;
-  /** The `next` of the page before. */
-  before?: string;
-  /** Only those whose title or messages have this text. */
-  search?: string;
-}
-
-export interface Exported {
-  name: string;
-  type: string | null;
-  text: string;
-}
-
-export interface Models {
-  default: string;
-  providers: { name: string; model: string | null; ready: boolean; missing: string | null }[];
-}
-
-export interface Used {
-  runs: number;
-  input_tokens: number;
-  output_tokens: number;
-  source: "reported" | "estimated" | null;
-  cost: Cost | null;
-}
-
-export interface UsageReport {
-  user?: string;
-  session_id?: string;
-  total: Used;
-  models: (Used & { provider: string; model: string })[];
-  days?: { day: string; total: Used; models: (Used & { provider: string; model: string })[] }[];
-}
-
-export interface Sessions {
-  list(options?: ListOptions): Promise<Session[]>;
-  /** One page of the list; `next` is the `before` of the next one. */
-  page(options?: ListOptions): Promise<{ sessions: Session[]; next: string | null }>;
-  create(sessionId?: string, options?: { system?: string }): Promise<Session>;
-  get(sessionId: string): Promise<Session>;
-  messages(sessionId: string): Promise<Message[]>;
-  update(sessionId: string, change: { title?: string; system?: string }): Promise<Session>;
-  /** Use the branch that a message is on; its messages. */
-  branch(sessionId: string, messageId: string): Promise<Message[]>;
-  export(sessionId: string, format?: "json" | "markdown"): Promise<Exported>;
-  deleteAll(): Promise<{ success: boolean; deleted: number }>;
-  delete(sessionId: string): Promise<{ success: boolean; message: string }>;
-}
-
-export type SessionEvent =
-  | { type: "run_started"; runId: string; sessionId: string; seq: number }
-  | { type: "run_ended"; runId: string; sessionId: string; seq: number; status: string };
-
-export interface SessionWatch extends AsyncIterable<SessionEvent> {
-  close(): void;
-}
-
+export { randomId } from "./client/random-id.js";
+export { TandemError } from "./client/tandem-error.js";
+export { createSseParser } from "./client/transports/sse-parser.js";
 export class TandemClient {
-  constructor(options?: ClientOptions);
-  readonly sessions: Sessions;
-  send(message: string, options?: SendOptions): Reply;
-  follow(runId: string, options?: FollowOptions): Reply;
-  continue(runId: string, options?: ContinueOptions): Reply;
-  models(): Promise<Models>;
-  usage(options?: { sessionId?: string; days?: number }): Promise<UsageReport>;
-  watchSession(sessionId: string, options?: Pick<DeliveryOptions, "chunkTimeout" | "retry">): SessionWatch;
-  replyOf(sessionId: string): Reply | undefined;
-  run(runId: string): Promise<RunRecord>;
-  stop(runId: string): Promise<Receipt>;
-  close(): void;
+    /** @param {ClientOptions} [options] */
+    constructor(options?: ClientOptions);
+    /**
+     * A conversation each: thin names for the routes; they answer what the server answers.
+     * @readonly
+     * @type {Sessions}
+     */
+    readonly sessions: Sessions;
+    /**
+     * Send a message; return its Reply. The same text to the same session while the first is
+     * unanswered is the same Reply: a double click is one message.
+     * @param {string} message
+     * @param {SendOptions} [options]
+     * @returns {Reply}
+     */
+    send(message: string, options?: SendOptions): Reply;
+    /**
+     * Follow a run that is under way, or was: return its Reply, from entry `after` on.
+     * @param {string} runId
+     * @param {FollowOptions} [options]
+     * @returns {Reply}
+     */
+    follow(runId: string, options?: FollowOptions): Reply;
+    /**
+     * Carry on a reply that did not complete: return the Reply of what is new. It starts over SSE,
+     * which is where the route is, and may be resumed over either transport.
+     * @param {string} runId
+     * @param {ContinueOptions} [options]
+     * @returns {Reply}
+     */
+    continue(runId: string, options?: ContinueOptions): Reply;
+    /**
+     * Follow a session: which runs start and end. Iterate over it; `close` it.
+     * @param {string} sessionId
+     * @param {WatchOptions} [options]
+     * @returns {SessionWatch}
+     */
+    watchSession(sessionId: string, options?: WatchOptions): SessionWatch;
+    /**
+     * Return the Reply that this client is waiting for in a session, if there is one.
+     * @param {string} sessionId
+     * @returns {Reply | undefined}
+     */
+    replyOf(sessionId: string): Reply | undefined;
+    /**
+     * Return the record of a run.
+     * @param {string} runId
+     * @returns {Promise<RunRecord>}
+     */
+    run(runId: string): Promise<RunRecord>;
+    /**
+     * Return which providers there are, and what those that are not ready lack.
+     * @returns {Promise<Models>}
+     */
+    models(): Promise<Models>;
+    /**
+     * Return what was used: in a session, or in the last `days`.
+     * @param {{ sessionId?: string, days?: number }} [options]
+     * @returns {Promise<UsageReport>}
+     */
+    usage({ sessionId, days }?: {
+        sessionId?: string;
+        days?: number;
+    }): Promise<UsageReport>;
+    /**
+     * Stop a run, whoever started it; return the receipt.
+     * @param {string} runId
+     * @returns {Promise<Receipt>}
+     */
+    stop(runId: string): Promise<Receipt>;
+    /**
+     * Leave every reply, and disconnect. Runs go on.
+     * @returns {void}
+     */
+    close(): void;
+    #private;
 }
-
-export class TandemError extends Error {
-  constructor(code: string, message?: string, details?: Partial<Omit<TandemError, keyof Error | "code">>);
-  /** The server's code, or one of the client's own: network, chunk_timeout, streaming_timeout, ... */
-  readonly code: string;
-  /** HTTP status, if it came as one. */
-  readonly status: number | null;
-  readonly errorId: string | null;
-  readonly retryable: boolean;
-  readonly retryAfterS: number | null;
-  readonly fields: Record<string, string> | null;
-  readonly runId: string | null;
-  readonly sessionId: string | null;
-  readonly finishReason: FinishReason | null;
-  /** What of the reply had come. */
-  readonly text: string;
-}
-
-export interface SseEvent {
-  type: string;
-  data: string;
-  lastEventId: string;
-}
-
-export interface SseHandlers {
-  onEvent?: (event: SseEvent) => void;
-  onComment?: (text: string) => void;
-  onRetry?: (ms: number) => void;
-}
-
-export interface SseParser {
-  feed(chunk: string | Uint8Array): void;
-  end(): void;
-}
-
-export function createSseParser(handlers?: SseHandlers): SseParser;
-export function randomId(): string;
+export type TransportName = import("./client/types.js").TransportName;
+export type Retry = import("./client/types.js").Retry;
+export type DeliveryOptions = import("./client/types.js").DeliveryOptions;
+export type Io = import("./client/types.js").Io;
+export type ClientOptions = import("./client/types.js").ClientOptions;
+export type SendOptions = import("./client/types.js").SendOptions;
+export type FollowOptions = import("./client/types.js").FollowOptions;
+export type ContinueOptions = import("./client/types.js").ContinueOptions;
+export type WatchOptions = import("./client/types.js").WatchOptions;
+export type Reply = import("./client/types.js").Reply;
+export type Whole = import("./client/types.js").Whole;
+export type ReplyEvent = import("./client/types.js").ReplyEvent;
+export type StartEvent = import("./client/types.js").StartEvent;
+export type TextEvent = import("./client/types.js").TextEvent;
+export type StatusEvent = import("./client/types.js").StatusEvent;
+export type ResumeEvent = import("./client/types.js").ResumeEvent;
+export type RetryEvent = import("./client/types.js").RetryEvent;
+export type WarningEvent = import("./client/types.js").WarningEvent;
+export type EndEvent = import("./client/types.js").EndEvent;
+export type SessionWatch = import("./client/types.js").SessionWatch;
+export type SessionEvent = import("./client/types.js").SessionEvent;
+export type FinishReason = import("./client/records.js").FinishReason;
+export type Usage = import("./client/records.js").Usage;
+export type Cost = import("./client/records.js").Cost;
+export type Receipt = import("./client/records.js").Receipt;
+export type RunRecord = import("./client/records.js").RunRecord;
+export type Session = import("./client/records.js").Session;
+export type Message = import("./client/records.js").Message;
+export type ListOptions = import("./client/records.js").ListOptions;
+export type Exported = import("./client/records.js").Exported;
+export type Models = import("./client/records.js").Models;
+export type Used = import("./client/records.js").Used;
+export type UsageReport = import("./client/records.js").UsageReport;
+export type Sessions = import("./client/records.js").Sessions;
+export type ErrorDetails = import("./client/tandem-error.js").ErrorDetails;
+export type SseEvent = import("./client/transports/sse-parser.js").SseEvent;
+export type SseHandlers = import("./client/transports/sse-parser.js").SseHandlers;
+export type SseParser = import("./client/transports/sse-parser.js").SseParser;

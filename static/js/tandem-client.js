@@ -1,79 +1,123 @@
 // Tandem's client: sends messages and follows replies over SSE or Socket.IO, through cuts, time-outs
-// and reloads. No dependencies, no build step. docs/client.md says how to use it.
+// and reloads. No dependencies, no build step; its parts are in client/. docs/client.md says how to
+// use it.
 
 import { Delivery } from "./client/delivery.js";
-import { kindOf, TandemError } from "./client/errors.js";
 import { Http, path, query } from "./client/http.js";
-import { backoffMs, pause } from "./client/pause.js";
-import { Reply } from "./client/reply.js";
+import { randomId } from "./client/random-id.js";
+import { IncomingReply } from "./client/reply.js";
+import { SessionFollower } from "./client/session-watch.js";
 import { sessionRoutes } from "./client/sessions.js";
-import { SessionWatch } from "./client/session-watch.js";
+import { DEFAULTS, fieldsOf, settingsOf } from "./client/settings.js";
+import { Stopper } from "./client/stop.js";
+import { TandemError } from "./client/tandem-error.js";
 import { SocketTransport } from "./client/transports/socket.js";
 import { SseTransport } from "./client/transports/sse.js";
-import { Watchdog } from "./client/watchdog.js";
 
-export { TandemError } from "./client/errors.js";
+export { randomId } from "./client/random-id.js";
+export { TandemError } from "./client/tandem-error.js";
 export { createSseParser } from "./client/transports/sse-parser.js";
 
-const SETTINGS = {
-  transport: "sse",
-  enableStreaming: true,
-  streamingTimeout: 60_000,
-  chunkTimeout: 10_000, // two of the server's heartbeats (HEARTBEAT_S)
-  wholeTimeout: 630_000, // the server's own limit of a run (RUN_TIMEOUT_S), and some
-  fallbackOnError: true,
-};
-const RETRY = { firstMs: 500, mostMs: 10_000, times: 10 };
-const STOP_TRIES = 5;
-const STOP_MS = 15_000; // the server answers within 10 s, stored or not
-const FIELDS = {
-  provider: "provider",
-  model: "model",
-  system: "system",
-  temperature: "temperature",
-  maxTokens: "max_tokens",
-  reasoning: "reasoning",
-  edit: "edit",
-  regenerate: "regenerate",
-};
+/** @import { Place } from "./client/reply.js" */
+/** @import { StreamRequest } from "./client/transports/frames.js" */
+
+/**
+ * @typedef {import("./client/types.js").TransportName} TransportName
+ * @typedef {import("./client/types.js").Retry} Retry
+ * @typedef {import("./client/types.js").DeliveryOptions} DeliveryOptions
+ * @typedef {import("./client/types.js").Io} Io
+ * @typedef {import("./client/types.js").ClientOptions} ClientOptions
+ * @typedef {import("./client/types.js").SendOptions} SendOptions
+ * @typedef {import("./client/types.js").FollowOptions} FollowOptions
+ * @typedef {import("./client/types.js").ContinueOptions} ContinueOptions
+ * @typedef {import("./client/types.js").WatchOptions} WatchOptions
+ * @typedef {import("./client/types.js").Reply} Reply
+ * @typedef {import("./client/types.js").Whole} Whole
+ * @typedef {import("./client/types.js").ReplyEvent} ReplyEvent
+ * @typedef {import("./client/types.js").StartEvent} StartEvent
+ * @typedef {import("./client/types.js").TextEvent} TextEvent
+ * @typedef {import("./client/types.js").StatusEvent} StatusEvent
+ * @typedef {import("./client/types.js").ResumeEvent} ResumeEvent
+ * @typedef {import("./client/types.js").RetryEvent} RetryEvent
+ * @typedef {import("./client/types.js").WarningEvent} WarningEvent
+ * @typedef {import("./client/types.js").EndEvent} EndEvent
+ * @typedef {import("./client/types.js").SessionWatch} SessionWatch
+ * @typedef {import("./client/types.js").SessionEvent} SessionEvent
+ * @typedef {import("./client/records.js").FinishReason} FinishReason
+ * @typedef {import("./client/records.js").Usage} Usage
+ * @typedef {import("./client/records.js").Cost} Cost
+ * @typedef {import("./client/records.js").Receipt} Receipt
+ * @typedef {import("./client/records.js").RunRecord} RunRecord
+ * @typedef {import("./client/records.js").Session} Session
+ * @typedef {import("./client/records.js").Message} Message
+ * @typedef {import("./client/records.js").ListOptions} ListOptions
+ * @typedef {import("./client/records.js").Exported} Exported
+ * @typedef {import("./client/records.js").Models} Models
+ * @typedef {import("./client/records.js").Used} Used
+ * @typedef {import("./client/records.js").UsageReport} UsageReport
+ * @typedef {import("./client/records.js").Sessions} Sessions
+ * @typedef {import("./client/tandem-error.js").ErrorDetails} ErrorDetails
+ * @typedef {import("./client/transports/sse-parser.js").SseEvent} SseEvent
+ * @typedef {import("./client/transports/sse-parser.js").SseHandlers} SseHandlers
+ * @typedef {import("./client/transports/sse-parser.js").SseParser} SseParser
+ */
 
 export class TandemClient {
-  /** A conversation each: thin names for the routes; they answer what the server answers. */
+  /**
+   * A conversation each: thin names for the routes; they answer what the server answers.
+   * @readonly
+   * @type {Sessions}
+   */
   sessions;
   #http;
   #settings;
-  #ways;
+  #transports;
+  #stopper;
+  /** @type {Map<string, IncomingReply>} */
   #replies = new Map(); // unanswered ones, each by all its keys
+  /** @type {Set<IncomingReply>} */
   #open = new Set();
 
+  /** @param {ClientOptions} [options] */
   constructor(options = {}) {
     this.#http = new Http(options);
-    this.#settings = settingsOf({ ...SETTINGS, retry: RETRY }, options);
-    const sse = new SseTransport(this.#http);
+    this.#settings = settingsOf(DEFAULTS, options);
     const hasSocket = Boolean(options.io) || globalThis.document !== undefined;
-    this.#ways = { sse, ...(hasSocket ? { socket: new SocketTransport(this.#http, options.io) } : {}) };
+    const socket = hasSocket ? new SocketTransport(this.#http, options.io) : undefined;
+    this.#transports = { sse: new SseTransport(this.#http), socket };
     this.sessions = sessionRoutes(this.#http);
+    this.#stopper = new Stopper(this.#http, this.sessions, this.#settings.retry, socket);
   }
 
   /**
    * Send a message; return its Reply. The same text to the same session while the first is
    * unanswered is the same Reply: a double click is one message.
+   * @param {string} message
+   * @param {SendOptions} [options]
+   * @returns {Reply}
    */
   send(message, options = {}) {
     const asked = options.sessionId ?? null;
     const { idempotencyKey, edit, regenerate } = options;
-    const keyFor = (id) => JSON.stringify([id, idempotencyKey, message, edit, regenerate]);
-    const under = this.#replies.get(keyFor(asked));
-    if (under) return under;
-    // Named by us, so that a whole answer, whose run is not known before its end, can be stopped.
+    const keyFor = (/** @type {string | null} */ id) => (
+      JSON.stringify([id, idempotencyKey, message, edit, regenerate])
+    );
+    const unanswered = this.#replies.get(keyFor(asked));
+    if (unanswered) return unanswered;
+    // Named here, so that a whole answer, whose run is not known before its end, can be stopped.
     const sessionId = asked ?? randomId();
-    const said = regenerate ? {} : { message };
-    const body = { ...said, session_id: sessionId, ...fieldsOf(options) };
+    const text = regenerate ? {} : { message };
+    const body = { ...text, session_id: sessionId, ...fieldsOf(options) };
     const request = { body, key: idempotencyKey ?? randomId() };
     return this.#deliver({ sessionId }, options, request, [keyFor(asked), keyFor(sessionId)]);
   }
 
-  /** Follow a run that is under way, or was: return its Reply, from entry `after` on. */
+  /**
+   * Follow a run that is under way, or was: return its Reply, from entry `after` on.
+   * @param {string} runId
+   * @param {FollowOptions} [options]
+   * @returns {Reply}
+   */
   follow(runId, options = {}) {
     const place = { runId, sessionId: options.sessionId, after: options.after };
     return this.#deliver(place, { ...options, enableStreaming: true }, null, []);
@@ -82,6 +126,9 @@ export class TandemClient {
   /**
    * Carry on a reply that did not complete: return the Reply of what is new. It starts over SSE,
    * which is where the route is, and may be resumed over either transport.
+   * @param {string} runId
+   * @param {ContinueOptions} [options]
+   * @returns {Reply}
    */
   continue(runId, options = {}) {
     const url = path`/api/runs/${runId}/continue`;
@@ -90,57 +137,96 @@ export class TandemClient {
     return this.#deliver(place, { ...options, enableStreaming: true, transport: "sse" }, request, []);
   }
 
-  /** Follow a session: which runs start and end. Iterate over it; `close` it. */
+  /**
+   * Follow a session: which runs start and end. Iterate over it; `close` it.
+   * @param {string} sessionId
+   * @param {WatchOptions} [options]
+   * @returns {SessionWatch}
+   */
   watchSession(sessionId, options = {}) {
-    return new SessionWatch(this.#http, sessionId, settingsOf(this.#settings, options));
+    return new SessionFollower(this.#http, sessionId, settingsOf(this.#settings, options));
   }
 
-  /** Return the Reply that this client is waiting for in a session, if there is one. */
+  /**
+   * Return the Reply that this client is waiting for in a session, if there is one.
+   * @param {string} sessionId
+   * @returns {Reply | undefined}
+   */
   replyOf(sessionId) {
     return [...this.#open].find((reply) => reply.sessionId === sessionId);
   }
 
-  /** Return the record of a run. */
+  /**
+   * Return the record of a run.
+   * @param {string} runId
+   * @returns {Promise<RunRecord>}
+   */
   run(runId) {
     return this.#http.json("GET", path`/api/runs/${runId}`);
   }
 
-  /** Return which providers there are, and what those that are not ready lack. */
+  /**
+   * Return which providers there are, and what those that are not ready lack.
+   * @returns {Promise<Models>}
+   */
   models() {
     return this.#http.json("GET", "/api/models");
   }
 
-  /** Return what was used: in a session, or in the last `days`. */
+  /**
+   * Return what was used: in a session, or in the last `days`.
+   * @param {{ sessionId?: string, days?: number }} [options]
+   * @returns {Promise<UsageReport>}
+   */
   usage({ sessionId, days } = {}) {
     const of = sessionId === undefined ? { days } : { session_id: sessionId };
     return this.#http.json("GET", `/api/usage${query(of)}`);
   }
 
-  /** Stop a run, whoever started it; return the receipt. */
+  /**
+   * Stop a run, whoever started it; return the receipt.
+   * @param {string} runId
+   * @returns {Promise<Receipt>}
+   */
   stop(runId) {
-    return this.#askToStop(runId, false);
+    return this.#stopper.stop(runId);
   }
 
-  /** Leave every reply, and disconnect. Runs go on. */
+  /**
+   * Leave every reply, and disconnect. Runs go on.
+   * @returns {void}
+   */
   close() {
     for (const reply of this.#open) reply.leave();
-    this.#ways.socket?.close();
+    this.#transports.socket?.close();
   }
 
+  /**
+   * @param {Place} place
+   * @param {SendOptions} options
+   * @param {StreamRequest | null} request
+   * @param {string[]} keys
+   */
   #deliver(place, options, request, keys) {
     const settings = settingsOf(this.#settings, options);
-    if (!this.#ways[settings.transport]) {
+    if (!this.#transports[settings.transport]) {
       throw new TypeError(`transport ${settings.transport}: not known, or needs the option io`);
     }
-    const reply = new Reply(place, () => this.#stop(reply, delivery));
+    /** @type {IncomingReply} */
+    const reply = new IncomingReply(place, () => this.#stopper.stopReply(reply, delivery));
     const reasoning = Boolean(options.reasoning);
-    const delivery = new Delivery(reply, { ways: this.#ways, http: this.#http, settings, request, reasoning });
+    const parts = { transports: this.#transports, http: this.#http, settings, request, reasoning };
+    const delivery = new Delivery(reply, parts);
     this.#keep(reply, keys);
     if (!watchSignal(options.signal, reply)) return reply;
     delivery.run();
     return reply;
   }
 
+  /**
+   * @param {IncomingReply} reply
+   * @param {string[]} keys
+   */
   #keep(reply, keys) {
     this.#open.add(reply);
     for (const key of keys) this.#replies.set(key, reply);
@@ -150,45 +236,13 @@ export class TandemClient {
     };
     reply.whole.then(forget, forget);
   }
-
-  async #stop(reply, delivery) {
-    const runId = delivery.way === "whole" ? await this.#findRun(reply) : await reply.known();
-    if (!runId) throw await reply.whole.catch((error) => error);
-    for (let tries = 0; ; tries += 1) {
-      try {
-        const socket = delivery.way === "socket" && this.#ways.socket.connected && tries === 0;
-        return await this.#askToStop(runId, socket);
-      } catch (error) {
-        if (tries >= STOP_TRIES || !["connection", "busy"].includes(kindOf(error))) throw error;
-        await pause(backoffMs(tries, this.#settings.retry) + (error.retryAfterS ?? 0) * 1000);
-      }
-    }
-  }
-
-  async #askToStop(runId, overSocket) {
-    const watchdog = new Watchdog();
-    watchdog.limit("chunk_timeout", STOP_MS);
-    const { signal } = watchdog;
-    try {
-      if (overSocket) return await this.#ways.socket.stop(runId, signal);
-      return await this.#http.json("POST", path`/api/runs/${runId}/stop`, { signal });
-    } finally {
-      watchdog.close();
-    }
-  }
-
-  /** Look for the run of a whole answer in its session till one of both is there. */
-  async #findRun(reply) {
-    for (let tries = 0; !reply.ended; tries += 1) {
-      const found = await this.sessions.get(reply.sessionId).catch(() => null);
-      if (found?.active_run) return found.active_run.run_id;
-      await Promise.race([pause(backoffMs(tries, this.#settings.retry)), reply.known()]);
-    }
-    return reply.runId;
-  }
 }
 
-/** Have the signal stop the reply; false if it is aborted already, and nothing is to be sent. */
+/**
+ * Have the signal stop the reply; false if it is aborted already, and nothing is to be sent.
+ * @param {AbortSignal | undefined} signal
+ * @param {IncomingReply} reply
+ */
 function watchSignal(signal, reply) {
   if (!signal) return true;
   if (signal.aborted) {
@@ -200,21 +254,4 @@ function watchSignal(signal, reply) {
   const off = () => signal.removeEventListener("abort", stop);
   reply.whole.then(off, off);
   return true;
-}
-
-function settingsOf(base, options) {
-  const given = Object.keys(SETTINGS).filter((name) => options[name] !== undefined);
-  const own = Object.fromEntries(given.map((name) => [name, options[name]]));
-  return { ...base, ...own, retry: { ...base.retry, ...options.retry } };
-}
-
-function fieldsOf(options) {
-  const given = Object.entries(FIELDS).filter(([name]) => options[name] != null);
-  return Object.fromEntries(given.map(([name, field]) => [field, options[name]]));
-}
-
-/** Return an id that nobody can guess; crypto.randomUUID is there on https and localhost only. */
-export function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,42 +1,16 @@
-// Types of use-chat.js. They name nothing of React's own types, so that none have to be installed.
+// Written by `make types` from the JSDoc of use-chat.js.
 
+/**
+ * Return the hook `useChat(conversationId?)`.
+ * @param {ReactHooks} React
+ * @param {Pick<TandemClient, "send" | "follow" | "sessions">} client
+ * @returns {UseChat}
+ */
+export function createUseChat(React: ReactHooks, client: Pick<TandemClient, "send" | "follow" | "sessions">): UseChat;
+export type ChatMessage = import("./client/types.js").ChatMessage;
+export type ChatState = import("./client/types.js").ChatState;
+export type ConversationId = import("./client/types.js").ConversationId;
+export type UseChat = import("./client/types.js").UseChat;
+export type ReactHooks = import("./client/types.js").ReactHooks;
+export type Chat<Id extends ConversationId = import("./client/types.js").ConversationId> = import("./client/types.js").Chat<Id>;
 import type { TandemClient } from "./tandem-client.js";
-
-export interface ChatMessage {
-  id: string;
-  role: "user" | "assistant" | "system";
-  content: string;
-  status: string;
-  timestamp: string;
-}
-
-/** A session's id; a number names the session of its digits, and stays a number. */
-export type ConversationId = string | number;
-
-export interface Chat<Id extends ConversationId = ConversationId> {
-  messages: readonly ChatMessage[];
-  isLoading: boolean;
-  isStreaming: boolean;
-  streamingMessage: ChatMessage | undefined;
-  error: string | null;
-  sendMessage: (prompt: string, model?: string, provider?: string) => Promise<Id>;
-  sendStreamingMessage: (prompt: string, model?: string, provider?: string) => Promise<Id>;
-  clearMessages: () => void;
-  clearError: () => void;
-}
-
-export interface UseChat {
-  (conversationId: number): Chat<number>;
-  (conversationId?: string | null): Chat<string>;
-  (conversationId?: ConversationId | null): Chat;
-}
-
-/** The hooks of React that are used. */
-export interface ReactHooks {
-  useState: (...args: any[]) => any;
-  useEffect: (...args: any[]) => any;
-  useRef: (...args: any[]) => any;
-  useCallback: (...args: any[]) => any;
-}
-
-export function createUseChat(React: ReactHooks, client: TandemClient): UseChat;

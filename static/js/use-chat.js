@@ -2,15 +2,41 @@
 //   export const useChat = createUseChat(React, new TandemClient());
 // docs/client.md says what each of its nine names does.
 
-import { randomId, TandemError } from "./tandem-client.js";
 import { Conversation } from "./client/conversation.js";
+import { randomId } from "./client/random-id.js";
+import { TandemError } from "./client/tandem-error.js";
 
-/** Return the hook `useChat(conversationId?)`. */
+/** @import { TandemClient } from "./tandem-client.js" */
+
+/**
+ * @typedef {import("./client/types.js").ChatMessage} ChatMessage
+ * @typedef {import("./client/types.js").ChatState} ChatState
+ * @typedef {import("./client/types.js").ConversationId} ConversationId
+ * @typedef {import("./client/types.js").UseChat} UseChat
+ * @typedef {import("./client/types.js").ReactHooks} ReactHooks
+ */
+
+/**
+ * @template {ConversationId} [Id=ConversationId]
+ * @typedef {import("./client/types.js").Chat<Id>} Chat
+ */
+
+/**
+ * Return the hook `useChat(conversationId?)`.
+ * @param {ReactHooks} React
+ * @param {Pick<TandemClient, "send" | "follow" | "sessions">} client
+ * @returns {UseChat}
+ */
 export function createUseChat(React, client) {
   const { useCallback, useEffect, useRef, useState } = React;
 
+  /**
+   * @param {ConversationId | null} [conversationId]
+   * @returns {Chat<any>}
+   */
   return function useChat(conversationId = null) {
     const [state, setState] = useState(() => Conversation.empty);
+    /** @type {{ current: Conversation | null }} */
     const current = useRef(null); // the Conversation on show, while mounted
 
     useEffect(() => {
@@ -27,19 +53,22 @@ export function createUseChat(React, client) {
       current.current = null;
     }, []);
 
-    const act = useCallback((what) => current.current?.[what]() , []);
-    const send = useCallback((...args) => {
-      const promise = current.current?.send(...args) ?? Promise.reject(new TandemError("left"));
-      promise.catch(() => {}); // who does not wait for it need not catch
-      return promise;
-    }, []);
+    const send = (/** @type {boolean} */ streams) => (
+      /** @type {(prompt: string, model?: string, provider?: string) => Promise<ConversationId>} */
+      (prompt, model, provider) => {
+        const sent = current.current?.send(streams, prompt, model, provider);
+        const promise = sent ?? Promise.reject(new TandemError("left"));
+        promise.catch(() => {}); // who does not wait for it need not catch
+        return promise;
+      }
+    );
 
     return {
       ...state,
-      sendMessage: useCallback((...args) => send(false, ...args), [send]),
-      sendStreamingMessage: useCallback((...args) => send(true, ...args), [send]),
-      clearMessages: useCallback(() => act("clearMessages"), [act]),
-      clearError: useCallback(() => act("clearError"), [act]),
+      sendMessage: useCallback(send(false), []),
+      sendStreamingMessage: useCallback(send(true), []),
+      clearMessages: useCallback(() => current.current?.clearMessages(), []),
+      clearError: useCallback(() => current.current?.clearError(), []),
     };
   };
 }

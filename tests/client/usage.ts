@@ -4,8 +4,9 @@ import * as React from "react";
 import { io } from "socket.io-client";
 
 import { createSseParser, TandemClient, TandemError } from "../../static/js/tandem-client.js";
-import type { Receipt, ReplyEvent, Whole } from "../../static/js/tandem-client.js";
+import type { Receipt, Reply, ReplyEvent, Whole } from "../../static/js/tandem-client.js";
 import { createUseChat } from "../../static/js/use-chat.js";
+import type { Chat, ChatMessage } from "../../static/js/use-chat.js";
 
 const client = new TandemClient({
   baseUrl: "http://localhost:5000",
@@ -49,6 +50,10 @@ export function say(error: unknown): string {
   if (error instanceof TandemError) return `${error.code} ${error.errorId} ${error.text} ${error.retryAfterS}`;
   // @ts-expect-error: the transport has two values
   client.send("Hello", { transport: "carrier pigeon" });
+  // @ts-expect-error: what is known of a reply is read, not set
+  client.send("Hello").text = "";
+  // @ts-expect-error: how a reply is delivered is no business of its reader
+  client.send("Hello").restart();
   return String(error);
 }
 
@@ -82,6 +87,18 @@ function messages0(messages: { siblings: string[] }[]): string {
 }
 
 const useChat = createUseChat(React, client);
+
+// What stands in for the client needs the three members that the hook uses.
+export const useOther = createUseChat(React, {
+  send: (prompt: string): Reply => client.send(prompt),
+  follow: (runId: string): Reply => client.follow(runId),
+  sessions: client.sessions,
+});
+
+export function chatOf(chat: Chat<number>, whole: Whole): ChatMessage {
+  const message: ChatMessage = { id: "m", role: "assistant", content: whole.text, status: "completed", timestamp: "" };
+  return chat.messages[0] ?? message;
+}
 
 export function useCounted(): [Promise<number>, Promise<string>, string | undefined] {
   const { sendMessage } = useChat(42);

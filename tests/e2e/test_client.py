@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.upstream import Exchange, silent
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(150)]  # the first may install from npm
 
+ROOT = Path(__file__).parents[2]
 SUITES = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
 SOON = {"firstMs": 1, "mostMs": 20, "times": 10}
 PIECES = [f"{n}\u00e9\U0001f600 " for n in range(40)]
@@ -91,6 +93,21 @@ def test_the_types_are_right() -> None:
     command = [str(find_node()), "node_modules/typescript/bin/tsc", "--project", "."]
     ran = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=110)
     assert ran.returncode == 0, ran.stdout
+
+
+def test_the_declarations_are_those_of_the_modules(tmp_path: Path) -> None:
+    """`make types` would change nothing; it checks the modules as it writes."""
+    command = [str(find_node()), "tools/types.mjs", str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert ran.returncode == 0, ran.stderr
+    assert declarations(tmp_path) == declarations(ROOT / "static" / "js")
+
+
+def declarations(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in folder.rglob("*.d.ts")
+    }
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

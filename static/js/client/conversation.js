@@ -1,7 +1,16 @@
 // The state behind the hook, without React: what is on show of one conversation, and how it changes.
 
-import { TandemError } from "./errors.js";
+import { TandemError } from "./tandem-error.js";
 
+/** @import { TandemClient } from "../tandem-client.js" */
+/** @import { ChatMessage, ChatState, ConversationId, Reply, Whole } from "./types.js" */
+
+/**
+ * What is used of the client.
+ * @typedef {Pick<TandemClient, "send" | "follow" | "sessions">} ChatClient
+ */
+
+/** @type {ChatState} */
 const EMPTY = Object.freeze({
   messages: Object.freeze([]),
   isLoading: false,
@@ -17,12 +26,20 @@ export class Conversation {
   #newId;
   #show;
   #state = EMPTY;
+  /** @type {number | null} */
   #frame = null;
+  /** @type {Reply | null} */
   #reply = null;
-  #sending = null; // { prompt, promise } of the message that is unanswered
+  /** @type {{ prompt: string, promise: Promise<ConversationId> } | null} */
+  #sending = null; // the message that is unanswered
   #closed = false;
 
-  /** `show` is called with each new state. Without an id, the first message makes one by `newId`. */
+  /**
+   * @param {ChatClient} client
+   * @param {ConversationId | null} id Without one, the first message makes one by `newId`.
+   * @param {(state: ChatState) => void} show Called with each new state.
+   * @param {() => string} newId
+   */
   constructor(client, id, show, newId) {
     this.#client = client;
     this.#id = id;
@@ -31,6 +48,7 @@ export class Conversation {
     show(EMPTY);
   }
 
+  /** @param {ConversationId | null} id */
   is(id) {
     return this.#id === id;
   }
@@ -43,13 +61,22 @@ export class Conversation {
       if (this.#closed || this.#sending) return; // what was sent meanwhile counts more
       const active = messages.find((message) => message.status === "running");
       this.#set({ messages: messages.filter((message) => message !== active).map(shown) });
-      if (active) await this.#track(this.#client.follow(active.run_id, { sessionId: this.#sessionId }), true);
+      if (!active?.run_id) return;
+      await this.#track(this.#client.follow(active.run_id, { sessionId: this.#sessionId }), true);
     } catch (error) {
-      if (error.code !== "not_found" && error.code !== "left") this.#set({ error: error.message });
+      const { code, message } = /** @type {TandemError} */ (error);
+      if (code !== "not_found" && code !== "left") this.#set({ error: message });
     }
   }
 
-  /** Send a message; the promise is of the conversation's id, or rejects with the TandemError. */
+  /**
+   * Send a message; the promise is of the conversation's id, or rejects with the TandemError.
+   * @param {boolean} streams
+   * @param {string} prompt
+   * @param {string} [model]
+   * @param {string} [provider]
+   * @returns {Promise<ConversationId>}
+   */
   send(streams, prompt, model, provider) {
     if (this.#sending?.prompt === prompt) return this.#sending.promise; // a double click
     if (this.#reply) return Promise.reject(this.#refused());
@@ -82,6 +109,11 @@ export class Conversation {
     return String(this.#id);
   }
 
+  /**
+   * Show a reply till its end; return the conversation's id.
+   * @param {Reply} reply
+   * @param {boolean} streams
+   */
   async #track(reply, streams) {
     this.#reply = reply;
     const answer = message("assistant", "");
@@ -90,14 +122,18 @@ export class Conversation {
       if (streams) await this.#readPieces(reply, answer);
       const whole = await reply.whole;
       this.#finish({ ...answer, content: whole.text, status: statusOf(whole) });
-      return this.#id;
+      return /** @type {ConversationId} */ (this.#id);
     } catch (error) {
-      const kept = error.text ? { ...answer, content: error.text, status: "failed" } : null;
-      this.#finish(kept, error.message);
+      const { text, message: reason } = /** @type {TandemError} */ (error);
+      this.#finish(text ? { ...answer, content: text, status: "failed" } : null, reason);
       throw error;
     }
   }
 
+  /**
+   * @param {Reply} reply
+   * @param {ChatMessage} answer
+   */
   async #readPieces(reply, answer) {
     let content = "";
     for await (const event of reply) {
@@ -107,6 +143,10 @@ export class Conversation {
     }
   }
 
+  /**
+   * @param {ChatMessage | null} answer
+   * @param {string | null} [error]
+   */
   #finish(answer, error = null) {
     this.#reply = null;
     const messages = answer ? [...this.#state.messages, answer] : this.#state.messages;
@@ -116,20 +156,24 @@ export class Conversation {
   #refused() {
     const error = new TandemError("session_busy", "A reply is under way. Wait for its end, or stop it.", {
       retryable: true,
-      runId: this.#reply.runId,
+      runId: this.#reply?.runId,
       sessionId: this.#sessionId,
     });
     this.#set({ error: error.message });
     return error;
   }
 
+  /** @param {Partial<ChatState>} change */
   #set(change) {
     this.#dropFrame();
     this.#state = { ...this.#state, ...change };
     if (!this.#closed) this.#show(this.#state);
   }
 
-  /** Set, and show it with the next animation frame: pieces come faster than a screen can change. */
+  /**
+   * Set, and show it with the next animation frame: pieces come faster than a screen can change.
+   * @param {Partial<ChatState>} change
+   */
   #setSoon(change) {
     this.#state = { ...this.#state, ...change };
     if (this.#closed || this.#frame !== null) return;
@@ -146,20 +190,32 @@ export class Conversation {
 }
 
 const FRAME_MS = 16;
+/** @type {(show: () => void) => number} */
 const nextFrame = (show) => (globalThis.requestAnimationFrame ?? ((f) => setTimeout(f, FRAME_MS)))(show);
+/** @type {(frame: number) => void} */
 const dropFrame = (frame) => (globalThis.cancelAnimationFrame ?? clearTimeout)(frame);
 
 let made = 0;
 
+/**
+ * @param {ChatMessage["role"]} role
+ * @param {string} content
+ * @returns {ChatMessage}
+ */
 function message(role, content) {
   made += 1;
   return { id: `local-${made}`, role, content, status: "completed", timestamp: new Date().toISOString() };
 }
 
+/**
+ * @param {ChatMessage} message
+ * @returns {ChatMessage}
+ */
 function shown({ id, role, content, status, timestamp }) {
   return { id, role, content, status, timestamp };
 }
 
+/** @param {Whole} whole */
 function statusOf(whole) {
   return whole.finishReason === "stopped" ? "stopped" : "completed";
 }

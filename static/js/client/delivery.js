@@ -2,10 +2,29 @@
 // other one; a whole answer only while no run is known to have started, and with the same
 // idempotency key, which joins a run that started unnoticed. So nothing is ever asked for twice.
 
-import { errorFromJson, kindOf, TandemError } from "./errors.js";
+import { errorFromJson, kindOf } from "./errors.js";
 import { path } from "./http.js";
 import { backoffMs, pause } from "./pause.js";
+import { TandemError } from "./tandem-error.js";
 import { Watchdog } from "./watchdog.js";
+
+/** @import { Http } from "./http.js" */
+/** @import { IncomingReply } from "./reply.js" */
+/** @import { Settings } from "./settings.js" */
+/** @import { Frame, Opened, StreamRequest, Transport } from "./transports/frames.js" */
+/** @import { TransportName } from "./types.js" */
+
+/** @typedef {TransportName | "whole"} Way */
+/** @typedef {{ sse: Transport, socket?: Transport }} Transports */
+
+/**
+ * @typedef {object} DeliveryParts
+ * @property {Transports} transports
+ * @property {Http} http
+ * @property {Settings} settings
+ * @property {StreamRequest | null} request None for a run that is only followed.
+ * @property {boolean} reasoning Whether a thinking model's thoughts are wanted.
+ */
 
 const SAME_WAY_TRIES = 2; // then the other transport has its turn
 const BUSY_TRIES = 3; // answers of 429 or 503 in a row
@@ -13,22 +32,29 @@ const ONLINE_MS = 1500; // a connection that was there before the machine went o
 const LONGEST_BUSY_MS = 60_000; // once the text has begun to come; before, streamingTimeout counts
 
 export class Delivery {
-  way; // "sse", "socket" or "whole": the one in use
+  /** @type {Way} */
+  way; // the one in use
   #reply;
-  #ways;
+  #transports;
   #http;
   #settings;
-  #request; // { body, key, url? }; none for a run that is only followed
-  #reasoning; // whether a thinking model's thoughts are wanted
+  #request;
+  #reasoning;
+  /** @type {Way[]} */
   #plan;
   #tries = 0; // since something new came
   #busy = 0;
   #begun = performance.now();
+  /** @type {unknown} */
   #error = null; // the last one
 
-  constructor(reply, { ways, http, settings, request, reasoning = false }) {
+  /**
+   * @param {IncomingReply} reply
+   * @param {DeliveryParts} parts
+   */
+  constructor(reply, { transports, http, settings, request, reasoning }) {
     this.#reply = reply;
-    this.#ways = ways;
+    this.#transports = transports;
     this.#http = http;
     this.#settings = settings;
     this.#request = request;
@@ -46,7 +72,10 @@ export class Delivery {
     }
   }
 
-  /** Return the transport to try now. Throws the last error when there is none left. */
+  /**
+   * Return the way to try now. Throws the last error when there is none left.
+   * @returns {Way}
+   */
   #next() {
     const tries = this.#tries;
     if (!this.#reply.runId) {
@@ -60,16 +89,18 @@ export class Delivery {
     return other || this.way;
   }
 
+  /**
+   * @param {Way} way
+   * @returns {TransportName | null}
+   */
   #other(way) {
     const other = way === "sse" ? "socket" : "sse";
-    return this.#settings.fallbackOnError && this.#ways[other] ? other : null;
+    return this.#settings.fallbackOnError && this.#transports[other] ? other : null;
   }
 
+  /** @param {Way} way */
   async #try(way) {
-    if (this.#tries > 0) {
-      const type = this.#reply.runId ? "resume" : "retry";
-      this.#reply.note({ type, attempt: this.#tries, transport: way, reason: this.#error?.code ?? null });
-    }
+    if (this.#tries > 0) this.#tellTry(way);
     try {
       if (way === "whole") await this.#whole();
       else await this.#stream(way);
@@ -79,14 +110,24 @@ export class Delivery {
     }
   }
 
+  /** @param {Way} way */
+  #tellTry(way) {
+    const reason = this.#error instanceof TandemError ? this.#error.code : null;
+    const attempt = this.#tries;
+    if (!this.#reply.runId) this.#reply.note({ type: "retry", attempt, transport: way, reason });
+    // A run that is known is followed, and never asked for as a whole.
+    else if (way !== "whole") this.#reply.note({ type: "resume", attempt, transport: way, reason });
+  }
+
+  /** @param {unknown} error */
   async #recover(error) {
     this.#error = error;
     const kind = kindOf(error);
-    if (kind === "busy") {
+    if (kind === "busy" && error instanceof TandemError) {
       await this.#waitAsTold(error);
       return;
     }
-    const tooSlow = error.code === "streaming_timeout" && !this.#reply.runId;
+    const tooSlow = isCode(error, "streaming_timeout") && !this.#reply.runId;
     if (kind === "final" && !(tooSlow && this.#plan.includes("whole"))) throw error;
     if (kind === "reset") this.#reply.restart();
     this.#tries = tooSlow ? this.#plan.indexOf("whole") : this.#tries + 1;
@@ -94,9 +135,10 @@ export class Delivery {
     await pause(backoffMs(this.#tries - 1, this.#settings.retry), this.#reply.left);
   }
 
+  /** @param {TandemError} error */
   async #waitAsTold(error) {
     this.#busy += 1;
-    const waitMs = error.retryAfterS * 1000 + Math.random() * this.#settings.retry.firstMs;
+    const waitMs = (error.retryAfterS ?? 0) * 1000 + Math.random() * this.#settings.retry.firstMs;
     const longest = this.#reply.begun ? LONGEST_BUSY_MS : this.#leftMs();
     if (this.#busy > BUSY_TRIES || waitMs > longest) throw error;
     await pause(waitMs, this.#reply.left, { wakeable: false });
@@ -106,6 +148,7 @@ export class Delivery {
     return this.#settings.streamingTimeout - (performance.now() - this.#begun);
   }
 
+  /** @param {TransportName} way */
   async #stream(way) {
     const { chunkTimeout } = this.#settings;
     const watchdog = new Watchdog(this.#reply.left);
@@ -114,7 +157,7 @@ export class Delivery {
     try {
       if (!this.#reply.begun) watchdog.limit("streaming_timeout", this.#leftMs());
       watchdog.limit("chunk_timeout", chunkTimeout);
-      for await (const frame of this.#frames(this.#ways[way], watchdog.signal)) {
+      for await (const frame of this.#frames(way, watchdog.signal)) {
         watchdog.lift("network");
         watchdog.limit("chunk_timeout", chunkTimeout);
         await this.#take(frame, way, watchdog.signal);
@@ -127,37 +170,59 @@ export class Delivery {
     }
   }
 
-  #frames(transport, signal) {
+  /**
+   * @param {TransportName} way
+   * @param {AbortSignal} signal
+   */
+  #frames(way, signal) {
+    const transport = /** @type {Transport} */ (this.#transports[way]); // the plan has no others
     const { runId, seq } = this.#reply;
     if (runId) return transport.resume(runId, seq, signal, this.#reasoning);
-    const { body, key, url } = this.#request;
-    return transport.start(body, key, signal, url);
+    return transport.start(this.#newRequest(), signal);
   }
 
+  /** Return the request, which there is while no run is known. */
+  #newRequest() {
+    return /** @type {StreamRequest} */ (this.#request);
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {TransportName} way
+   * @param {AbortSignal} signal
+   */
   async #take(frame, way, signal) {
     const reply = this.#reply;
     if (frame.kind === "open") this.#opened(frame, way);
     else if (frame.kind === "event") this.#progress(reply.take(frame.payload));
-    else if (frame.kind === "alive") this.#progress(frame.ping);
+    else if (frame.kind === "alive") this.#progress(frame.ping === true);
     else if (frame.kind === "warning") reply.note({ type: "warning", message: frame.message, data: frame.data });
     else if (frame.kind === "gone") await this.#readEnd(signal);
     // The rest of the run may be on its way all the same: HTTP need not work for that.
     else await this.#readEnd(signal).catch(() => {});
   }
 
+  /**
+   * @param {Opened} frame
+   * @param {TransportName} way
+   */
   #opened(frame, way) {
     this.way = way;
-    this.#progress(frame.runId && !this.#reply.runId);
+    this.#progress(frame.runId !== null && !this.#reply.runId);
     this.#reply.begin(frame.runId ?? this.#reply.runId, frame.sessionId);
   }
 
+  /** @param {boolean} some */
   #progress(some) {
     if (some) this.#tries = this.#busy = 0;
   }
 
-  /** The run has ended; if all of it was seen, its record says how. */
+  /**
+   * The run has ended; if all of it was seen, its record says how.
+   * @param {AbortSignal} signal
+   */
   async #readEnd(signal) {
-    const record = await this.#http.json("GET", path`/api/runs/${this.#reply.runId}`, { signal });
+    const record = await this.#http.json("GET", path`/api/runs/${this.#reply.runId ?? ""}`, { signal });
     if (record.seq > this.#reply.seq || record.status === "running") return;
     this.#reply.begin(record.run_id, record.session_id);
     if (!record.error) this.#reply.complete(record);
@@ -166,11 +231,12 @@ export class Delivery {
 
   async #whole() {
     this.way = "whole";
-    const { body, key } = this.#request;
+    const { body, key } = this.#newRequest();
     const watchdog = new Watchdog(this.#reply.left);
     watchdog.limit("whole_timeout", this.#settings.wholeTimeout);
     try {
-      const headers = { "Idempotency-Key": key };
+      /** @type {Record<string, string>} */
+      const headers = key ? { "Idempotency-Key": key } : {};
       const { signal } = watchdog;
       this.#reply.takeWhole(await this.#http.json("POST", "/api/chat", { json: body, headers, signal }));
     } finally {
@@ -179,10 +245,24 @@ export class Delivery {
   }
 }
 
-/** Return the ways to start a run, in the order in which they are tried. */
+/**
+ * @param {unknown} error
+ * @param {string} code
+ */
+function isCode(error, code) {
+  return error instanceof TandemError && error.code === code;
+}
+
+/**
+ * Return the ways to start a run, in the order in which they are tried.
+ * @param {Settings} settings
+ * @param {TransportName | null} other
+ * @returns {Way[]}
+ */
 function planOf({ enableStreaming, fallbackOnError, transport }, other) {
   if (!enableStreaming) return ["whole", "whole"];
+  /** @type {Way[]} */
   const plan = [transport, transport];
   if (!fallbackOnError) return plan;
-  return [...plan, ...(other ? [other] : []), "whole"];
+  return [...plan, ...(other ? [other] : []), /** @type {Way} */ ("whole")];
 }

@@ -1,18 +1,26 @@
-// The events of one reply, for any number of readers; each gets all, from the first one.
+// Events, for any number of readers; each gets all, from the first one.
 
+/** @template T */
 export class EventList {
+  /** @type {T[]} */
   #events = [];
   #ended = false;
+  /** @type {unknown} */
   #error = null;
+  /** @type {Set<() => void>} */
   #waiting = new Set();
 
+  /** @param {T} event */
   push(event) {
     if (this.#ended) return;
     this.#events.push(event);
     this.#wake();
   }
 
-  /** Nothing comes after this; readers get the error, if there is one, after the events. */
+  /**
+   * Nothing comes after this; readers get the error, if there is one, after the events.
+   * @param {unknown} [error]
+   */
   end(error = null) {
     if (this.#ended) return;
     this.#ended = true;
@@ -20,11 +28,12 @@ export class EventList {
     this.#wake();
   }
 
+  /** @returns {AsyncGenerator<T, void, undefined>} */
   async *[Symbol.asyncIterator]() {
     for (let next = 0; ; ) {
       while (next < this.#events.length) yield this.#events[next++];
       if (this.#ended) break;
-      await new Promise((resolve) => this.#waiting.add(resolve));
+      await new Promise((/** @type {(value: void) => void} */ resolve) => this.#waiting.add(resolve));
     }
     if (this.#error) throw this.#error;
   }

@@ -1,16 +1,33 @@
 // Requests to the server, with the access token; what is not 2xx is a TandemError.
 
-import { connectionError, errorFromResponse, TandemError } from "./errors.js";
+import { connectionError, errorFromResponse } from "./errors.js";
+import { TandemError } from "./tandem-error.js";
+
+/** @import { ConnectionOptions } from "./types.js" */
+
+/**
+ * @typedef {object} RequestOptions
+ * @property {unknown} [json] The body.
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ */
 
 export class Http {
+  /** @param {ConnectionOptions} options */
   constructor({ baseUrl = "", token, getToken, fetch }) {
     this.baseUrl = baseUrl.replace(/\/+$/, "");
     this.token = async () => (getToken ? await getToken() : token) || null;
     // Looked up at each call, as pages replace the global one; and a browser's wants no other `this`.
+    /** @type {typeof globalThis.fetch} */
     this.fetch = (...args) => (fetch ?? globalThis.fetch)(...args);
   }
 
-  /** Return the answer. Throws TandemError. */
+  /**
+   * Return the answer. Throws TandemError.
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} [options]
+   */
   async request(method, path, { json, headers = {}, signal } = {}) {
     let response;
     try {
@@ -32,7 +49,13 @@ export class Http {
     return response;
   }
 
-  /** Return the JSON of the answer. Throws TandemError. */
+  /**
+   * Return the JSON of the answer. Throws TandemError.
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} [options]
+   * @returns {Promise<any>}
+   */
   async json(method, path, options = {}) {
     const response = await this.request(method, path, options);
     try {
@@ -44,13 +67,21 @@ export class Http {
   }
 }
 
-/** Return a path with its parts escaped: path`/api/runs/${runId}`. */
+/**
+ * Return a path with its parts escaped: path`/api/runs/${runId}`.
+ * @param {TemplateStringsArray} texts
+ * @param {string[]} values
+ */
 export function path(texts, ...values) {
   return String.raw({ raw: texts }, ...values.map(encodeURIComponent));
 }
 
-/** Return "?a=1&b=2" of what is not undefined, or "". */
+/**
+ * Return "?a=1&b=2" of what is not undefined, or "".
+ * @param {Record<string, unknown>} values
+ */
 export function query(values) {
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
-  return given.length ? `?${new URLSearchParams(given)}` : "";
+  if (given.length === 0) return "";
+  return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
 }

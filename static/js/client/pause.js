@@ -1,21 +1,37 @@
 // Waiting before another try: longer each time, with jitter, and over at once when there is reason
 // to hope: the tab is shown again, or the machine is online again.
 
-/** Return how long to wait before try `n` (0, 1, ...): full jitter, so that clients do not come together. */
+/**
+ * Return how long to wait before try `n` (0, 1, ...): full jitter, so that clients do not come together.
+ * @param {number} n
+ * @param {{ firstMs: number, mostMs: number }} retry
+ */
 export function backoffMs(n, { firstMs, mostMs }) {
   return Math.random() * Math.min(mostMs, firstMs * 2 ** n);
 }
 
-/** Wait; a machine that knows it is offline waits till it is online. Rejects when aborted. */
+/**
+ * Wait; a machine that knows it is offline waits till it is online. Rejects when aborted.
+ * @param {number} ms
+ * @param {AbortSignal} [signal]
+ * @param {{ wakeable?: boolean }} [options] Whether the wait may be over early.
+ * @returns {Promise<void>}
+ */
 export function pause(ms, signal, { wakeable = true } = {}) {
   return new Promise((resolve, reject) => {
+    /** @type {(() => void)[]} */
     const off = [];
-    const done = (how) => (value) => {
+    const finish = () => {
       for (const remove of off) remove();
-      how(value);
     };
-    const wake = done(resolve);
-    const aborted = done(() => reject(signal.reason));
+    const wake = () => {
+      finish();
+      resolve();
+    };
+    const aborted = () => {
+      finish();
+      reject(signal?.reason);
+    };
     if (signal?.aborted) {
       aborted();
       return;
@@ -33,8 +49,14 @@ export function pause(ms, signal, { wakeable = true } = {}) {
   });
 }
 
+/**
+ * Listen, where there is anything to listen to; return what ends it.
+ * @param {Partial<EventTarget> | undefined} target
+ * @param {string} name
+ * @param {() => void} listener
+ */
 function on(target, name, listener) {
   if (!target?.addEventListener) return () => {}; // not in a page
   target.addEventListener(name, listener);
-  return () => target.removeEventListener(name, listener);
+  return () => target.removeEventListener?.(name, listener);
 }

@@ -1,41 +1,89 @@
-// One reply as its reader sees it: its events, the whole of it, stop. How it gets here, over which
+// One reply: what its reader sees of it, and what its delivery brings. How it gets here, over which
 // transport and after how many cuts, is the business of delivery.js.
 
-import { errorFromJson, TandemError } from "./errors.js";
+import { errorFromJson } from "./errors.js";
 import { EventList } from "./event-list.js";
+import { TandemError } from "./tandem-error.js";
 
-export class Reply {
+/** @import { Receipt } from "./records.js" */
+/** @import { ErrorDetails } from "./tandem-error.js" */
+/** @import { Reply, ReplyEvent, StatusEvent, Whole } from "./types.js" */
+
+/**
+ * @typedef {object} Place
+ * @property {string | null} [runId]
+ * @property {string | null} [sessionId]
+ * @property {number} [after]
+ */
+
+/** @implements {Reply} */
+export class IncomingReply {
+  /** @type {string | null} */
   runId;
+  /** @type {string | null} */
   sessionId;
-  /** The promise of { text, runId, sessionId, finishReason, usage, ... }. */
+  /** @type {Promise<Whole>} */
   whole;
   ended = false;
   stopWanted = false;
   text = "";
   seq; // of the last event taken
+  /** @type {EventList<ReplyEvent>} */
   #events = new EventList();
   #begun = false; // "start" was told
   #skip = 0; // characters that a replay from the start brings again
-  #settle;
+  /** @type {(whole: Whole) => void} */
+  #resolve = () => {};
+  /** @type {(error: unknown) => void} */
+  #reject = () => {};
+  /** @type {(runId: string | null) => void} */
+  #tellRun = () => {};
+  /** @type {Promise<string | null>} */
   #known;
+  /** @type {Promise<Receipt> | null} */
   #stopping = null;
   #stopper;
   #leaving = new AbortController();
 
+  /**
+   * @param {Place} place
+   * @param {() => Promise<Receipt>} stopper What stops the run.
+   */
   constructor({ runId = null, sessionId = null, after = 0 }, stopper) {
     this.sessionId = sessionId;
     this.seq = after;
     this.#stopper = stopper;
-    this.whole = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
+    this.whole = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
     this.whole.catch(() => {}); // who only reads the events has the error from there
-    this.#known = new Promise((resolve) => { this.#settle.known = resolve; });
+    this.#known = new Promise((resolve) => { this.#tellRun = resolve; });
     this.runId = runId;
-    if (runId) this.#settle.known(runId);
+    if (runId) this.#tellRun(runId);
   }
 
   [Symbol.asyncIterator]() {
     return this.#events[Symbol.asyncIterator]();
   }
+
+  stop() {
+    this.stopWanted = true;
+    this.#stopping ??= this.#stopper();
+    this.#stopping.catch(() => {});
+    return this.#stopping;
+  }
+
+  leave() {
+    if (this.ended) return;
+    const error = new TandemError("left", undefined, this.#details());
+    this.#finish();
+    this.#leaving.abort(error);
+    this.#events.end();
+    this.#reject(error);
+  }
+
+  // What follows is for the client and the delivery.
 
   /** Aborted when this reply is left. */
   get left() {
@@ -46,41 +94,28 @@ export class Reply {
     return this.text !== "" || this.ended;
   }
 
-  /** Stop the run; return the receipt. Again: the same. Rejects if no run was ever started. */
-  stop() {
-    this.stopWanted = true;
-    this.#stopping ??= this.#stopper(this);
-    this.#stopping.catch(() => {});
-    return this.#stopping;
-  }
-
-  /** Let go of the reply without stopping it: the connection is closed, the run goes on. */
-  leave() {
-    if (this.ended) return;
-    const error = new TandemError("left", undefined, this.#details());
-    this.#finish();
-    this.#leaving.abort(error);
-    this.#events.end();
-    this.#settle.reject(error);
-  }
-
   /** Wait for the id of the run; null if the reply has ended without one. */
   known() {
     return this.#known;
   }
 
-  // What follows is for the delivery.
-
+  /**
+   * @param {string | null | undefined} runId
+   * @param {string | null | undefined} sessionId
+   */
   begin(runId, sessionId) {
     if (sessionId) this.sessionId = sessionId;
     if (!runId || this.#begun) return;
     this.#begun = true;
     this.runId = runId;
-    this.#settle.known(runId);
+    this.#tellRun(runId);
     this.#events.push({ type: "start", runId, sessionId: this.sessionId });
   }
 
-  /** Take one native event; true if it brought something new. */
+  /**
+   * Take one native event; true if it brought something new.
+   * @param {any} payload
+   */
   take(payload) {
     if (this.ended || typeof payload !== "object" || payload === null) return false;
     if (payload.seq !== undefined) {
@@ -90,11 +125,12 @@ export class Reply {
     this.begin(payload.run_id, payload.session_id);
     if (payload.token !== undefined) this.#addText(payload.token, payload.seq ?? null);
     else if (payload.done) this.complete(payload, payload.full_response);
-    else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details(payload)));
+    else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details(payload.run_id)));
     else if (payload.status) this.note(statusOf(payload));
     return true;
   }
 
+  /** @param {ReplyEvent} event */
   note(event) {
     this.#events.push(event);
   }
@@ -105,28 +141,41 @@ export class Reply {
     this.#skip = this.text.length;
   }
 
-  /** Take an answer that came whole. */
+  /**
+   * Take an answer that came whole.
+   * @param {any} answer
+   */
   takeWhole(answer) {
     this.begin(answer.run_id, answer.session_id);
     if (answer.response.length > this.text.length) this.#addText(answer.response.slice(this.text.length), null);
     this.complete(answer, answer.response);
   }
 
-  complete(said, text = this.text) {
-    const end = { text, runId: this.runId, sessionId: this.sessionId, ...figures(said) };
+  /**
+   * @param {any} figures An event, an answer or a record: what says how it ended.
+   * @param {string} [text]
+   */
+  complete(figures, text = this.text) {
+    const { runId, sessionId } = /** @type {{ runId: string, sessionId: string }} */ (this); // it has run
+    const end = { text, runId, sessionId, ...figuresOf(figures) };
     this.#finish();
     this.note({ type: "end", ...end });
     this.#events.end();
-    this.#settle.resolve(end);
+    this.#resolve(end);
   }
 
+  /** @param {unknown} error */
   fail(error) {
-    if (error instanceof TandemError) Object.assign(error, this.#details(error));
+    if (error instanceof TandemError) Object.assign(error, this.#details(error.runId, error.sessionId));
     this.#finish();
     this.#events.end(error);
-    this.#settle.reject(error);
+    this.#reject(error);
   }
 
+  /**
+   * @param {string} text
+   * @param {number | null} seq
+   */
   #addText(text, seq) {
     const fresh = text.slice(this.#skip);
     this.#skip = Math.max(0, this.#skip - text.length);
@@ -137,32 +186,47 @@ export class Reply {
 
   #finish() {
     this.ended = true;
-    this.#settle.known(this.runId);
+    this.#tellRun(this.runId);
   }
 
-  #details(error = {}) {
+  /**
+   * What an error says of this reply; the ids are those of the error itself, if it has any.
+   * @param {string | null} [runId]
+   * @param {string | null} [sessionId]
+   * @returns {ErrorDetails}
+   */
+  #details(runId, sessionId) {
     return {
-      runId: this.runId ?? error.runId ?? error.run_id ?? null,
-      sessionId: this.sessionId ?? error.sessionId ?? null,
+      runId: this.runId ?? runId ?? null,
+      sessionId: this.sessionId ?? sessionId ?? null,
       text: this.text,
     };
   }
 }
 
+/**
+ * @param {any} payload
+ * @returns {StatusEvent}
+ */
 function statusOf(payload) {
+  /** @type {StatusEvent} */
   const event = { type: "status", status: payload.status, ageS: payload.age_s ?? null };
   return payload.reasoning === undefined ? event : { ...event, reasoning: payload.reasoning };
 }
 
-function figures(said) {
+/**
+ * @param {any} figures
+ * @returns {Omit<Whole, "text" | "runId" | "sessionId">}
+ */
+function figuresOf(figures) {
   return {
-    finishReason: said.finish_reason,
-    usage: said.usage ?? null,
-    cost: said.cost ?? null,
-    provider: said.provider ?? null,
-    model: said.model ?? null,
-    duration: said.duration ?? null,
-    ttftMs: said.ttft_ms ?? null,
-    seq: said.seq ?? null,
+    finishReason: figures.finish_reason,
+    usage: figures.usage ?? null,
+    cost: figures.cost ?? null,
+    provider: figures.provider ?? null,
+    model: figures.model ?? null,
+    duration: figures.duration ?? null,
+    ttftMs: figures.ttft_ms ?? null,
+    seq: figures.seq ?? null,
   };
 }

@@ -1,19 +1,33 @@
-// Follows a session: yields {type: "run_started" | "run_ended", runId, sessionId, seq, status?}.
-// The server's events have no cursor, so after a cut the record of the run under way is read.
+// Follows a session. The server's events have no cursor, so after a cut the record of the run under
+// way is read.
 
-import { kindOf, TandemError } from "./errors.js";
+import { isPassing } from "./errors.js";
 import { path } from "./http.js";
 import { backoffMs, pause } from "./pause.js";
+import { TandemError } from "./tandem-error.js";
 import { sseEvents } from "./transports/sse.js";
 import { Watchdog } from "./watchdog.js";
 
-export class SessionWatch {
+/** @import { Http } from "./http.js" */
+/** @import { Settings } from "./settings.js" */
+/** @import { SessionEvent, SessionWatch } from "./types.js" */
+/** @import { Alive } from "./transports/frames.js" */
+/** @import { SseEvent } from "./transports/sse-parser.js" */
+
+/** @implements {SessionWatch} */
+export class SessionFollower {
   #http;
   #sessionId;
   #settings;
   #closing = new AbortController();
+  /** @type {string | null} */
   #active = null; // the run that was told as started, and not as ended
 
+  /**
+   * @param {Http} http
+   * @param {string} sessionId
+   * @param {Settings} settings
+   */
   constructor(http, sessionId, settings) {
     this.#http = http;
     this.#sessionId = sessionId;
@@ -25,31 +39,38 @@ export class SessionWatch {
     this.#closing.abort(new TandemError("left"));
   }
 
-  /** Yield the events till `close`. Throws the TandemError that trying again does not mend. */
+  /**
+   * Yield the events till `close`. Throws the TandemError that trying again does not mend.
+   * @returns {AsyncGenerator<SessionEvent, void, undefined>}
+   */
   async *[Symbol.asyncIterator]() {
     let tries = 0;
     while (!this.#closing.signal.aborted) {
       try {
         yield* this.#missed();
         for await (const event of this.#events()) {
-          if (event.ping || event.runId) tries = 0; // ": open" comes from one that cuts, too
-          if (event.runId) yield event;
+          if ("runId" in event || event.ping) tries = 0; // ": open" comes from one that cuts, too
+          if ("runId" in event) yield event;
         }
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        if (!["connection", "busy"].includes(kindOf(error))) throw error;
-        if (tries >= this.#settings.retry.times) throw error;
+        if (!isPassing(error) || tries >= this.#settings.retry.times) throw error;
         await this.#rest(error, tries);
       }
       tries += 1;
     }
   }
 
+  /**
+   * @param {TandemError} error
+   * @param {number} tries
+   */
   async #rest(error, tries) {
     const ms = backoffMs(tries, this.#settings.retry) + (error.retryAfterS ?? 0) * 1000;
     await pause(ms, this.#closing.signal).catch(() => {});
   }
 
+  /** @returns {AsyncGenerator<SessionEvent | Alive, never, undefined>} */
   async *#events() {
     const watchdog = new Watchdog(this.#closing.signal);
     const { signal } = watchdog;
@@ -61,8 +82,8 @@ export class SessionWatch {
       const response = await this.#http.request("GET", url, { headers, signal });
       for await (const event of sseEvents(response, signal)) {
         touch();
-        if (event.kind) yield event;
-        else yield* this.#told(event);
+        if ("kind" in event) yield event;
+        else yield* this.#read(event);
       }
     } finally {
       watchdog.close();
@@ -70,16 +91,25 @@ export class SessionWatch {
     throw new TandemError("network"); // it has no end of its own
   }
 
-  *#told({ type, data }) {
+  /**
+   * Yield what an event of the server's says, if it is new.
+   * @param {SseEvent} event
+   * @returns {Generator<SessionEvent, void, undefined>}
+   */
+  *#read({ type, data }) {
     if (type !== "run_started" && type !== "run_ended") return;
     const { run_id: runId, session_id: sessionId, seq, status } = parsed(data);
     if (!runId) return;
     if (type === "run_started" && this.#active === runId) return; // told again, after a cut
     this.#active = type === "run_started" ? runId : null;
-    yield { type, runId, sessionId, seq, ...(status ? { status } : {}) };
+    if (type === "run_started") yield { type, runId, sessionId, seq };
+    else yield { type, runId, sessionId, seq, status };
   }
 
-  /** Yield the end of the run that ended while nothing was heard. */
+  /**
+   * Yield the end of the run that ended while nothing was heard.
+   * @returns {AsyncGenerator<SessionEvent, void, undefined>}
+   */
   async *#missed() {
     if (!this.#active) return;
     const runId = this.#active;
@@ -90,6 +120,7 @@ export class SessionWatch {
   }
 }
 
+/** @param {string} data */
 function parsed(data) {
   try {
     return JSON.parse(data) ?? {};

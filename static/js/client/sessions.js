@@ -2,8 +2,15 @@
 
 import { path, query } from "./http.js";
 
+/** @import { Http } from "./http.js" */
+/** @import { Exported, ListOptions, Sessions } from "./records.js" */
+
 const BASE = "/api/chat/sessions";
 
+/**
+ * @param {Http} http
+ * @returns {Sessions}
+ */
 export function sessionRoutes(http) {
   return {
     list: async (options) => (await http.json("GET", BASE + query(listed(options)))).sessions,
@@ -25,16 +32,27 @@ export function sessionRoutes(http) {
   };
 }
 
+/** @param {string} sessionId */
 function of(sessionId, rest = "") {
   return path`/api/chat/sessions/${sessionId}` + rest;
 }
 
+/** @param {ListOptions} [options] */
 function listed({ limit, before, search } = {}) {
   return { limit, before, q: search || undefined };
 }
 
+/**
+ * @param {Http} http
+ * @param {string} url
+ * @returns {Promise<Exported>}
+ */
 async function exported(http, url) {
   const response = await http.request("GET", url);
   const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-  return { name: named?.[1] ?? "conversation", type: response.headers.get("Content-Type"), text: await response.text() };
+  return {
+    name: named?.[1] ?? "conversation",
+    type: response.headers.get("Content-Type"),
+    text: await response.text(),
+  };
 }

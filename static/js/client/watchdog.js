@@ -1,14 +1,15 @@
 // The time limits of one attempt: when one is over, its signal is aborted with that error.
 
-import { TandemError } from "./errors.js";
+import { TandemError } from "./tandem-error.js";
 
 export class Watchdog {
   #controller = new AbortController();
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #timers = new Map();
   #parent;
-  #onAbort = () => this.#controller.abort(this.#parent.reason);
+  #onAbort = () => this.#controller.abort(this.#parent?.reason);
 
-  /** `parent`, if there is one, aborts it too. */
+  /** @param {AbortSignal} [parent] What aborts it, too. */
   constructor(parent) {
     this.#parent = parent;
     if (parent?.aborted) this.#onAbort();
@@ -19,12 +20,17 @@ export class Watchdog {
     return this.#controller.signal;
   }
 
-  /** Set the limit by that name, from now on; it takes the place of the one before. */
+  /**
+   * Set the limit by that name, from now on; it takes the place of the one before.
+   * @param {string} code
+   * @param {number} ms
+   */
   limit(code, ms) {
     this.lift(code);
     this.#timers.set(code, setTimeout(() => this.#controller.abort(new TandemError(code)), Math.max(0, ms)));
   }
 
+  /** @param {string} code */
   lift(code) {
     clearTimeout(this.#timers.get(code));
     this.#timers.delete(code);

@@ -2,20 +2,29 @@
 
 import { connectionError } from "../errors.js";
 
+/** @import { ServerEvent } from "./frames.js" */
+
 export class SocketLink {
   ended = false; // its run's end has come: nothing more will
+  /** @type {string | null} */
   #runId = null; // not known before the ack; till then all is kept
+  /** @type {ServerEvent[]} */
   #frames = [];
+  /** @type {unknown} */
   #error = null;
+  /** @type {(() => void) | null} */
   #wake = null;
 
+  /** @param {AbortSignal} signal */
   constructor(signal) {
-    signal?.addEventListener("abort", () => this.fail(connectionError(new Error("aborted"), signal)), {
-      once: true,
-    });
+    const aborted = () => this.fail(connectionError(new Error("aborted"), signal));
+    signal.addEventListener("abort", aborted, { once: true });
   }
 
-  /** Name the run; what came of others is dropped. */
+  /**
+   * Name the run; what came of others is dropped.
+   * @param {string} runId
+   */
   open(runId) {
     this.#runId = runId;
     const kept = this.#frames;
@@ -23,6 +32,7 @@ export class SocketLink {
     for (const frame of kept) this.take(frame.payload);
   }
 
+  /** @param {any} payload */
   take(payload) {
     if (this.#runId !== null && payload?.run_id !== this.#runId) return;
     // A refusal has no seq; its ack says the same.
@@ -32,6 +42,7 @@ export class SocketLink {
     this.#wake?.();
   }
 
+  /** @param {unknown} error */
   fail(error) {
     this.#error ??= error;
     this.#wake?.();
@@ -46,7 +57,7 @@ export class SocketLink {
       if (this.#frames.length > 0) continue;
       if (this.#error) throw this.#error;
       if (this.ended) return;
-      await new Promise((resolve) => { this.#wake = resolve; });
+      await new Promise((/** @type {(value: void) => void} */ resolve) => { this.#wake = resolve; });
     }
   }
 }

@@ -1,8 +1,16 @@
-// Replies over Socket.IO: one connection for all of them. Yields the frames that sse.js describes.
-// It does not reconnect by itself: whoever follows a run resumes it, and that connects.
+// Replies over Socket.IO: one connection for all of them. It does not reconnect by itself: whoever
+// follows a run resumes it, and that connects.
 
-import { connectionError, errorFromJson, TandemError } from "../errors.js";
+import { connectionError, errorFromJson } from "../errors.js";
+import { TandemError } from "../tandem-error.js";
 import { SocketLink } from "./socket-link.js";
+
+/** @import { Http } from "../http.js" */
+/** @import { Receipt } from "../records.js" */
+/** @import { Io, Socket } from "../types.js" */
+/** @import { Frame, StreamRequest } from "./frames.js" */
+
+/** @typedef {(...args: any[]) => void} Handler */
 
 const EVENTS = ["chat_token", "chat_complete", "chat_stream_error", "chat_status"];
 // Refusals at the connect that trying again does not mend.
@@ -16,13 +24,19 @@ const OPTIONS = {
 };
 
 export class SocketTransport {
-  name = "socket";
   #http;
   #io;
-  #making = null; // the promise of the socket
+  /** @type {Promise<Socket> | null} */
+  #making = null;
+  /** @type {Socket | null} */
   #socket = null;
+  /** @type {Set<SocketLink>} */
   #links = new Set();
 
+  /**
+   * @param {Http} http
+   * @param {Io} [io] By default what static/vendor has.
+   */
   constructor(http, io) {
     this.#http = http;
     this.#io = io;
@@ -32,19 +46,35 @@ export class SocketTransport {
     return this.#socket?.connected ?? false;
   }
 
-  /** Start a run, or join the one that this key has started. Yields frames; throws TandemError. */
-  async *start(body, key, signal) {
+  /**
+   * Start a run, or join the one that this key has started. Yields frames; throws TandemError.
+   * @param {StreamRequest} request
+   * @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Frame>}
+   */
+  async *start({ body, key }, signal) {
     const data = { ...body, partial: false, idempotency_key: key };
     yield* this.#follow("chat_stream", data, signal);
   }
 
-  /** Follow a run beyond `after`. Yields frames; throws TandemError. */
+  /**
+   * Follow a run beyond `after`. Yields frames; throws TandemError.
+   * @param {string} runId
+   * @param {number} after
+   * @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Frame>}
+   */
   async *resume(runId, after, signal, reasoning = false) {
     const data = { run_id: runId, seq: after, partial: false, ...(reasoning ? { reasoning } : {}) };
     yield* this.#follow("chat_resume", data, signal);
   }
 
-  /** Stop a run; return the receipt. Throws TandemError. */
+  /**
+   * Stop a run; return the receipt. Throws TandemError.
+   * @param {string} runId
+   * @param {AbortSignal} signal
+   * @returns {Promise<Receipt>}
+   */
   stop(runId, signal) {
     return this.#ask("chat_stop", { run_id: runId }, signal);
   }
@@ -53,6 +83,12 @@ export class SocketTransport {
     this.#socket?.disconnect();
   }
 
+  /**
+   * @param {string} event
+   * @param {object} data
+   * @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Frame>}
+   */
   async *#follow(event, data, signal) {
     const link = new SocketLink(signal);
     this.#links.add(link); // before the event is sent: pieces may come before its ack
@@ -68,11 +104,12 @@ export class SocketTransport {
       this.#links.delete(link);
       // There is no event to leave a run by: a connection that nobody needs would go on bringing it.
       // One that has gone silent is silent for all.
-      const silent = signal?.reason?.code === "chunk_timeout";
+      const silent = signal.reason?.code === "chunk_timeout";
       if (silent || (this.#links.size === 0 && !link.ended)) this.close();
     }
   }
 
+  /** @param {AbortSignal} signal */
   async #connect(signal) {
     const socket = await this.#made();
     if (socket.connected) return socket;
@@ -98,7 +135,9 @@ export class SocketTransport {
 
   async #make() {
     const io = this.#io ?? (await importIo());
-    const auth = (give) => this.#http.token().then((token) => give(token ? { token } : {}), () => give({}));
+    const auth = (/** @type {Handler} */ give) => {
+      this.#http.token().then((token) => give(token ? { token } : {}), () => give({}));
+    };
     const options = { ...OPTIONS, auth };
     const socket = this.#http.baseUrl ? io(this.#http.baseUrl, options) : io(options);
     for (const name of EVENTS) socket.on(name, (payload) => this.#take(payload));
@@ -107,6 +146,7 @@ export class SocketTransport {
     return socket;
   }
 
+  /** @param {any} payload */
   #take(payload) {
     for (const link of this.#links) link.take(payload);
   }
@@ -115,6 +155,11 @@ export class SocketTransport {
     for (const link of this.#links) link.fail(new TandemError("network"));
   }
 
+  /**
+   * @param {string} event
+   * @param {object} data
+   * @param {AbortSignal} signal
+   */
   async #ask(event, data, signal) {
     const socket = await this.#connect(signal);
     const ack = await settled(signal, (resolve, reject) => {
@@ -128,26 +173,38 @@ export class SocketTransport {
   }
 }
 
-/** Wait for what `begin` resolves or the signal's abort; what it returns is called at the end. */
+/**
+ * Wait for what `begin` resolves or the signal's abort; what it returns is called at the end.
+ * @param {AbortSignal} signal
+ * @param {(resolve: (value?: any) => void, reject: (error: unknown) => void) => () => void} begin
+ * @returns {Promise<any>}
+ */
 async function settled(signal, begin) {
+  /** @type {(() => void) | undefined} */
   let off;
-  let aborted;
+  /** @type {() => void} */
+  let aborted = () => {};
   try {
     return await new Promise((resolve, reject) => {
       aborted = () => reject(connectionError(new Error("aborted"), signal));
-      if (signal?.aborted) {
+      if (signal.aborted) {
         aborted();
         return;
       }
-      signal?.addEventListener("abort", aborted);
+      signal.addEventListener("abort", aborted);
       off = begin(resolve, reject);
     });
   } finally {
-    signal?.removeEventListener("abort", aborted);
+    signal.removeEventListener("abort", aborted);
     off?.();
   }
 }
 
+/**
+ * Listen; return what ends it.
+ * @param {Socket} socket
+ * @param {Record<string, Handler>} handlers
+ */
 function listen(socket, handlers) {
   for (const [name, handler] of Object.entries(handlers)) socket.on(name, handler);
   return () => {
@@ -155,14 +212,17 @@ function listen(socket, handlers) {
   };
 }
 
+/** @param {Error} error */
 function connectFailure(error) {
-  if (REFUSALS.has(error?.message)) return new TandemError(error.message, undefined, { retryable: false });
+  if (REFUSALS.has(error.message)) return new TandemError(error.message, undefined, { retryable: false });
   return new TandemError("network", undefined, { cause: error });
 }
 
+/** @returns {Promise<Io>} */
 async function importIo() {
   try {
-    return (await import(new URL("../../../vendor/socket.io.esm.min.js", import.meta.url))).io;
+    const module = new URL("../../../vendor/socket.io.esm.min.js", import.meta.url);
+    return (await import(module.href)).io;
   } catch (error) {
     throw new TandemError("network", "Socket.IO's client could not be loaded.", { cause: error });
   }

@@ -1,10 +1,37 @@
 // The event stream grammar of WHATWG HTML (9.2.5, 9.2.6), whatever way the bytes are cut.
 // Pure: bytes in, events out. It connects to nothing and knows nothing of Tandem.
 
+/**
+ * @typedef {object} SseEvent
+ * @property {string} type
+ * @property {string} data
+ * @property {string} lastEventId
+ */
+
+/**
+ * @typedef {object} SseHandlers
+ * @property {(event: SseEvent) => void} [onEvent]
+ * @property {(text: string) => void} [onComment]
+ * @property {(ms: number) => void} [onRetry]
+ */
+
+/**
+ * @typedef {object} SseParser
+ * @property {(chunk: string | Uint8Array) => void} feed Take what has arrived, as bytes or as text.
+ * @property {() => void} end The stream has ended. An event without its blank line is incomplete,
+ *   and is dropped (9.2.6).
+ */
+
+/** @typedef {{ line: (text: string) => void, reset: () => void }} LineReader */
+
 const LINE_END = /\r\n?|\n/g; // U+2028 and U+0085 end no line here
 const DIGITS = /^[0-9]+$/;
 
-/** Return a parser: `feed` it what arrives, as bytes or as text, and `end` it with the stream. */
+/**
+ * Return a parser: `feed` it what arrives, and `end` it with the stream.
+ * @param {SseHandlers} [handlers]
+ * @returns {SseParser}
+ */
 export function createSseParser(handlers = {}) {
   const lines = createLineSplitter(createLineReader(handlers));
   let decoder = newDecoder();
@@ -12,7 +39,6 @@ export function createSseParser(handlers = {}) {
     feed(chunk) {
       lines.feed(typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true }));
     },
-    /** An event without its blank line is incomplete, and is dropped (9.2.6). */
     end() {
       decoder = newDecoder();
       lines.reset();
@@ -23,11 +49,13 @@ export function createSseParser(handlers = {}) {
 // The splitter takes the BOM off, from text as from bytes.
 const newDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** @param {LineReader} reader */
 function createLineSplitter(reader) {
   let rest = ""; // of a line whose end has not arrived; only what is new is searched for an end
   let first = true;
   let afterCr = false; // the last chunk ended in CR: an LF that comes now belongs to it
 
+  /** @param {string} chunk */
   function feed(chunk) {
     let text = chunk;
     if (text === "") return;
@@ -57,11 +85,17 @@ function createLineSplitter(reader) {
   return { feed, reset };
 }
 
+/**
+ * @param {SseHandlers} handlers
+ * @returns {LineReader}
+ */
 function createLineReader({ onEvent, onComment, onRetry }) {
+  /** @type {string | null} */
   let data = null; // null: no data line yet, which is not the same as an empty one
   let type = "";
   let lastEventId = ""; // kept from event to event, as the standard says
 
+  /** @type {Record<string, (value: string) => void>} */
   const fields = {
     data: (value) => { data = data === null ? value : `${data}\n${value}`; },
     event: (value) => { type = value; },
@@ -70,12 +104,13 @@ function createLineReader({ onEvent, onComment, onRetry }) {
   };
 
   function dispatch() {
-    const event = { type: type || "message", data, lastEventId };
+    const event = data === null ? null : { type: type || "message", data, lastEventId };
     data = null;
     type = "";
-    if (event.data !== null) onEvent?.(event);
+    if (event) onEvent?.(event);
   }
 
+  /** @param {string} text */
   function line(text) {
     if (text === "") {
       dispatch();
@@ -98,6 +133,10 @@ function createLineReader({ onEvent, onComment, onRetry }) {
   return { line, reset };
 }
 
+/**
+ * @param {string} text
+ * @param {number} colon
+ */
 function valueAfter(text, colon) {
   return text.slice(text[colon + 1] === " " ? colon + 2 : colon + 1);
 }

@@ -1,29 +1,43 @@
-// Replies over Server-Sent Events, read with fetch. Yields frames, as the other transport does:
-// {kind: "open", runId, sessionId}, "event" {payload}, "alive", "warning",
-// "gone" (ended, and all was seen), "ended" (and perhaps not all was seen: the rest follows).
+// Replies over Server-Sent Events, read with fetch.
 
-import { connectionError, TandemError } from "../errors.js";
+import { connectionError } from "../errors.js";
 import { path, query } from "../http.js";
+import { TandemError } from "../tandem-error.js";
 import { createSseParser } from "./sse-parser.js";
+
+/** @import { Http } from "../http.js" */
+/** @import { Alive, Frame, StreamRequest } from "./frames.js" */
+/** @import { SseEvent } from "./sse-parser.js" */
 
 const ACCEPT = { Accept: "text/event-stream" };
 
 export class SseTransport {
-  name = "sse";
   #http;
 
+  /** @param {Http} http */
   constructor(http) {
     this.#http = http;
   }
 
-  /** Start a run, or join the one that this key has started. Yields frames; throws TandemError. */
-  async *start(body, key, signal, url = "/api/chat/stream") {
+  /**
+   * Start a run, or join the one that this key has started. Yields frames; throws TandemError.
+   * @param {StreamRequest} request
+   * @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Frame>}
+   */
+  async *start({ body, key, url = "/api/chat/stream" }, signal) {
     const headers = { ...ACCEPT, ...(key ? { "Idempotency-Key": key } : {}) };
     const json = { ...body, partial: false };
     yield* frames(await this.#http.request("POST", url, { json, headers, signal }), signal);
   }
 
-  /** Follow a run beyond `after`. Yields frames; throws TandemError. */
+  /**
+   * Follow a run beyond `after`. Yields frames; throws TandemError.
+   * @param {string} runId
+   * @param {number} after
+   * @param {AbortSignal} signal
+   * @returns {AsyncGenerator<Frame>}
+   */
   async *resume(runId, after, signal, reasoning = false) {
     const asked = { after, partial: false, ...(reasoning ? { reasoning } : {}) };
     const url = path`/api/runs/${runId}/events` + query(asked);
@@ -33,15 +47,24 @@ export class SseTransport {
   }
 }
 
+/**
+ * @param {Response} response
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<Frame>}
+ */
 async function* frames(response, signal) {
   yield {
     kind: "open",
     runId: response.headers.get("X-Run-Id"), // null to a page of an origin that may not read it
     sessionId: response.headers.get("X-Session-Id"),
   };
-  for await (const event of sseEvents(response, signal)) yield event.kind ? event : frame(event);
+  for await (const event of sseEvents(response, signal)) yield "kind" in event ? event : frame(event);
 }
 
+/**
+ * @param {SseEvent} event
+ * @returns {Frame}
+ */
 function frame(event) {
   try {
     return { kind: "event", payload: JSON.parse(event.data) };
@@ -50,13 +73,20 @@ function frame(event) {
   }
 }
 
-/** Yield the events of an event stream, and {kind: "alive"} for each read that brought anything. */
+/**
+ * Yield the events of an event stream, and {kind: "alive"} for each read that brought anything.
+ * @param {Response} response
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<SseEvent | Alive>}
+ */
 export async function* sseEvents(response, signal) {
-  if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+  const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+  if (!isStream || !response.body) {
     response.body?.cancel().catch(() => {});
     throw new TandemError("bad_answer");
   }
   const reader = response.body.getReader();
+  /** @type {(SseEvent | Alive)[]} */
   let found = [];
   const parser = createSseParser({
     onEvent: (event) => found.push(event),

@@ -1,0 +1,175 @@
+// Written by `make types` from the JSDoc of client/records.js.
+
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "stopped" | "error" | "interrupted";
+export type Usage = {
+    input_tokens: number;
+    output_tokens: number;
+    source: "reported" | "estimated";
+};
+export type Cost = {
+    amount: string;
+    currency: string;
+    estimated: boolean;
+};
+/**
+ * What a stop answers.
+ */
+export type Receipt = {
+    run_id: string;
+    session_id: string;
+    status: "running" | "completed" | "stopped" | "failed" | "interrupted";
+    seq: number;
+    upstream_closed: boolean | null;
+    stopped_in_ms: number;
+    usage: Usage | null;
+};
+/**
+ * Why a run failed.
+ */
+export type RunError = {
+    code: string;
+    message: string;
+    error_id: string;
+    retryable: boolean;
+};
+export type RunRecord = {
+    run_id: string;
+    session_id: string;
+    message_id: string;
+    status: "queued" | "running" | "completed" | "stopped" | "failed" | "interrupted";
+    provider: string;
+    model: string;
+    seq: number;
+    finish_reason: FinishReason | null;
+    error: RunError | null;
+    usage: Usage | null;
+    /**
+     * Seconds.
+     */
+    duration: number | null;
+    ttft_ms: number | null;
+    created_at: string;
+    ended_at: string | null;
+};
+export type Session = {
+    session_id: string;
+    messages: number;
+    timestamp: string;
+    title: string;
+    /**
+     * The session's own system prompt.
+     */
+    system: string | null;
+    active_run: {
+        run_id: string;
+        seq: number;
+    } | null;
+};
+export type Message = {
+    id: string;
+    parent_id: string | null;
+    role: "user" | "assistant" | "system";
+    content: string;
+    status: string;
+    run_id: string | null;
+    usage: Usage | null;
+    timestamp: string;
+    /**
+     * The messages that hang on the same parent, itself among them,
+     * oldest first.
+     */
+    siblings: string[];
+};
+export type ListOptions = {
+    limit?: number | undefined;
+    /**
+     * The `next` of the page before.
+     */
+    before?: string | undefined;
+    /**
+     * Only those whose title or messages have this text.
+     */
+    search?: string | undefined;
+};
+/**
+ * A conversation as a file.
+ */
+export type Exported = {
+    name: string;
+    type: string | null;
+    text: string;
+};
+export type ModelRow = {
+    name: string;
+    model: string | null;
+    ready: boolean;
+    /**
+     * The setting that it lacks.
+     */
+    missing: string | null;
+};
+export type Models = {
+    default: string;
+    providers: ModelRow[];
+};
+export type Used = {
+    runs: number;
+    input_tokens: number;
+    output_tokens: number;
+    source: "reported" | "estimated" | null;
+    cost: Cost | null;
+};
+export type ModelUsed = Used & {
+    provider: string;
+    model: string;
+};
+export type DayUsed = {
+    day: string;
+    total: Used;
+    models: ModelUsed[];
+};
+export type UsageReport = {
+    user?: string | undefined;
+    session_id?: string | undefined;
+    total: Used;
+    models: ModelUsed[];
+    days?: DayUsed[] | undefined;
+};
+/**
+ * The routes of conversations. Each call throws TandemError.
+ */
+export type Sessions = {
+    list: (options?: ListOptions) => Promise<Session[]>;
+    /**
+     *   One page of the list; `next` is the `before` of the next one.
+     */
+    page: (options?: ListOptions) => Promise<{
+        sessions: Session[];
+        next: string | null;
+    }>;
+    create: (sessionId?: string, options?: {
+        system?: string;
+    }) => Promise<Session>;
+    get: (sessionId: string) => Promise<Session>;
+    messages: (sessionId: string) => Promise<Message[]>;
+    /**
+     *   What is not given stays.
+     */
+    update: (sessionId: string, change: {
+        title?: string;
+        system?: string;
+    }) => Promise<Session>;
+    /**
+     *   Use the branch that a message is on; its messages.
+     */
+    branch: (sessionId: string, messageId: string) => Promise<Message[]>;
+    export: (sessionId: string, format?: "json" | "markdown") => Promise<Exported>;
+    delete: (sessionId: string) => Promise<{
+        success: boolean;
+        message: string;
+    }>;
+    deleteAll: () => Promise<{
+        success: boolean;
+        deleted: number;
+    }>;
+};

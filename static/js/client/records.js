@@ -1,0 +1,159 @@
+// What the server answers, as it says it (docs/api.md). Nothing runs here, and no page loads it.
+
+/**
+ * @typedef {"stop" | "length" | "content_filter" | "tool_calls" | "stopped" | "error"
+ *   | "interrupted"} FinishReason
+ */
+
+/**
+ * @typedef {object} Usage
+ * @property {number} input_tokens
+ * @property {number} output_tokens
+ * @property {"reported" | "estimated"} source
+ */
+
+/**
+ * @typedef {object} Cost
+ * @property {string} amount
+ * @property {string} currency
+ * @property {boolean} estimated
+ */
+
+/**
+ * What a stop answers.
+ * @typedef {object} Receipt
+ * @property {string} run_id
+ * @property {string} session_id
+ * @property {"running" | "completed" | "stopped" | "failed" | "interrupted"} status
+ * @property {number} seq
+ * @property {boolean | null} upstream_closed
+ * @property {number} stopped_in_ms
+ * @property {Usage | null} usage
+ */
+
+/**
+ * Why a run failed.
+ * @typedef {object} RunError
+ * @property {string} code
+ * @property {string} message
+ * @property {string} error_id
+ * @property {boolean} retryable
+ */
+
+/**
+ * @typedef {object} RunRecord
+ * @property {string} run_id
+ * @property {string} session_id
+ * @property {string} message_id
+ * @property {"queued" | "running" | "completed" | "stopped" | "failed" | "interrupted"} status
+ * @property {string} provider
+ * @property {string} model
+ * @property {number} seq
+ * @property {FinishReason | null} finish_reason
+ * @property {RunError | null} error
+ * @property {Usage | null} usage
+ * @property {number | null} duration Seconds.
+ * @property {number | null} ttft_ms
+ * @property {string} created_at
+ * @property {string | null} ended_at
+ */
+
+/**
+ * @typedef {object} Session
+ * @property {string} session_id
+ * @property {number} messages
+ * @property {string} timestamp
+ * @property {string} title
+ * @property {string | null} system The session's own system prompt.
+ * @property {{ run_id: string, seq: number } | null} active_run
+ */
+
+/**
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string | null} parent_id
+ * @property {"user" | "assistant" | "system"} role
+ * @property {string} content
+ * @property {string} status
+ * @property {string | null} run_id
+ * @property {Usage | null} usage
+ * @property {string} timestamp
+ * @property {string[]} siblings The messages that hang on the same parent, itself among them,
+ *   oldest first.
+ */
+
+/**
+ * @typedef {object} ListOptions
+ * @property {number} [limit]
+ * @property {string} [before] The `next` of the page before.
+ * @property {string} [search] Only those whose title or messages have this text.
+ */
+
+/**
+ * A conversation as a file.
+ * @typedef {object} Exported
+ * @property {string} name
+ * @property {string | null} type
+ * @property {string} text
+ */
+
+/**
+ * @typedef {object} ModelRow
+ * @property {string} name
+ * @property {string | null} model
+ * @property {boolean} ready
+ * @property {string | null} missing The setting that it lacks.
+ */
+
+/**
+ * @typedef {object} Models
+ * @property {string} default
+ * @property {ModelRow[]} providers
+ */
+
+/**
+ * @typedef {object} Used
+ * @property {number} runs
+ * @property {number} input_tokens
+ * @property {number} output_tokens
+ * @property {"reported" | "estimated" | null} source
+ * @property {Cost | null} cost
+ */
+
+/** @typedef {Used & { provider: string, model: string }} ModelUsed */
+
+/**
+ * @typedef {object} DayUsed
+ * @property {string} day
+ * @property {Used} total
+ * @property {ModelUsed[]} models
+ */
+
+/**
+ * @typedef {object} UsageReport
+ * @property {string} [user]
+ * @property {string} [session_id]
+ * @property {Used} total
+ * @property {ModelUsed[]} models
+ * @property {DayUsed[]} [days]
+ */
+
+/**
+ * The routes of conversations. Each call throws TandemError.
+ * @typedef {object} Sessions
+ * @property {(options?: ListOptions) => Promise<Session[]>} list
+ * @property {(options?: ListOptions) => Promise<{ sessions: Session[], next: string | null }>} page
+ *   One page of the list; `next` is the `before` of the next one.
+ * @property {(sessionId?: string, options?: { system?: string }) => Promise<Session>} create
+ * @property {(sessionId: string) => Promise<Session>} get
+ * @property {(sessionId: string) => Promise<Message[]>} messages
+ * @property {(sessionId: string, change: { title?: string, system?: string }) => Promise<Session>} update
+ *   What is not given stays.
+ * @property {(sessionId: string, messageId: string) => Promise<Message[]>} branch
+ *   Use the branch that a message is on; its messages.
+ * @property {(sessionId: string, format?: "json" | "markdown") => Promise<Exported>} export
+ * @property {(sessionId: string) => Promise<{ success: boolean, message: string }>} delete
+ * @property {() => Promise<{ success: boolean, deleted: number }>} deleteAll
+ */
+
+export {};
