@@ -25,6 +25,7 @@ from app.transports.http import (
     runs,
     sessions,
 )
+from app.transports.http.json import LineJson
 from app.transports.openapi import document as openapi
 from app.transports.services import Services
 from app.transports.socketio.chat import ChatNamespace
@@ -52,6 +53,8 @@ def make_app(services: Services, async_mode: str) -> Flask:
         "tandem", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
     mimetypes.add_type("text/javascript", ".mjs")  # not every system knows it
+    app.json = LineJson(app)
+    app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a redirect is HTML, and `//` is no path of ours
     app.config["RATELIMIT_ENABLED"] = True
     limiter.init_app(app)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, jsonify, request
 
 from app.chats.request import check_request
 from app.core.cursor import parse_cursor
 from app.core.entries import is_content
 from app.core.errors import InvalidRequest, RunError, StorageUnavailable, error_for_code
 from app.dialects.dialect import Spoken
-from app.dialects.frames import json_line
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
@@ -35,7 +33,6 @@ def register(app: Flask, services: Services) -> None:
             endpoint=endpoint_of(route),
             view_func=_view(route, services),
             methods=["POST"],
-            strict_slashes=False,
         )
 
 
@@ -122,8 +119,7 @@ def _whole(services: Services, spoken: Spoken, found: FoundRun) -> Response:
                 return Response(status=204)  # for nobody
     _raise_failure(found)
     reply = reply_of(found, g.principal.name)
-    answer: Mapping[str, Any] = spoken.dialect.whole(reply, spoken.options)
-    response = Response(json_line(answer), mimetype="application/json")
+    response = jsonify(spoken.dialect.whole(reply, spoken.options))
     response.headers.update(answer_headers(spoken.dialect, reply, spoken.options))
     return response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, jsonify
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import (
@@ -17,7 +17,6 @@ from app.core.errors import (
     Unauthorized,
 )
 from app.dialects.dialect import Dialect
-from app.dialects.frames import json_line
 from app.dialects.routes import NATIVE
 
 log = logging.getLogger(__name__)
@@ -26,9 +25,8 @@ log = logging.getLogger(__name__)
 def render(error: ChatError) -> Response:
     """Return the error in the shape of the dialect that is being spoken."""
     dialect: Dialect = g.get("dialect", NATIVE)
-    response = Response(
-        json_line(dialect.error(error)), status=error.http_status, mimetype="application/json"
-    )
+    response = jsonify(dialect.error(error))
+    response.status_code = error.http_status
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):

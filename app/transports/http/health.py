@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
 
 from app.core.errors import Unauthorized
-from app.dialects.frames import json_line
 from app.transports.http.hooks import bearer_token
 from app.transports.openapi.operations import Answer, Operation, answered, json_of
 from app.transports.openapi.shapes import Health, ServerStatus
@@ -16,29 +16,20 @@ def blueprint(services: Services) -> Blueprint:
     """Return /health and /api/status."""
     routes = Blueprint("health", __name__)
 
-    @routes.get("/health", strict_slashes=False)
-    def health() -> Response:
+    @routes.get("/health")
+    def health() -> ResponseReturnValue:
         healthy = services.is_healthy()
-        return Response(
-            json_line({"status": "ok" if healthy else "unavailable"}),
-            status=200 if healthy else 503,
-            mimetype="application/json",
-        )
+        return {"status": "ok" if healthy else "unavailable"}, 200 if healthy else 503
 
-    @routes.get("/api/status", strict_slashes=False)
-    def status() -> Response:
+    @routes.get("/api/status")
+    def status() -> ResponseReturnValue:
         """Counts for everybody; an `admin` token sees the runs too."""
         counts = services.about(_is_admin(services))
-        return Response(
-            json_line(
-                {
-                    **counts,
-                    "viewers": services.viewers.counts(),
-                    "errors": services.errors.counts(),
-                }
-            ),
-            mimetype="application/json",
-        )
+        return {
+            **counts,
+            "viewers": services.viewers.counts(),
+            "errors": services.errors.counts(),
+        }
 
     return routes
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, jsonify, request
+from flask.typing import ResponseReturnValue
 
 from app.core.errors import InvalidRequest
 from app.core.messages import Message
 from app.core.sessions import ChatSession
-from app.dialects.frames import Body, json_line, timestamp, validated
+from app.dialects.frames import Body, timestamp, validated
 from app.transports.guards.body import read_object
 from app.transports.http.views import branch_rows, message_row
 from app.transports.openapi.operations import (
@@ -71,24 +71,24 @@ def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("messages", __name__, url_prefix="/api/chat/sessions/<session_id>")
     sessions = services.sessions
 
-    @routes.get("/messages", strict_slashes=False)
-    def read_messages(session_id: str) -> Response:
-        return _json({"messages": branch_rows(services, g.principal.id, session_id)})
+    @routes.get("/messages")
+    def read_messages(session_id: str) -> ResponseReturnValue:
+        return {"messages": branch_rows(services, g.principal.id, session_id)}
 
-    @routes.post("/branch", strict_slashes=False)
-    def choose_branch(session_id: str) -> Response:
+    @routes.post("/branch")
+    def choose_branch(session_id: str) -> ResponseReturnValue:
         wanted = validated(BranchBody, read_object(request, services.max_body_bytes))
         sessions.choose_branch(g.principal.id, session_id, wanted.message_id)
-        return _json({"messages": branch_rows(services, g.principal.id, session_id)})
+        return {"messages": branch_rows(services, g.principal.id, session_id)}
 
-    @routes.get("/export", strict_slashes=False)
-    def export_session(session_id: str) -> Response:
+    @routes.get("/export")
+    def export_session(session_id: str) -> ResponseReturnValue:
         owner = g.principal.id
         found = sessions.get(owner, session_id)
         asked = request.args.get("format", "json")
         if asked == "json":
             tree = sessions.tree(owner, session_id).values()
-            response = _json(as_json(found, [message_row(one) for one in tree]))
+            response = jsonify(as_json(found, [message_row(one) for one in tree]))
         elif asked == "markdown":
             text = as_markdown(found, sessions.messages(owner, session_id))
             response = Response(text, content_type="text/markdown; charset=utf-8")
@@ -99,10 +99,6 @@ def blueprint(services: Services) -> Blueprint:
         return response
 
     return routes
-
-
-def _json(value: Any) -> Response:
-    return Response(json_line(value), mimetype="application/json")
 
 
 OPERATIONS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g, request
+from flask.typing import ResponseReturnValue
 
 from app.core.errors import InvalidRequest
 from app.core.usage import UsedTokens
-from app.dialects.frames import json_line
 from app.transports.openapi.operations import Operation, Parameter, answered
 from app.transports.openapi.shapes import ProviderChoices, UsedByUser, UsedInSession
 from app.transports.services import Services
@@ -23,24 +23,24 @@ def blueprint(services: Services) -> Blueprint:
     """Return /api/models and /api/usage."""
     routes = Blueprint("usage", __name__, url_prefix="/api")
 
-    @routes.get("/models", strict_slashes=False)
-    def list_models() -> Response:
+    @routes.get("/models")
+    def list_models() -> ResponseReturnValue:
         choices = services.catalog.choices()
         shown = [
             {"name": one.name, "model": one.model, "ready": not one.missing, "missing": one.missing}
             for one in choices
         ]
-        return _json({"default": choices[0].name, "providers": shown})
+        return {"default": choices[0].name, "providers": shown}
 
-    @routes.get("/usage", strict_slashes=False)
-    def read_usage() -> Response:
+    @routes.get("/usage")
+    def read_usage() -> ResponseReturnValue:
         session_id = request.args.get("session_id")
         if session_id is not None:
             used = services.sessions.usage_of_session(g.principal.id, session_id)
-            return _json({"session_id": session_id, **_sums(used)})
+            return {"session_id": session_id, **_sums(used)}
         used = services.sessions.usage(g.principal.id, _days())
         days = [{"day": day, **_sums(list(some))} for day, some in groupby(used, _day)]
-        return _json({"user": g.principal.name, **_sums(used), "days": days})
+        return {"user": g.principal.name, **_sums(used), "days": days}
 
     return routes
 
@@ -68,10 +68,6 @@ def _sums(used: list[UsedTokens]) -> dict[str, Any]:
         for (provider, model), some in sorted(models.items())
     ]
     return {"total": total(used).to_json(), "models": shown}
-
-
-def _json(value: Any) -> Response:
-    return Response(json_line(value), mimetype="application/json")
 
 
 OPERATIONS = {

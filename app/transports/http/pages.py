@@ -27,11 +27,11 @@ def blueprint(services: Services) -> Blueprint:
             markdown=all(_has_static(path) for path in MARKDOWN),
         )
 
-    @routes.get("/docs", strict_slashes=False)
+    @routes.get("/docs")
     def docs() -> str:
         return render_template("docs.html")
 
-    @routes.get("/examples/react", strict_slashes=False)
+    @routes.get("/examples/react")
     def react_example() -> str:
         return render_template("example_react.html")
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from flask.typing import ResponseReturnValue
 
 from app.chats.request import check_session_id
 from app.core.errors import NotFound
 from app.core.sessions import ChatSession
 from app.dialects.documents.session_messages import MessageRow, message_row
-from app.dialects.frames import Body, json_line, timestamp, validated
+from app.dialects.frames import Body, timestamp, validated
 from app.dialects.routes import AI_SDK, OPENAI, SESSION_MESSAGES
 from app.transports.guards.body import read_optional_object
 from app.transports.http.streams import stream
@@ -31,20 +32,20 @@ def ai_sdk_blueprint(services: Services) -> Blueprint:
     """Return the routes under /api/ai-sdk/chat that start no run."""
     routes = Blueprint(AI_SDK.name, __name__, url_prefix="/api/ai-sdk/chat")
 
-    @routes.get("/<chat_id>/stream", strict_slashes=False)
-    def resume(chat_id: str) -> Response:
+    @routes.get("/<chat_id>/stream")
+    def resume(chat_id: str) -> ResponseReturnValue:
         run_id = _active_run(services, chat_id)
         if run_id is None:
             return Response(status=204)  # `resumeStream` takes it for: nothing is under way
         return stream(services, AI_SDK, services.runs.find(g.principal.id, run_id), 0, {})
 
-    @routes.post("/<chat_id>/stop", strict_slashes=False)
-    def stop(chat_id: str) -> Response:
+    @routes.post("/<chat_id>/stop")
+    def stop(chat_id: str) -> ResponseReturnValue:
         run_id = _active_run(services, chat_id)
         if run_id is None:
             return Response(status=204)
         receipt = services.runs.stop(g.principal.id, run_id)
-        return Response(json_line(receipt.to_json()), mimetype="application/json")
+        return receipt.to_json()
 
     return routes
 
@@ -81,16 +82,16 @@ def openai_blueprint(services: Services) -> Blueprint:
     """Return the routes under /v1/models."""
     routes = Blueprint(OPENAI.name, __name__, url_prefix="/v1/models")
 
-    @routes.get("", strict_slashes=False)
-    def list_models() -> Response:
-        return _json({"object": "list", "data": _models(services)})
+    @routes.get("")
+    def list_models() -> ResponseReturnValue:
+        return {"object": "list", "data": _models(services)}
 
-    @routes.get("/<path:model>", strict_slashes=False)
-    def read_model(model: str) -> Response:
+    @routes.get("/<path:model>")
+    def read_model(model: str) -> ResponseReturnValue:
         found = [one for one in _models(services) if one["id"] == model]
         if not found:
             raise NotFound()
-        return _json(found[0])
+        return found[0]
 
     return routes
 
@@ -130,34 +131,30 @@ def session_messages_blueprint(services: Services) -> Blueprint:
     routes = Blueprint(SESSION_MESSAGES.name, __name__, url_prefix="/sessions")
     sessions = services.sessions
 
-    @routes.post("", strict_slashes=False)
-    def create_session() -> Response:
+    @routes.post("")
+    def create_session() -> ResponseReturnValue:
         wanted = validated(NewSessionBody, read_optional_object(request, services.max_body_bytes))
-        return _json(_row(sessions.create(g.principal.id, title=wanted.title)), 201)
+        return _row(sessions.create(g.principal.id, title=wanted.title)), 201
 
-    @routes.get("", strict_slashes=False)
-    def list_sessions() -> Response:
-        return _json([_row(one) for one in sessions.list(g.principal.id)])
+    @routes.get("")
+    def list_sessions() -> ResponseReturnValue:
+        return [_row(one) for one in sessions.list(g.principal.id)]
 
-    @routes.get("/<session_id>", strict_slashes=False)
-    def read_session(session_id: str) -> Response:
-        return _json(_row(sessions.get(g.principal.id, session_id)))
+    @routes.get("/<session_id>")
+    def read_session(session_id: str) -> ResponseReturnValue:
+        return _row(sessions.get(g.principal.id, session_id))
 
-    @routes.get("/<session_id>/messages", strict_slashes=False)
-    def read_messages(session_id: str) -> Response:
+    @routes.get("/<session_id>/messages")
+    def read_messages(session_id: str) -> ResponseReturnValue:
         found = sessions.messages(g.principal.id, session_id)
-        return _json([message_row(session_id, message) for message in found])
+        return [message_row(session_id, message) for message in found]
 
-    @routes.delete("/<session_id>", strict_slashes=False)
-    def delete_session(session_id: str) -> Response:
+    @routes.delete("/<session_id>")
+    def delete_session(session_id: str) -> ResponseReturnValue:
         sessions.delete(g.principal.id, session_id)
         return Response(status=204)
 
     return routes
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json_line(value), status=status, mimetype="application/json")
 
 
 def _row(chat_session: ChatSession) -> SessionRow:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g, request
+from flask.typing import ResponseReturnValue
 
 from app.chats.request import ChatRequest
 from app.core.cursor import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
-from app.dialects.frames import Body, json_line, timestamp, validated
+from app.dialects.frames import Body, timestamp, validated
 from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
@@ -40,24 +41,24 @@ def blueprint(services: Services) -> Blueprint:
     """Return the routes under /api/runs."""
     routes = Blueprint("runs", __name__, url_prefix="/api/runs")
 
-    @routes.get("/<run_id>", strict_slashes=False)
-    def read_run(run_id: str) -> Response:
+    @routes.get("/<run_id>")
+    def read_run(run_id: str) -> ResponseReturnValue:
         found = services.runs.find(g.principal.id, run_id)
-        return Response(json_line(_record(found)), mimetype="application/json")
+        return _record(found)
 
-    @routes.get("/<run_id>/events", strict_slashes=False)
-    def read_events(run_id: str) -> Response:
+    @routes.get("/<run_id>/events")
+    def read_events(run_id: str) -> ResponseReturnValue:
         found = services.runs.find(g.principal.id, run_id)
         options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
         return stream(services, NATIVE, found, _cursor(run_id), options)
 
-    @routes.post("/<run_id>/stop", strict_slashes=False)
-    def stop_run(run_id: str) -> Response:
+    @routes.post("/<run_id>/stop")
+    def stop_run(run_id: str) -> ResponseReturnValue:
         receipt = services.runs.stop(g.principal.id, run_id)
-        return Response(json_line(receipt.to_json()), mimetype="application/json")
+        return receipt.to_json()
 
-    @routes.post("/<run_id>/continue", strict_slashes=False)
-    def continue_run(run_id: str) -> Response:
+    @routes.post("/<run_id>/continue")
+    def continue_run(run_id: str) -> ResponseReturnValue:
         wanted = validated(ContinueBody, read_optional_object(request, services.max_body_bytes))
         services.runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
         services.rates.check("stream", g.caller)

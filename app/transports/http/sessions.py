@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g, request
+from flask.typing import ResponseReturnValue
 
 from app.core.errors import BadCursor, InvalidRequest, NotFound
 from app.core.sessions import ChatSession, Page
@@ -62,47 +62,47 @@ def blueprint(services: Services) -> Blueprint:
 def _add_lists(routes: Blueprint, services: Services) -> None:
     sessions = services.sessions
 
-    @routes.post("", strict_slashes=False)
-    def create_session() -> Response:
+    @routes.post("")
+    def create_session() -> ResponseReturnValue:
         wanted = validated(SessionBody, read_optional_object(request, services.max_body_bytes))
         created = sessions.create(g.principal.id, wanted.session_id, system=wanted.system)
-        return _json(session_row(created, services), 201)
+        return session_row(created, services), 201
 
-    @routes.get("", strict_slashes=False)
-    def list_sessions() -> Response:
+    @routes.get("")
+    def list_sessions() -> ResponseReturnValue:
         page = _page()
         # One more than is asked for tells whether there is a page after this one.
         found = sessions.list(g.principal.id, page._replace(limit=page.limit + 1))
         shown = found[: page.limit]
         following = _page_cursor(shown[-1]) if len(found) > len(shown) else None
         rows = [session_row(one, services) for one in shown]
-        return _json({"sessions": rows, "next": following})
+        return {"sessions": rows, "next": following}
 
-    @routes.delete("", strict_slashes=False)
-    def delete_sessions() -> Response:
-        return _json({"success": True, "deleted": sessions.delete_all(g.principal.id)})
+    @routes.delete("")
+    def delete_sessions() -> ResponseReturnValue:
+        return {"success": True, "deleted": sessions.delete_all(g.principal.id)}
 
 
 def _add_session(routes: Blueprint, services: Services) -> None:
     sessions = services.sessions
 
-    @routes.get("/<session_id>", strict_slashes=False)
-    def read_session(session_id: str) -> Response:
-        return _json(session_row(sessions.get(g.principal.id, session_id), services))
+    @routes.get("/<session_id>")
+    def read_session(session_id: str) -> ResponseReturnValue:
+        return session_row(sessions.get(g.principal.id, session_id), services)
 
-    @routes.patch("/<session_id>", strict_slashes=False)
-    def change_session(session_id: str) -> Response:
+    @routes.patch("/<session_id>")
+    def change_session(session_id: str) -> ResponseReturnValue:
         wanted = validated(SessionChange, read_object(request, services.max_body_bytes))
         changed = sessions.update(g.principal.id, session_id, wanted.title, wanted.system)
-        return _json(session_row(changed, services))
+        return session_row(changed, services)
 
-    @routes.delete("/<session_id>", strict_slashes=False)
-    def delete_session(session_id: str) -> Response:
+    @routes.delete("/<session_id>")
+    def delete_session(session_id: str) -> ResponseReturnValue:
         sessions.delete(g.principal.id, session_id)
-        return _json({"success": True, "message": "Session deleted"})
+        return {"success": True, "message": "Session deleted"}
 
-    @routes.get("/<session_id>/events", strict_slashes=False)
-    def follow_session(session_id: str) -> Response:
+    @routes.get("/<session_id>/events")
+    def follow_session(session_id: str) -> ResponseReturnValue:
         owner = g.principal.id
         sessions.get(owner, session_id)
         # Not before the body is asked for: a HEAD never asks, and would leave a listener behind.
@@ -155,10 +155,6 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
                     yield b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
     finally:
         services.sessions.feed.leave(owner, session_id, listener)
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(json_line(value), status=status, mimetype="application/json")
 
 
 OPERATIONS = {

@@ -61,7 +61,7 @@ def register(app: Flask, services: Services) -> None:
     """Add the route; the document describes all that the app has then."""
     routes = Blueprint("openapi", __name__)
 
-    @routes.get("/openapi.json", strict_slashes=False)
+    @routes.get("/openapi.json")
     def document() -> Response:
         return Response(made, mimetype="application/json")
 

@@ -1,0 +1,41 @@
+"""An app in this process: threads, a store in memory, the demo provider; a test client gets a whole
+stream as one body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.server import Tandem
+from app.settings import load_settings
+from app.wiring import create_app
+
+Build = Callable[..., Tandem]
+
+
+def built(**settings: Any) -> Tandem:
+    """Return a server of these settings that needs no network."""
+    defaults = {"DATABASE_URL": "memory:", "STREAM_DELAY_S": "0"}
+    loaded = load_settings(defaults | {name: str(value) for name, value in settings.items()})
+    return create_app(replace(loaded, async_mode="threading"))
+
+
+@pytest.fixture
+def build() -> Build:
+    return built
+
+
+@pytest.fixture(scope="package")
+def tandem() -> Tandem:
+    """A server that tests only ask, without limits."""
+    return built(RATE_LIMIT_STREAM="off", RATE_LIMIT_CHAT="off", RATE_LIMIT_READ="off")
+
+
+@pytest.fixture
+def http(tandem: Tandem) -> FlaskClient:
+    client: FlaskClient = tandem.app.test_client()
+    return client
