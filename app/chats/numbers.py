@@ -1,4 +1,4 @@
-"""Conversations that are known by a number: 1, 2, ... of each owner, for clients of seed 003."""
+"""Conversations that are known by a number: 1, 2, ... of each owner (the prompt dialect's)."""
 
 from __future__ import annotations
 

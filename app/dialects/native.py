@@ -1,4 +1,4 @@
-"""The native dialect (seed 000): token events and a done event, the same on SSE and Socket.IO.
+"""The native dialect: token events and a done event, the same on SSE and Socket.IO.
 
 `NativeEvents` makes the payloads for both transports; `NativeEncoder` frames them as SSE.
 """
@@ -164,7 +164,7 @@ class NativeEncoder(Encoder):
 
 
 class Native(Dialect):
-    """The dialect of seed 000."""
+    """Tandem's own dialect: events with a `token` each, the last with `done`."""
 
     name = "native"
     body = NativeBody

@@ -1,4 +1,4 @@
-"""The dialect of seed 001: `POST /chat/completions/stream` and `POST /chat/completions`."""
+"""Streaming chat completions: `POST /chat/completions/stream` and `POST /chat/completions`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class CompletionsEncoder(Encoder):
 
 
 class CompletionsStream(Dialect):
-    """The dialect of seed 001."""
+    """Streaming chat completions: events with `content`, `model` and `provider`, then `done`."""
 
     name = "completions_stream"
     body = CompletionsBody

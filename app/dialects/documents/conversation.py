@@ -1,4 +1,4 @@
-"""The dialect of seed 004: `POST /chat` with a conversation that the client holds."""
+"""Conversations of the client's: `POST /chat` with a conversation that the client holds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class ConversationChatEncoder(Encoder):
 
 
 class ConversationChat(Dialect):
-    """The dialect of seed 004."""
+    """A conversation that the client holds, answered with statistics of the stream."""
 
     name = "conversation_chat"
     body = ConversationChatBody

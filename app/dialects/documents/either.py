@@ -12,7 +12,7 @@ from app.dialects.documents.prompt import PromptChat
 
 
 class PromptOrConversation(Dialect):
-    """Seed 003 with `prompt`, seed 004 with `conversation`."""
+    """A prompt, where the body has `prompt`; with `conversation` a client's own conversation."""
 
     name = "prompt_or_conversation"
 

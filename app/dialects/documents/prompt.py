@@ -1,4 +1,5 @@
-"""The dialect of seed 003: `POST /chat` with a prompt, `POST /chat/conversation` with messages.
+"""Prompts and numbered conversations: `POST /chat` with a prompt, `POST /chat/conversation` with
+messages.
 
 Its conversations are known by a number, 1, 2, ... for each owner.
 """
@@ -94,7 +95,7 @@ class PromptEncoder(Encoder):
 
 
 class PromptChat(Dialect):
-    """The dialect of seed 003, with a prompt."""
+    """A prompt, in a conversation that is known by a number."""
 
     name = "prompt_chat"
     body: Any = PromptBody
@@ -157,7 +158,7 @@ class PromptChat(Dialect):
 
 
 class PromptConversation(PromptChat):
-    """The dialect of seed 003, with a conversation that the client holds."""
+    """Messages that the client holds, answered as a prompt is."""
 
     name = "prompt_conversation"
     body = ConversationBody

@@ -1,7 +1,6 @@
-"""The dialect of seed 002: a message to a session that was made before, streamed or not.
+"""Messages of a session: a message to a session that was made before, streamed or not.
 
-Its sessions are the native ones; app/transports/http_session_messages.py lists, reads and deletes
-them.
+Its sessions are the native ones; app/transports/http/peers.py lists, reads and deletes them.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ class SessionMessagesEncoder(Encoder):
 
 
 class SessionMessages(Dialect):
-    """The dialect of seed 002."""
+    """Messages to a session that was made before: events `start`, `token` and `end`."""
 
     name = "session_messages"
     body = MessageBody

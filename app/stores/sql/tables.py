@@ -116,7 +116,7 @@ journal = Table(
     Column("worker_id", Text, nullable=False),
     Column("entries", Text, nullable=False),
 )
-# The last number that an owner's conversations have got (clients of seed 003 know them by number).
+# The last number that an owner's conversations have got (the prompt dialect knows them by it).
 numbers = Table(
     "numbers",
     metadata,

@@ -1,4 +1,4 @@
-"""The dialect of seed 001, byte by byte."""
+"""The completions dialect, byte by byte."""
 
 from __future__ import annotations
 

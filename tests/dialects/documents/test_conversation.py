@@ -1,4 +1,4 @@
-"""The dialect of seed 004, byte by byte; its figures are right whatever the pieces."""
+"""The conversation dialect, byte by byte; its figures are right whatever the pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /chat`: seed 003 or seed 004, as the body says."""
+"""`POST /chat`: the prompt dialect or the conversation dialect, as the body says."""
 
 from __future__ import annotations
 

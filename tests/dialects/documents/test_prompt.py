@@ -1,4 +1,4 @@
-"""The dialect of seed 003, with a prompt or a conversation, byte by byte."""
+"""The prompt dialect, with a prompt or a conversation, byte by byte."""
 
 from __future__ import annotations
 

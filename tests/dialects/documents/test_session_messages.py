@@ -1,4 +1,4 @@
-"""The dialect of seed 002, byte by byte."""
+"""The session_messages dialect, byte by byte."""
 
 from __future__ import annotations
 
