@@ -35,7 +35,7 @@ from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator, AuthOptions
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
-from app.transports.services import DoorLimits, Services
+from app.transports.services import CallerLimits, Services
 from app.usage.limits import DailyLimits
 from app.usage.prices import Prices
 
@@ -130,7 +130,7 @@ def _make_services(
                 "read": settings.rate_limit_read,
             },
         ),
-        limits=DoorLimits(
+        limits=CallerLimits(
             max_sockets_per_user=settings.max_sockets_per_user,
             socket_events_per_s=settings.socket_events_per_s,
             request_head_timeout_s=settings.request_head_timeout_s,

@@ -44,3 +44,5 @@ ROUTES: tuple[Route, ...] = (
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
     Route("/ollama/api/chat", OllamaChat(), "asked"),
 )
+# By the name that a dialect's other routes and its tag in the API's description have.
+DIALECTS: dict[str, Dialect] = {route.dialect.name: route.dialect for route in ROUTES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +45,10 @@ class FoundRun:
         """The status as far as the log has come."""
         end = self.log.end
         return str(end.data["status"]) if end is not None else self.record.status
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Return a block during which the run has one viewer more."""
+        return self.live.watched() if self.live is not None else nullcontext()
 
 
 class RunService:

@@ -16,18 +16,17 @@ from app.transports.guards.wsgi import Guards
 from app.transports.http import (
     chat,
     errors,
-    health,
     hooks,
     messages,
     models,
-    pages,
     peers,
+    public,
     runs,
     sessions,
 )
 from app.transports.http.json import LineJson
 from app.transports.openapi import document as openapi
-from app.transports.services import Services
+from app.transports.services import KEY, Services
 from app.transports.socketio.chat import ChatNamespace
 from app.transports.socketio.engine import outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
@@ -47,6 +46,21 @@ CORS_HEADERS = [
 EXPOSED_HEADERS = ["X-Run-Id", "X-Session-Id", "X-Conversation-Id", "X-Request-Id", "Retry-After"]
 
 
+# All routes but those that start runs, which the table of dialects has.
+BLUEPRINTS = (
+    runs.routes,
+    sessions.routes,
+    messages.routes,
+    peers.session_messages,
+    peers.openai,
+    peers.ai_sdk,
+    models.routes,
+    public.health_routes,
+    public.pages,
+    openapi.routes,
+)
+
+
 def make_app(services: Services, async_mode: str) -> Flask:
     """Return the app with every route and event, behind the guards."""
     app = Flask(
@@ -57,23 +71,14 @@ def make_app(services: Services, async_mode: str) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # a redirect is HTML, and `//` is no path of ours
     app.config["RATELIMIT_ENABLED"] = True
+    app.extensions[KEY] = services
     limiter.init_app(app)
     errors.register(app)
     hooks.register(app, services)
-    chat.register(app, services)
-    for blueprint in (
-        runs.blueprint,
-        sessions.blueprint,
-        messages.blueprint,
-        peers.session_messages_blueprint,
-        peers.openai_blueprint,
-        peers.ai_sdk_blueprint,
-        models.blueprint,
-        health.blueprint,
-        pages.blueprint,
-    ):
-        app.register_blueprint(blueprint(services))
-    openapi.register(app, services)  # after the routes that it describes
+    chat.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    openapi.register(app, services.auth.mode)  # after the routes that it describes
     _add_cors(app, services)
     namespace = ChatNamespace(services)
     _add_socketio(app, namespace, services, async_mode)

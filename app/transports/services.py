@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from flask import current_app
+
 from app.chats.ports import Catalog
 from app.chats.sessions import SessionService
 from app.metrics.counts import ErrorCounts, ViewerCounts
@@ -15,9 +17,11 @@ from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
 
+KEY = "tandem.services"
+
 
 @dataclass(frozen=True, slots=True)
-class DoorLimits:
+class CallerLimits:
     """What bounds a caller besides rates."""
 
     max_sockets_per_user: int = 200
@@ -49,7 +53,7 @@ class Services:
     auth: Authenticator
     origins: OriginPolicy
     rates: RateLimits
-    limits: DoorLimits
+    limits: CallerLimits
     max_body_bytes: int
     max_message_bytes: int
     catalog: Catalog
@@ -57,3 +61,9 @@ class Services:
     is_healthy: Callable[[], bool]
     viewers: ViewerCounts = field(default_factory=ViewerCounts)
     errors: ErrorCounts = field(default_factory=ErrorCounts)
+
+
+def services() -> Services:
+    """Return those of the app that answers the current request."""
+    found: Services = current_app.extensions[KEY]
+    return found

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from pkgutil import walk_packages
 
 import pytest
+from flask import Blueprint
 from flask.testing import FlaskClient
 
+from app import transports
 from app.server import Tandem
+from app.transports.app import BLUEPRINTS
+
+
+def test_every_blueprint_is_in_the_one_list() -> None:
+    modules = [
+        import_module(found.name)
+        for found in walk_packages(transports.__path__, "app.transports.")
+        if not found.ispkg
+    ]
+    written = {
+        value for module in modules for value in vars(module).values()
+        if isinstance(value, Blueprint)
+    }
+    assert written == set(BLUEPRINTS)
+    assert len({blueprint.name for blueprint in BLUEPRINTS}) == len(BLUEPRINTS)
 
 
 def test_every_path_may_end_in_a_slash(tandem: Tandem) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import limits
@@ -53,3 +54,8 @@ class RateLimits:
             return
         reset = self._limiter.limiter.get_window_stats(item, kind, caller).reset_time
         raise RateLimited(retry_after_s=max(1, math.ceil(reset - time.time())))
+
+    def admission(self, kind: Kind, caller: str) -> Callable[[bool], None]:
+        """Return what a start asks first: it counts as one of its kind, or as a read where it joins
+        a run."""
+        return lambda joins: self.check("read" if joins else kind, caller)

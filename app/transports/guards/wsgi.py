@@ -92,7 +92,7 @@ class TimedInput:
 
 def _refuse(error: ChatError, start_response: Callable[..., Any]) -> Iterable[bytes]:
     body = json_line({"error": error.payload()})
-    log.info("refused at the door", extra={"code": error.code, "error_id": error.error_id})
+    log.info("origin refused", extra={"code": error.code, "error_id": error.error_id})
     start_response(
         STATUS[error.http_status],
         [

@@ -16,87 +16,79 @@ from app.dialects.dialect import Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
-from app.transports.guards.rates import Kind
-from app.transports.http.streams import answer_headers, has_hung_up, reply_of, stream
-from app.transports.openapi.operations import endpoint_of
-from app.transports.services import Services
-from app.transports.viewer import LOOK_S, watching
+from app.transports.http.streams import LOOK_S, answer_headers, has_hung_up, reply_of, stream
+from app.transports.openapi.operations import operation_of
+from app.transports.services import services
 
 HOLD_S = 10.0  # how long headers are held for a dialect that wants that
 
 
-def register(app: Flask, services: Services) -> None:
-    """Add a route for each row of the table."""
+def register(app: Flask) -> None:
+    """Add a route for each row of the table; its endpoint begins with the dialect's name."""
     for route in ROUTES:
-        app.add_url_rule(
-            route.path,
-            endpoint=endpoint_of(route),
-            view_func=_view(route, services),
-            methods=["POST"],
-        )
+        endpoint = f"{route.dialect.name} {route.answer}"
+        app.add_url_rule(route.path, endpoint, _view(route), methods=["POST"])
 
 
-def _view(route: Route, services: Services) -> Callable[..., Response]:
+def _view(route: Route) -> Callable[..., Response]:
     def start_run(**path: str) -> Response:
-        body = read_object(request, services.max_body_bytes)
-        spoken = route.dialect.parse(body, path)
-        g.dialect = spoken.dialect
-        streams = _streams(route, spoken)
-        last_event_id = request.headers.get("Last-Event-ID")
-        if last_event_id:
-            return _resumed(services, spoken, streams, last_event_id)
-        found = _start(services, spoken, streams)
-        if not streams:
-            return _whole(services, spoken, found)
+        spoken = _parsed(route, path)
+        if request.headers.get("Last-Event-ID"):
+            return _resumed(spoken)
+        found = _started(spoken)
+        if not spoken.streams:
+            return _whole(spoken, found)
         if spoken.dialect.holds_headers:
-            _hold_headers(services, found)
-        return stream(services, spoken.dialect, found, 0, spoken.options)
+            _hold_headers(found)
+        return stream(spoken.dialect, found, 0, spoken.options)
 
-    start_run.dialect = route.dialect  # type: ignore[attr-defined]  # read by request_hooks
+    start_run.operation = operation_of(route)  # type: ignore[attr-defined]  # read by document.py
     return start_run
 
 
-def _streams(route: Route, spoken: Spoken) -> bool:
-    return bool(spoken.streams) if route.answer == "asked" else route.answer == "stream"
+def _parsed(route: Route, path: dict[str, str]) -> Spoken:
+    """Return what is asked, `streams` too. From here on errors are those of the dialect spoken."""
+    spoken = route.dialect.parse(read_object(request, services().max_body_bytes), path)
+    g.dialect = spoken.dialect
+    streams = bool(spoken.streams) if route.answer == "asked" else route.answer == "stream"
+    return replace(spoken, streams=streams)
 
 
-def _start(services: Services, spoken: Spoken, streams: bool) -> FoundRun:
+def _started(spoken: Spoken) -> FoundRun:
+    """Check and admit the request, and start its run, or join the one that its key started."""
+    key = request.headers.get("Idempotency-Key", spoken.request.idempotency_key)
     asked = replace(
         spoken.request,
-        paced=streams,
+        paced=bool(spoken.streams),
         dialect=spoken.dialect.name,
         caller=g.caller,
-        idempotency_key=request.headers.get("Idempotency-Key", spoken.request.idempotency_key),
+        idempotency_key=key,
     )
-    check_request(asked, services.max_message_bytes)
-    kind: Kind = "stream" if streams else "chat"
-    return services.sessions.start(
-        g.principal.id,
-        asked,
-        lambda joins: services.rates.check("read" if joins else kind, g.caller),
-    ).found
+    check_request(asked, services().max_message_bytes)
+    admit = services().rates.admission("stream" if spoken.streams else "chat", g.caller)
+    return services().sessions.start(g.principal.id, asked, admit).found
 
 
-def _resumed(services: Services, spoken: Spoken, streams: bool, last_event_id: str) -> Response:
+def _resumed(spoken: Spoken) -> Response:
     """Answer a POST that is sent again by a client which has seen part of the answer.
 
     What it names is the run; its body is only asked how to speak. fetch-event-source does this.
     """
-    if not streams:
+    if not spoken.streams:
         raise InvalidRequest({"Last-Event-ID": "only a streamed answer can be resumed"})
-    run_id, after = parse_cursor(last_event_id)
-    services.rates.check("read", g.caller)
-    found = services.runs.find(g.principal.id, run_id)
-    return stream(services, spoken.dialect, found, after, spoken.options)
+    run_id, after = parse_cursor(request.headers["Last-Event-ID"])
+    services().rates.check("read", g.caller)
+    found = services().runs.find(g.principal.id, run_id)
+    return stream(spoken.dialect, found, after, spoken.options)
 
 
-def _hold_headers(services: Services, found: FoundRun) -> None:
+def _hold_headers(found: FoundRun) -> None:
     """Wait for the first piece, so that a run which fails before it is a status. Raises RunError.
 
     A client that hangs up meanwhile has its run stopped. It is no viewer yet: one that goes over to
     the stream would leave the run unwatched for a moment, which is what stops it.
     """
-    reader = services.runs.follow(found, heartbeat_s=LOOK_S)
+    reader = services().runs.follow(found, heartbeat_s=LOOK_S)
     gone = has_hung_up()
     deadline = time.monotonic() + HOLD_S
     while time.monotonic() < deadline:
@@ -106,19 +98,19 @@ def _hold_headers(services: Services, found: FoundRun) -> None:
         if reader.done:
             return _raise_failure(found)
         if not entries and gone():
-            services.runs.stop(g.principal.id, found.record.id)
+            services().runs.stop(g.principal.id, found.record.id)
             return
 
 
-def _whole(services: Services, spoken: Spoken, found: FoundRun) -> Response:
-    reader = services.runs.follow(found, heartbeat_s=LOOK_S)
-    with watching(found):  # who waits for the whole answer is a viewer too
+def _whole(spoken: Spoken, found: FoundRun) -> Response:
+    reader = services().runs.follow(found, heartbeat_s=LOOK_S)
+    with found.watched():  # who waits for the whole answer is a viewer too
         gone = has_hung_up()
         while not reader.done:
             if not reader.read() and gone():
                 return Response(status=204)  # for nobody
     _raise_failure(found)
-    reply = reply_of(found, g.principal.name)
+    reply = reply_of(found)
     response = jsonify(spoken.dialect.whole(reply, spoken.options))
     response.headers.update(answer_headers(spoken.dialect, reply, spoken.options))
     return response

@@ -59,6 +59,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    ours = InternalError()
-    log.exception("unexpected error", extra={"error_id": ours.error_id})
-    return render(ours)
+    internal = InternalError()
+    log.exception("unexpected error", extra={"error_id": internal.error_id})
+    return render(internal)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from app.core.errors import InvalidRequest
 from app.core.runs import new_id
 from app.dialects.dialect import Dialect
-from app.dialects.routes import AI_SDK, NATIVE, OPENAI, ROUTES, SESSION_MESSAGES
+from app.dialects.routes import DIALECTS, NATIVE, ROUTES
 from app.transports.guards.rates import caller_of
 from app.transports.services import Services
 
@@ -29,8 +30,6 @@ OPEN_ENDPOINTS = frozenset(
 )
 # A token in a URL ends up in every log on its way, and in the browser's history.
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
-# Routes that start no run, but belong to a dialect: their blueprint has its name.
-BLUEPRINTS: dict[str, Dialect] = {one.name: one for one in (SESSION_MESSAGES, OPENAI, AI_SDK)}
 # No inline script or style anywhere, nothing from elsewhere: model output is not to be trusted.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -74,19 +73,21 @@ def register(app: Flask, services: Services) -> None:
 
 def _dialect() -> Dialect:
     """Return who is spoken to, for the errors that come before the request is read."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    of_its_routes = BLUEPRINTS.get(request.blueprint or "") or dialect_of_path(request.path)
-    dialect: Dialect = getattr(view, "dialect", of_its_routes)
-    return dialect
+    return DIALECTS.get(dialect_name_of(request.endpoint or "")) or dialect_of_path(request.path)
+
+
+def dialect_name_of(endpoint: str) -> str:
+    """Return the dialect's name, which its routes' endpoints begin with; or the blueprint's."""
+    return re.split("[ .]", endpoint, maxsplit=1)[0]
 
 
 def dialect_of_path(path: str) -> Dialect:
     """Return whose path that is, also where no route is: the dialect of the same path, or else of
     the same first segment; below /api all but a dialect's own routes are native."""
     first = path.split("/")[1]
-    near = [one for one in ROUTES if one.path.split("/")[1] == first and first != "api"]
-    exact = [one for one in ROUTES if one.path == path.rstrip("/")]
-    return next((one.dialect for one in (*exact, *near)), NATIVE)
+    near = [route for route in ROUTES if route.path.split("/")[1] == first and first != "api"]
+    exact = [route for route in ROUTES if route.path == path.rstrip("/")]
+    return next((route.dialect for route in (*exact, *near)), NATIVE)
 
 
 def bearer_token() -> str | None:
@@ -99,7 +100,7 @@ def _log(response: Response, services: Services) -> None:
     error = g.get("error")
     if error is not None:
         services.errors.note(error.code)
-    said = (request.method, request.path, response.status_code)
+    line = (request.method, request.path, response.status_code)
     extra = {
         "request_id": g.get("request_id"),
         "session_id": response.headers.get("X-Session-Id"),
@@ -109,6 +110,6 @@ def _log(response: Response, services: Services) -> None:
         "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
     }
     if response.is_streamed:  # the model is asked, and thinks, before a line is written
-        services.runtime.call_soon(lambda: log.info("%s %s %s", *said, extra=extra))
+        services.runtime.call_soon(lambda: log.info("%s %s %s", *line, extra=extra))
     else:
-        log.info("%s %s %s", *said, extra=extra)
+        log.info("%s %s %s", *line, extra=extra)

@@ -4,28 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import cast
 
-from flask import Blueprint, Response, g, jsonify, request
-from flask.typing import ResponseReturnValue
+from flask import Response, g, jsonify, request
+from typing_extensions import TypedDict
 
 from app.core.errors import InvalidRequest
-from app.core.messages import Message
+from app.core.messages import Message, branch, siblings
 from app.core.sessions import ChatSession
-from app.dialects.frames import Body, timestamp, validated
-from app.transports.guards.body import read_object
-from app.transports.http.views import branch_rows, message_row
-from app.transports.openapi.operations import (
-    Answer,
-    Operation,
-    Parameter,
-    answered,
-    json_of,
-    text_of,
-)
-from app.transports.openapi.shapes import Export, StoredMessage, StoredMessages
-from app.transports.services import Services
+from app.dialects.frames import Body, timestamp
+from app.dialects.native_shapes import UsageShape
+from app.transports.openapi.operations import Answer, Content, Parameter, Routes, operation
+from app.transports.services import services
 
 WHO = {"user": "You", "assistant": "Assistant", "system": "System"}
+FORMAT = Parameter(
+    "format", "Of the file.", {"type": "string", "enum": ["json", "markdown"], "default": "json"}
+)
+
+
+class StoredMessage(TypedDict):
+    """One message of a session."""
+
+    id: str
+    parent_id: str | None
+    role: str
+    content: str
+    status: str
+    run_id: str | None
+    usage: UsageShape | None
+    timestamp: str
+
+
+class BranchMessage(StoredMessage):
+    """A message of the branch in use, with those that hang on the same parent."""
+
+    siblings: list[str]
+
+
+class StoredMessages(TypedDict):
+    """The branch in use, the oldest message first."""
+
+    messages: list[BranchMessage]
+
+
+class Export(TypedDict):
+    """A session with all its branches."""
+
+    session_id: str
+    title: str
+    system: str | None
+    created_at: str
+    updated_at: str
+    leaf_id: str | None
+    messages: list[StoredMessage]
 
 
 def file_name(chat_session: ChatSession, suffix: str) -> str:
@@ -66,70 +98,73 @@ class BranchBody(Body):
     message_id: str
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Return the routes under /api/chat/sessions/<id> that are about its messages."""
-    routes = Blueprint("messages", __name__, url_prefix="/api/chat/sessions/<session_id>")
-    sessions = services.sessions
-
-    @routes.get("/messages")
-    def read_messages(session_id: str) -> ResponseReturnValue:
-        return {"messages": branch_rows(services, g.principal.id, session_id)}
-
-    @routes.post("/branch")
-    def choose_branch(session_id: str) -> ResponseReturnValue:
-        wanted = validated(BranchBody, read_object(request, services.max_body_bytes))
-        sessions.choose_branch(g.principal.id, session_id, wanted.message_id)
-        return {"messages": branch_rows(services, g.principal.id, session_id)}
-
-    @routes.get("/export")
-    def export_session(session_id: str) -> ResponseReturnValue:
-        owner = g.principal.id
-        found = sessions.get(owner, session_id)
-        asked = request.args.get("format", "json")
-        if asked == "json":
-            tree = sessions.tree(owner, session_id).values()
-            response = jsonify(as_json(found, [message_row(one) for one in tree]))
-        elif asked == "markdown":
-            text = as_markdown(found, sessions.messages(owner, session_id))
-            response = Response(text, content_type="text/markdown; charset=utf-8")
-        else:
-            raise InvalidRequest({"format": "must be json or markdown"})
-        name = file_name(found, "json" if asked == "json" else "md")
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
-
-    return routes
+routes = Routes("messages", __name__, "What a conversation has.", "/api/chat/sessions/<session_id>")
 
 
-OPERATIONS = {
-    "messages.read_messages": Operation(
-        "Read a session's messages",
-        answered(StoredMessages, "The branch in use, the oldest first."),
-        (404, 503),
+@routes.get("/messages")
+@operation("Read a session's messages", Answer("The branch in use, the oldest first."))
+def read_messages(session_id: str) -> StoredMessages:
+    return _branch_in_use(session_id)
+
+
+@routes.post("/branch")
+@operation("Choose the branch in use", Answer("The branch that is in use now."))
+def choose_branch(session_id: str, body: BranchBody) -> StoredMessages:
+    services().sessions.choose_branch(g.principal.id, session_id, body.message_id)
+    return _branch_in_use(session_id)
+
+
+@routes.get("/export")
+@operation(
+    "Take a session away as a file",
+    Answer(
+        "All branches as JSON, or the one in use as Markdown.",
+        200,
+        (Content("application/json", Export), Content("text/markdown")),
     ),
-    "messages.choose_branch": Operation(
-        "Choose the branch in use",
-        answered(StoredMessages, "The branch that is in use now."),
-        (404, 503),
-        body=BranchBody,
-    ),
-    "messages.export_session": Operation(
-        "Take a session away as a file",
-        (
-            Answer(
-                200,
-                "All branches as JSON, or the one in use as Markdown.",
-                (json_of(Export), text_of("text/markdown")),
-            ),
-        ),
-        (404, 503),
-        parameters=(
-            Parameter(
-                "format",
-                "query",
-                "Of the file.",
-                {"type": "string", "enum": ["json", "markdown"], "default": "json"},
-            ),
-        ),
-    ),
-}
+    parameters=(FORMAT,),
+)
+def export_session(session_id: str) -> Response:
+    owner, sessions = g.principal.id, services().sessions
+    found = sessions.get(owner, session_id)
+    asked = request.args.get("format", "json")
+    if asked == "json":
+        tree = sessions.tree(owner, session_id).values()
+        response = jsonify(as_json(found, map(_row, tree)))
+    elif asked == "markdown":
+        text = as_markdown(found, sessions.messages(owner, session_id))
+        response = Response(text, content_type="text/markdown; charset=utf-8")
+    else:
+        raise InvalidRequest({"format": "must be json or markdown"})
+    name = file_name(found, "json" if asked == "json" else "md")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _row(message: Message) -> StoredMessage:
+    return {
+        "id": message.id,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "content": message.text,
+        "status": message.status,
+        "run_id": message.run_id,
+        "usage": cast(UsageShape, message.usage.to_json()) if message.usage else None,
+        "timestamp": timestamp(message.created_at),
+    }
+
+
+def _branch_in_use(session_id: str) -> StoredMessages:
+    """Return the branch, each message with those that stand beside it, itself among them.
+
+    Raises NotFound.
+    """
+    owner, sessions = g.principal.id, services().sessions
+    leaf_id = sessions.get(owner, session_id).leaf_id
+    tree = sessions.tree(owner, session_id)
+    beside = siblings(tree)
+    rows: list[BranchMessage] = [
+        {**_row(message), "siblings": beside[message.parent_id]}
+        for message in branch(tree, leaf_id)
+    ]
+    return {"messages": rows}

@@ -3,90 +3,136 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
+from typing import Literal, cast
 
-from flask import Blueprint, g, request
-from flask.typing import ResponseReturnValue
+from flask import g, request
+from typing_extensions import TypedDict
 
-from app.core.errors import InvalidRequest
 from app.core.usage import UsedTokens
-from app.transports.openapi.operations import Operation, Parameter, answered
-from app.transports.openapi.shapes import ProviderChoices, UsedByUser, UsedInSession
-from app.transports.services import Services
+from app.dialects.native_shapes import CostShape
+from app.transports.openapi.operations import Answer, Parameter, Routes, operation, whole_number
+from app.transports.services import services
 from app.usage.daily import total
 
-MOST_DAYS = 366
-DEFAULT_DAYS = 30
+DAYS = Parameter(
+    "days",
+    "How many days back; today is one.",
+    {"type": "integer", "minimum": 1, "maximum": 366, "default": 30},
+)
+SESSION_ID = Parameter("session_id", "Of this session alone.", {"type": "string"})
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Return /api/models and /api/usage."""
-    routes = Blueprint("usage", __name__, url_prefix="/api")
+class ProviderChoice(TypedDict):
+    """A provider: its model, or the setting that it lacks."""
 
-    @routes.get("/models")
-    def list_models() -> ResponseReturnValue:
-        choices = services.catalog.choices()
-        shown = [
-            {"name": one.name, "model": one.model, "ready": not one.missing, "missing": one.missing}
-            for one in choices
-        ]
-        return {"default": choices[0].name, "providers": shown}
-
-    @routes.get("/usage")
-    def read_usage() -> ResponseReturnValue:
-        session_id = request.args.get("session_id")
-        if session_id is not None:
-            used = services.sessions.usage_of_session(g.principal.id, session_id)
-            return {"session_id": session_id, **_sums(used)}
-        used = services.sessions.usage(g.principal.id, _days())
-        days = [{"day": day, **_sums(list(some))} for day, some in groupby(used, _day)]
-        return {"user": g.principal.name, **_sums(used), "days": days}
-
-    return routes
+    name: str
+    model: str | None
+    ready: bool
+    missing: str | None
 
 
-def _days() -> int:
-    asked = request.args.get("days", str(DEFAULT_DAYS))
-    if not (
-        asked.isascii() and asked.isdigit() and len(asked) < 4 and 1 <= int(asked) <= MOST_DAYS
-    ):
-        raise InvalidRequest({"days": f"must be a whole number from 1 to {MOST_DAYS}"})
-    return int(asked)
+class ProviderChoices(TypedDict):
+    """Who can be asked; `default` answers where a request names nobody."""
+
+    default: str
+    providers: list[ProviderChoice]
 
 
-def _day(used: UsedTokens) -> str:
-    return used.day
+class UsedSums(TypedDict):
+    """What replies used."""
+
+    runs: int
+    input_tokens: int
+    output_tokens: int
+    source: Literal["reported", "estimated"]
+    cost: CostShape | None
 
 
-def _sums(used: list[UsedTokens]) -> dict[str, Any]:
-    """Return the sum of all, and of each model."""
-    models: dict[tuple[str, str], list[UsedTokens]] = {}
-    for one in used:
-        models.setdefault((one.provider, one.model), []).append(one)
-    shown = [
-        {"provider": provider, "model": model, **total(some).to_json()}
-        for (provider, model), some in sorted(models.items())
+class UsedOfModel(UsedSums):
+    """What replies of one model used."""
+
+    provider: str
+    model: str
+
+
+class UsedTotals(TypedDict):
+    """What some replies used, in all and by model."""
+
+    total: UsedSums
+    models: list[UsedOfModel]
+
+
+class UsedInSession(UsedTotals):
+    """What the replies of a session used."""
+
+    session_id: str
+
+
+class UsedInDay(UsedTotals):
+    """What replies that ended on a day used; the day is UTC's."""
+
+    day: str
+
+
+class UsedByUser(UsedTotals):
+    """What a user's replies used, in all and on each day."""
+
+    user: str
+    days: list[UsedInDay]
+
+
+routes = Routes("usage", __name__, "Who can be asked, and what was used.", "/api")
+
+
+@routes.get("/models")
+@operation(
+    "Who can be asked, and what the others lack",
+    Answer("The default first, then the others, then what lacks a setting."),
+    errors=(),
+)
+def list_models() -> ProviderChoices:
+    choices = services().catalog.choices()
+    shown: list[ProviderChoice] = [
+        {
+            "name": choice.name,
+            "model": choice.model,
+            "ready": not choice.missing,
+            "missing": choice.missing,
+        }
+        for choice in choices
     ]
-    return {"total": total(used).to_json(), "models": shown}
+    return {"default": choices[0].name, "providers": shown}
 
 
-OPERATIONS = {
-    "usage.list_models": Operation(
-        "Who can be asked, and what the others lack",
-        answered(ProviderChoices, "The default first, then the others, then what lacks a setting."),
-    ),
-    "usage.read_usage": Operation(
-        "What the caller used, by day or session",
-        answered(UsedByUser | UsedInSession, "The sums."),
-        (404, 503),
-        parameters=(
-            Parameter(
-                "days",
-                "query",
-                "How many days back; today is one.",
-                {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DEFAULT_DAYS},
-            ),
-            Parameter("session_id", "query", "Of this session alone.", {"type": "string"}),
-        ),
-    ),
-}
+@routes.get("/usage")
+@operation(
+    "What the caller used, by day or session",
+    Answer("The sums."),
+    errors=(404, 503),
+    parameters=(DAYS, SESSION_ID),
+)
+def read_usage() -> UsedByUser | UsedInSession:
+    session_id = request.args.get("session_id")
+    if session_id is not None:
+        used = services().sessions.usage_of_session(g.principal.id, session_id)
+        return {"session_id": session_id, **_totals(used)}
+    used = services().sessions.usage(g.principal.id, whole_number(DAYS))
+    days: list[UsedInDay] = [
+        {"day": day, **_totals(list(rows))} for day, rows in groupby(used, lambda row: row.day)
+    ]
+    return {"user": g.principal.name, **_totals(used), "days": days}
+
+
+def _totals(used: list[UsedTokens]) -> UsedTotals:
+    models: dict[tuple[str, str], list[UsedTokens]] = {}
+    for row in used:
+        models.setdefault((row.provider, row.model), []).append(row)
+    shown: list[UsedOfModel] = [
+        {"provider": provider, "model": model, **_sums(rows)}
+        for (provider, model), rows in sorted(models.items())
+    ]
+    return {"total": _sums(used), "models": shown}
+
+
+def _sums(used: list[UsedTokens]) -> UsedSums:
+    return cast(UsedSums, total(used).to_json())

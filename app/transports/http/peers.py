@@ -1,105 +1,107 @@
 """What other dialects' clients ask besides a message: the AI SDK's stream under way and its stop,
-OpenAI's models, the sessions of document 002."""
+OpenAI's models, the sessions that the session_messages dialect speaks in.
+
+A blueprint here has the name of its dialect, whose errors its routes answer.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, cast
 
-from flask import Blueprint, Response, g, request
-from flask.typing import ResponseReturnValue
+from flask import Response, g
+from typing_extensions import TypedDict
 
 from app.chats.request import check_session_id
 from app.core.errors import NotFound
 from app.core.sessions import ChatSession
 from app.dialects.documents.session_messages import MessageRow, message_row
-from app.dialects.frames import Body, timestamp, validated
+from app.dialects.frames import Body, timestamp
 from app.dialects.routes import AI_SDK, OPENAI, SESSION_MESSAGES
-from app.transports.guards.body import read_optional_object
+from app.transports.http.runs import StopReceipt
 from app.transports.http.streams import stream
 from app.transports.openapi.operations import (
     OF_A_RUN,
     Answer,
-    Operation,
-    answered,
-    json_of,
+    Routes,
+    about,
+    operation,
     stream_of,
 )
-from app.transports.openapi.shapes import Model, Models, SessionRow, StopReceipt
-from app.transports.services import Services
+from app.transports.services import services
+
+ai_sdk = Routes(AI_SDK.name, __name__, about(AI_SDK), "/api/ai-sdk/chat")
+NOTHING = Answer("Nothing is under way in this chat.", 204)
 
 
-def ai_sdk_blueprint(services: Services) -> Blueprint:
-    """Return the routes under /api/ai-sdk/chat that start no run."""
-    routes = Blueprint(AI_SDK.name, __name__, url_prefix="/api/ai-sdk/chat")
-
-    @routes.get("/<chat_id>/stream")
-    def resume(chat_id: str) -> ResponseReturnValue:
-        run_id = _active_run(services, chat_id)
-        if run_id is None:
-            return Response(status=204)  # `resumeStream` takes it for: nothing is under way
-        return stream(services, AI_SDK, services.runs.find(g.principal.id, run_id), 0, {})
-
-    @routes.post("/<chat_id>/stop")
-    def stop(chat_id: str) -> ResponseReturnValue:
-        run_id = _active_run(services, chat_id)
-        if run_id is None:
-            return Response(status=204)
-        receipt = services.runs.stop(g.principal.id, run_id)
-        return receipt.to_json()
-
-    return routes
+@ai_sdk.get("/<chat_id>/stream")
+@operation(
+    "Follow the reply under way, from its start",
+    Answer("The reply.", 200, stream_of(AI_SDK), OF_A_RUN, AI_SDK.own_headers),
+    NOTHING,
+)
+def resume(chat_id: str) -> Response | None:
+    run_id = _active_run(chat_id)
+    if run_id is None:
+        return None  # `resumeStream` takes a 204 for: nothing is under way
+    return stream(AI_SDK, services().runs.find(g.principal.id, run_id), 0, {})
 
 
-def _active_run(services: Services, chat_id: str) -> str | None:
+@ai_sdk.post("/<chat_id>/stop")
+@operation("Stop the reply under way", Answer("The receipt."), NOTHING)
+def stop(chat_id: str) -> StopReceipt | None:
+    run_id = _active_run(chat_id)
+    if run_id is None:
+        return None
+    return cast(StopReceipt, services().runs.stop(g.principal.id, run_id).to_json())
+
+
+def _active_run(chat_id: str) -> str | None:
     """Return the run under way; a chat that is not there has none, as one that never spoke."""
+    session_id = check_session_id(chat_id, "id")
     try:
-        return services.sessions.get(g.principal.id, check_session_id(chat_id, "id")).active_run_id
+        return services().sessions.get(g.principal.id, session_id).active_run_id
     except NotFound:
         return None
 
 
-NOTHING = Answer(204, "Nothing is under way in this chat.")
-AI_SDK_OPERATIONS = {
-    "ai_sdk.resume": Operation(
-        "Follow the reply under way, from its start",
-        (
-            Answer(200, "The reply.", stream_of(AI_SDK), OF_A_RUN, AI_SDK.own_headers),
-            NOTHING,
-        ),
-        (404, 503),
-        problem=AI_SDK.problem,
-    ),
-    "ai_sdk.stop": Operation(
-        "Stop the reply under way",
-        (Answer(200, "The receipt.", (json_of(StopReceipt),)), NOTHING),
-        (404, 503),
-        problem=AI_SDK.problem,
-    ),
-}
+class Model(TypedDict):
+    """A model, as OpenAI has it."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
 
 
-def openai_blueprint(services: Services) -> Blueprint:
-    """Return the routes under /v1/models."""
-    routes = Blueprint(OPENAI.name, __name__, url_prefix="/v1/models")
+class Models(TypedDict):
+    """Each provider's own model."""
 
-    @routes.get("")
-    def list_models() -> ResponseReturnValue:
-        return {"object": "list", "data": _models(services)}
-
-    @routes.get("/<path:model>")
-    def read_model(model: str) -> ResponseReturnValue:
-        found = [one for one in _models(services) if one["id"] == model]
-        if not found:
-            raise NotFound()
-        return found[0]
-
-    return routes
+    object: Literal["list"]
+    data: list[Model]
 
 
-def _models(services: Services) -> list[Model]:
+openai = Routes(OPENAI.name, __name__, about(OPENAI), "/v1/models")
+
+
+@openai.get("")
+@operation("List the models", Answer("The models."), errors=())
+def list_models() -> Models:
+    return {"object": "list", "data": _models()}
+
+
+@openai.get("/<path:model>")
+@operation("Read a model", Answer("The model."), errors=())
+def read_model(model: str) -> Model:
+    for known in _models():
+        if known["id"] == model:
+            return known
+    raise NotFound()
+
+
+def _models() -> list[Model]:
     """Return each provider's own model; a model named twice belongs to the first."""
     models: dict[str, Model] = {}
-    for provider in services.catalog.providers():
+    for provider in services().catalog.providers():
         model: Model = {
             "id": provider.default_model,
             "object": "model",
@@ -110,51 +112,54 @@ def _models(services: Services) -> list[Model]:
     return list(models.values())
 
 
-OPENAI_OPERATIONS = {
-    "openai_chat.list_models": Operation(
-        "List the models", answered(Models, "The models."), problem=OPENAI.problem
-    ),
-    "openai_chat.read_model": Operation(
-        "Read a model", answered(Model, "The model."), (404,), problem=OPENAI.problem
-    ),
-}
-
-
 class NewSessionBody(Body):
     """The body of `POST /sessions`; all of it optional."""
 
     title: str | None = None
 
 
-def session_messages_blueprint(services: Services) -> Blueprint:
-    """Return the routes under /sessions that start no run."""
-    routes = Blueprint(SESSION_MESSAGES.name, __name__, url_prefix="/sessions")
-    sessions = services.sessions
+class SessionRow(TypedDict):
+    """A session, as the session_messages dialect has it."""
 
-    @routes.post("")
-    def create_session() -> ResponseReturnValue:
-        wanted = validated(NewSessionBody, read_optional_object(request, services.max_body_bytes))
-        return _row(sessions.create(g.principal.id, title=wanted.title)), 201
+    id: str
+    title: str
+    created_at: str
+    updated_at: str
+    message_count: int
 
-    @routes.get("")
-    def list_sessions() -> ResponseReturnValue:
-        return [_row(one) for one in sessions.list(g.principal.id)]
 
-    @routes.get("/<session_id>")
-    def read_session(session_id: str) -> ResponseReturnValue:
-        return _row(sessions.get(g.principal.id, session_id))
+session_messages = Routes(SESSION_MESSAGES.name, __name__, about(SESSION_MESSAGES), "/sessions")
 
-    @routes.get("/<session_id>/messages")
-    def read_messages(session_id: str) -> ResponseReturnValue:
-        found = sessions.messages(g.principal.id, session_id)
-        return [message_row(session_id, message) for message in found]
 
-    @routes.delete("/<session_id>")
-    def delete_session(session_id: str) -> ResponseReturnValue:
-        sessions.delete(g.principal.id, session_id)
-        return Response(status=204)
+@session_messages.post("")
+@operation("Make a session", Answer("The session.", 201))
+def create_session(body: NewSessionBody = NewSessionBody()) -> SessionRow:
+    return _row(services().sessions.create(g.principal.id, title=body.title))
 
-    return routes
+
+@session_messages.get("")
+@operation("List sessions", Answer("The sessions, the newest first."))
+def list_sessions() -> list[SessionRow]:
+    return [_row(chat_session) for chat_session in services().sessions.list(g.principal.id)]
+
+
+@session_messages.get("/<session_id>")
+@operation("Read a session", Answer("The session."))
+def read_session(session_id: str) -> SessionRow:
+    return _row(services().sessions.get(g.principal.id, session_id))
+
+
+@session_messages.get("/<session_id>/messages")
+@operation("Read a session's messages", Answer("The messages, the oldest first."))
+def read_messages(session_id: str) -> list[MessageRow]:
+    found = services().sessions.messages(g.principal.id, session_id)
+    return [message_row(session_id, message) for message in found]
+
+
+@session_messages.delete("/<session_id>")
+@operation("Delete a session", Answer("The session is gone.", 204))
+def delete_session(session_id: str) -> None:
+    services().sessions.delete(g.principal.id, session_id)
 
 
 def _row(chat_session: ChatSession) -> SessionRow:
@@ -165,39 +170,3 @@ def _row(chat_session: ChatSession) -> SessionRow:
         "updated_at": timestamp(chat_session.updated_at),
         "message_count": chat_session.message_count,
     }
-
-
-def _operation(
-    summary: str, answer: Answer, errors: tuple[int, ...], body: Any = None
-) -> Operation:
-    return Operation(
-        summary, (answer,), errors, body, body_needed=False, problem=SESSION_MESSAGES.problem
-    )
-
-
-SESSION_MESSAGES_OPERATIONS = {
-    "session_messages.create_session": _operation(
-        "Make a session",
-        Answer(201, "The session.", (json_of(SessionRow),)),
-        (503,),
-        NewSessionBody,
-    ),
-    "session_messages.list_sessions": _operation(
-        "List sessions",
-        Answer(200, "The sessions, the newest first.", (json_of(list[SessionRow]),)),
-        (503,),
-    ),
-    "session_messages.read_session": _operation(
-        "Read a session", Answer(200, "The session.", (json_of(SessionRow),)), (404, 503)
-    ),
-    "session_messages.read_messages": _operation(
-        "Read a session's messages",
-        Answer(200, "The messages, the oldest first.", (json_of(list[MessageRow]),)),
-        (404, 503),
-    ),
-    "session_messages.delete_session": _operation(
-        "Delete a session", Answer(204, "The session is gone."), (404, 503)
-    ),
-}
-
-OPERATIONS = {**AI_SDK_OPERATIONS, **OPENAI_OPERATIONS, **SESSION_MESSAGES_OPERATIONS}

@@ -1,33 +1,97 @@
-"""Runs over HTTP: the record, the events from a cursor on, stop."""
+"""Runs over HTTP: the record, the events from a cursor on, stop, continue."""
 
 from __future__ import annotations
 
 from typing import cast
 
-from flask import Blueprint, g, request
-from flask.typing import ResponseReturnValue
+from flask import Response, g, request
+from typing_extensions import TypedDict
 
 from app.chats.request import ChatRequest
 from app.core.cursor import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
-from app.dialects.frames import Body, timestamp, validated
-from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, UsageShape
+from app.dialects.frames import Body, timestamp
+from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
-from app.transports.guards.body import read_optional_object
 from app.transports.http.streams import stream
 from app.transports.openapi.operations import (
     LAST_EVENT_ID,
     OF_A_RUN,
     Answer,
-    Operation,
     Parameter,
-    answered,
+    Routes,
+    operation,
     stream_of,
 )
-from app.transports.openapi.shapes import Run, RunFailure, StopReceipt
-from app.transports.services import Services
+from app.transports.services import services
+
+CURSOR = r"^(([^:\s]+:)?[0-9]{1,12})?$"
+FROM = (
+    LAST_EVENT_ID._replace(
+        what="The `id:` of the last event that arrived, or its number; before `after`.",
+        schema={"type": "string", "pattern": CURSOR},
+    ),
+    # No pattern: beside a Last-Event-ID it is not read.
+    Parameter("after", "The same; 0 is the start.", {"type": "string"}),
+)
+SHOWN = (
+    Parameter(
+        "reasoning",
+        "Anything but `false` or `0` shows what a thinking model thinks.",
+        {"type": "string", "default": "false"},
+    ),
+    Parameter(
+        "partial",
+        "`false` or `0` leaves `partial` out of the events.",
+        {"type": "string", "default": "true"},
+    ),
+)
+FOLLOWED = Answer("The run's events, to its end.", 200, stream_of(NATIVE), OF_A_RUN)
+ALREADY_SEEN = Answer("The cursor is at the end of a run that has ended.", 204, (), OF_A_RUN)
+
+
+class RunFailure(TypedDict):
+    """Why a run failed."""
+
+    code: str
+    message: str
+    error_id: str
+    retryable: bool
+
+
+class Run(TypedDict):
+    """One reply; what is known at its end is null until then."""
+
+    run_id: str
+    session_id: str
+    message_id: str
+    status: Status
+    provider: str
+    model: str
+    seq: int
+    finish_reason: FinishReason | None
+    error: RunFailure | None
+    usage: UsageShape | None
+    cost: CostShape | None
+    attempts: list[AttemptShape]
+    duration: float | None
+    ttft_ms: float | None
+    created_at: str
+    ended_at: str | None
+
+
+class StopReceipt(TypedDict):
+    """What a stop did; `upstream_closed` is null where there was no connection to close."""
+
+    run_id: str
+    session_id: str
+    status: Status
+    seq: int
+    upstream_closed: bool | None
+    stopped_in_ms: float
+    usage: UsageShape | None
 
 
 class ContinueBody(Body):
@@ -37,36 +101,43 @@ class ContinueBody(Body):
     reasoning: bool = False
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Return the routes under /api/runs."""
-    routes = Blueprint("runs", __name__, url_prefix="/api/runs")
+routes = Routes("runs", __name__, "Replies: read, follow, stop, carry on.", "/api/runs")
 
-    @routes.get("/<run_id>")
-    def read_run(run_id: str) -> ResponseReturnValue:
-        found = services.runs.find(g.principal.id, run_id)
-        return _record(found)
 
-    @routes.get("/<run_id>/events")
-    def read_events(run_id: str) -> ResponseReturnValue:
-        found = services.runs.find(g.principal.id, run_id)
-        options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
-        return stream(services, NATIVE, found, _cursor(run_id), options)
+@routes.get("/<run_id>")
+@operation("Read a run", Answer("The run."))
+def read_run(run_id: str) -> Run:
+    return _record(services().runs.find(g.principal.id, run_id))
 
-    @routes.post("/<run_id>/stop")
-    def stop_run(run_id: str) -> ResponseReturnValue:
-        receipt = services.runs.stop(g.principal.id, run_id)
-        return receipt.to_json()
 
-    @routes.post("/<run_id>/continue")
-    def continue_run(run_id: str) -> ResponseReturnValue:
-        wanted = validated(ContinueBody, read_optional_object(request, services.max_body_bytes))
-        services.runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
-        services.rates.check("stream", g.caller)
-        asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name)
-        found = services.sessions.continue_run(g.principal.id, run_id, asked)
-        return stream(services, NATIVE, found, 0, wanted.model_dump())
+@routes.get("/<run_id>/events")
+@operation(
+    "Follow a run, from a cursor on",
+    FOLLOWED,
+    ALREADY_SEEN,
+    errors=(410, 503),
+    parameters=(*FROM, *SHOWN),
+)
+def read_events(run_id: str) -> Response:
+    found = services().runs.find(g.principal.id, run_id)
+    options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
+    return stream(NATIVE, found, _cursor(run_id), options)
 
-    return routes
+
+@routes.post("/<run_id>/stop")
+@operation("Stop a run", Answer("The receipt; the end of the run is stored."))
+def stop_run(run_id: str) -> StopReceipt:
+    return cast(StopReceipt, services().runs.stop(g.principal.id, run_id).to_json())
+
+
+@routes.post("/<run_id>/continue")
+@operation("Carry on a reply that did not complete", FOLLOWED, errors=(409, 503))
+def continue_run(run_id: str, body: ContinueBody = ContinueBody()) -> Response:
+    services().runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
+    services().rates.check("stream", g.caller)
+    asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name)
+    found = services().sessions.continue_run(g.principal.id, run_id, asked)
+    return stream(NATIVE, found, 0, body.model_dump())
 
 
 def _cursor(run_id: str) -> int:
@@ -106,50 +177,3 @@ def _record(found: FoundRun) -> Run:
         "created_at": timestamp(record.created_at),
         "ended_at": None if record.ended_at is None else timestamp(record.ended_at),
     }
-
-
-CURSOR = r"^(([^:\s]+:)?[0-9]{1,12})?$"
-FOLLOWS = (
-    Answer(200, "The run's events, to its end.", stream_of(NATIVE), OF_A_RUN),
-    Answer(204, "The cursor is at the end of a run that has ended.", (), OF_A_RUN),
-)
-OPERATIONS = {
-    "runs.read_run": Operation("Read a run", answered(Run, "The run."), (404, 503)),
-    "runs.read_events": Operation(
-        "Follow a run, from a cursor on",
-        FOLLOWS,
-        (404, 410, 503),
-        parameters=(
-            LAST_EVENT_ID._replace(
-                what="The `id:` of the last event that arrived, or its number; before `after`.",
-                schema={"type": "string", "pattern": CURSOR},
-            ),
-            # No pattern: beside a Last-Event-ID it is not read.
-            Parameter("after", "query", "The same; 0 is the start.", {"type": "string"}),
-            Parameter(
-                "reasoning",
-                "query",
-                "Anything but `false` or `0` shows what a thinking model thinks.",
-                {"type": "string", "default": "false"},
-            ),
-            Parameter(
-                "partial",
-                "query",
-                "`false` or `0` leaves `partial` out of the events.",
-                {"type": "string", "default": "true"},
-            ),
-        ),
-    ),
-    "runs.stop_run": Operation(
-        "Stop a run",
-        answered(StopReceipt, "The receipt; the end of the run is stored."),
-        (404, 503),
-    ),
-    "runs.continue_run": Operation(
-        "Carry on a reply that did not complete",
-        FOLLOWS[:1],
-        (404, 409, 503),
-        body=ContinueBody,
-        body_needed=False,
-    ),
-}

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
-from flask import Blueprint, g, request
-from flask.typing import ResponseReturnValue
+from flask import Response, g, request
+from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import BadCursor, InvalidRequest, NotFound
 from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
-from app.dialects.frames import Body, Id, json_line, validated
-from app.transports.guards.body import read_object, read_optional_object
+from app.dialects.frames import Body, Id, json_line, timestamp
+from app.dialects.native_shapes import Status
 from app.transports.http.streams import event_stream
-from app.transports.http.views import session_row
 from app.transports.openapi.operations import (
     Answer,
-    Operation,
     Parameter,
-    answered,
+    Routes,
     events_of,
-    json_of,
+    operation,
+    whole_number,
 )
-from app.transports.openapi.shapes import (
-    RunNews,
-    Session,
-    SessionDeleted,
-    Sessions,
-    SessionsDeleted,
-)
-from app.transports.services import Services
+from app.transports.services import Services, services
 
-PAGE_SIZE = 50
-MOST = 200
 MOST_QUERY = 200
+LIMIT = Parameter(
+    "limit", "How many.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+)
+BEFORE = Parameter("before", "The `next` of the page before.", {"type": "string"})
+QUERY = Parameter(
+    "q",
+    "Text of the title or a message, whatever its case.",
+    {"type": "string", "maxLength": MOST_QUERY},
+)
 
 
 class SessionBody(Body):
@@ -51,75 +51,150 @@ class SessionChange(Body):
     system: str | None = None
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Return the routes under /api/chat/sessions."""
-    routes = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
-    _add_lists(routes, services)
-    _add_session(routes, services)
-    return routes
+class ActiveRun(TypedDict):
+    """The reply under way, and the newest entry of its log."""
+
+    run_id: str
+    seq: int
 
 
-def _add_lists(routes: Blueprint, services: Services) -> None:
-    sessions = services.sessions
+class Session(TypedDict):
+    """A session; `messages` is how many it has."""
 
-    @routes.post("")
-    def create_session() -> ResponseReturnValue:
-        wanted = validated(SessionBody, read_optional_object(request, services.max_body_bytes))
-        created = sessions.create(g.principal.id, wanted.session_id, system=wanted.system)
-        return session_row(created, services), 201
-
-    @routes.get("")
-    def list_sessions() -> ResponseReturnValue:
-        page = _page()
-        # One more than is asked for tells whether there is a page after this one.
-        found = sessions.list(g.principal.id, page._replace(limit=page.limit + 1))
-        shown = found[: page.limit]
-        following = _page_cursor(shown[-1]) if len(found) > len(shown) else None
-        rows = [session_row(one, services) for one in shown]
-        return {"sessions": rows, "next": following}
-
-    @routes.delete("")
-    def delete_sessions() -> ResponseReturnValue:
-        return {"success": True, "deleted": sessions.delete_all(g.principal.id)}
+    session_id: str
+    messages: int
+    timestamp: str
+    title: str
+    system: str | None
+    active_run: ActiveRun | None
 
 
-def _add_session(routes: Blueprint, services: Services) -> None:
-    sessions = services.sessions
+class Sessions(TypedDict):
+    """A page of a user's sessions, the newest first; `next` leads to the one after it."""
 
-    @routes.get("/<session_id>")
-    def read_session(session_id: str) -> ResponseReturnValue:
-        return session_row(sessions.get(g.principal.id, session_id), services)
+    sessions: list[Session]
+    next: str | None
 
-    @routes.patch("/<session_id>")
-    def change_session(session_id: str) -> ResponseReturnValue:
-        wanted = validated(SessionChange, read_object(request, services.max_body_bytes))
-        changed = sessions.update(g.principal.id, session_id, wanted.title, wanted.system)
-        return session_row(changed, services)
 
-    @routes.delete("/<session_id>")
-    def delete_session(session_id: str) -> ResponseReturnValue:
-        sessions.delete(g.principal.id, session_id)
-        return {"success": True, "message": "Session deleted"}
+class SessionDeleted(TypedDict):
+    """A session is gone."""
 
-    @routes.get("/<session_id>/events")
-    def follow_session(session_id: str) -> ResponseReturnValue:
-        owner = g.principal.id
-        sessions.get(owner, session_id)
-        # Not before the body is asked for: a HEAD never asks, and would leave a listener behind.
-        response = event_stream(_news(services, owner, session_id), SSE_CONTENT_TYPE)
-        response.headers["X-Session-Id"] = session_id
-        return response
+    success: Literal[True]
+    message: str
+
+
+class SessionsDeleted(TypedDict):
+    """All of a user's sessions are gone."""
+
+    success: Literal[True]
+    deleted: int
+
+
+class RunNews(TypedDict):
+    """A run started, or ended; `status` is told at its end."""
+
+    run_id: str
+    session_id: str
+    seq: int
+    status: NotRequired[Status]
+
+
+routes = Routes("sessions", __name__, "Conversations.", "/api/chat/sessions")
+
+
+@routes.post("")
+@operation("Make a session", Answer("The session; one that was there is as it was.", 201))
+def create_session(body: SessionBody = SessionBody()) -> Session:
+    return _row(services().sessions.create(g.principal.id, body.session_id, system=body.system))
+
+
+@routes.get("")
+@operation(
+    "List or search sessions, a page at a time",
+    Answer("The sessions, the newest first."),
+    parameters=(LIMIT, BEFORE, QUERY),
+)
+def list_sessions() -> Sessions:
+    page = _page()
+    # One more than is asked for tells whether there is a page after this one.
+    found = services().sessions.list(g.principal.id, page._replace(limit=page.limit + 1))
+    shown = found[: page.limit]
+    following = _page_cursor(shown[-1]) if len(found) > len(shown) else None
+    return {"sessions": [_row(chat_session) for chat_session in shown], "next": following}
+
+
+@routes.delete("")
+@operation("Delete all of the caller's sessions", Answer("They are gone."))
+def delete_sessions() -> SessionsDeleted:
+    return {"success": True, "deleted": services().sessions.delete_all(g.principal.id)}
+
+
+@routes.get("/<session_id>")
+@operation("Read a session", Answer("The session."))
+def read_session(session_id: str) -> Session:
+    return _row(services().sessions.get(g.principal.id, session_id))
+
+
+@routes.patch("/<session_id>")
+@operation("Rename a session, or set its system prompt", Answer("The session."))
+def change_session(session_id: str, body: SessionChange) -> Session:
+    return _row(services().sessions.update(g.principal.id, session_id, body.title, body.system))
+
+
+@routes.delete("/<session_id>")
+@operation("Delete a session", Answer("The session is gone."))
+def delete_session(session_id: str) -> SessionDeleted:
+    services().sessions.delete(g.principal.id, session_id)
+    return {"success": True, "message": "Session deleted"}
+
+
+@routes.get("/<session_id>/events")
+@operation(
+    "Follow a session",
+    Answer(
+        "Events `run_started` and `run_ended`, without an end.",
+        200,
+        (events_of(RunNews),),
+        ("X-Session-Id",),
+    ),
+)
+def follow_session(session_id: str) -> Response:
+    owner = g.principal.id
+    services().sessions.get(owner, session_id)
+    # Not before the body is asked for: a HEAD never asks, and would leave a listener behind.
+    response = event_stream(_news(services(), owner, session_id), SSE_CONTENT_TYPE)
+    response.headers["X-Session-Id"] = session_id
+    return response
+
+
+def _row(chat_session: ChatSession) -> Session:
+    return {
+        "session_id": chat_session.id,
+        "messages": chat_session.message_count,
+        "timestamp": timestamp(chat_session.updated_at),
+        "title": chat_session.title,
+        "system": chat_session.system,
+        "active_run": _active_run(chat_session),
+    }
+
+
+def _active_run(chat_session: ChatSession) -> ActiveRun | None:
+    if chat_session.active_run_id is None:
+        return None
+    try:
+        found = services().runs.find(chat_session.owner, chat_session.active_run_id)
+    except NotFound:
+        return None  # it ended and was deleted since the session was read
+    return {"run_id": found.record.id, "seq": found.log.last_seq}
 
 
 def _page() -> Page:
     """Return what part of the list is asked for. Raises InvalidRequest, BadCursor."""
-    asked = request.args.get("limit", str(PAGE_SIZE))
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 4 and 1 <= int(asked) <= MOST):
-        raise InvalidRequest({"limit": f"must be a whole number from 1 to {MOST}"})
+    limit = whole_number(LIMIT)
     query = request.args.get("q", "").strip()
     if len(query) > MOST_QUERY:
         raise InvalidRequest({"q": f"must be at most {MOST_QUERY} characters"})
-    return Page(int(asked), _parse_page_cursor(request.args.get("before")), query)
+    return Page(limit, _parse_page_cursor(request.args.get("before")), query)
 
 
 def _page_cursor(last: ChatSession) -> str:
@@ -155,61 +230,3 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
                     yield b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
     finally:
         services.sessions.feed.leave(owner, session_id, listener)
-
-
-OPERATIONS = {
-    "sessions.create_session": Operation(
-        "Make a session",
-        (Answer(201, "The session; one that was there is as it was.", (json_of(Session),)),),
-        (503,),
-        body=SessionBody,
-        body_needed=False,
-    ),
-    "sessions.list_sessions": Operation(
-        "List or search sessions, a page at a time",
-        answered(Sessions, "The sessions, the newest first."),
-        (503,),
-        parameters=(
-            Parameter(
-                "limit",
-                "query",
-                "How many.",
-                {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE_SIZE},
-            ),
-            Parameter("before", "query", "The `next` of the page before.", {"type": "string"}),
-            Parameter(
-                "q",
-                "query",
-                "Text of the title or a message, whatever its case.",
-                {"type": "string", "maxLength": MOST_QUERY},
-            ),
-        ),
-    ),
-    "sessions.delete_sessions": Operation(
-        "Delete all of the caller's sessions", answered(SessionsDeleted, "They are gone."), (503,)
-    ),
-    "sessions.read_session": Operation(
-        "Read a session", answered(Session, "The session."), (404, 503)
-    ),
-    "sessions.change_session": Operation(
-        "Rename a session, or set its system prompt",
-        answered(Session, "The session."),
-        (404, 503),
-        body=SessionChange,
-    ),
-    "sessions.follow_session": Operation(
-        "Follow a session",
-        (
-            Answer(
-                200,
-                "Events `run_started` and `run_ended`, without an end.",
-                (events_of(RunNews),),
-                ("X-Session-Id",),
-            ),
-        ),
-        (404, 503),
-    ),
-    "sessions.delete_session": Operation(
-        "Delete a session", answered(SessionDeleted, "The session is gone."), (404, 503)
-    ),
-}

@@ -1,23 +1,29 @@
-"""The answers that follow a run, for every route that has one."""
+"""The answers that follow a run, for every route that has one.
+
+Who follows a run reads its log to the end and owns nothing: leaving changes nothing for the run,
+unless it is to stop when nobody watches.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask import Response, g, request
 
 from app.dialects.dialect import Dialect, Encoder, Reply
 from app.dialects.plain_text import PlainTextEncoder
+from app.runs.log import LogReader
 from app.runs.service import FoundRun
-from app.transports.services import Services
-from app.transports.viewer import frames, looks_between_heartbeats
+from app.transports.services import Services, services
+
+LOOK_S = 0.5  # how often to see whether somebody who waits in silence is still there
 
 
-def reply_of(found: FoundRun, user: str) -> Reply:
+def reply_of(found: FoundRun) -> Reply:
     """Return the run as an encoder wants it."""
     record = found.live.record if found.live else found.record
-    return Reply(record, found.log, user)
+    return Reply(record, found.log, g.principal.name)
 
 
 def answer_headers(dialect: Dialect, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:
@@ -27,13 +33,11 @@ def answer_headers(dialect: Dialect, reply: Reply, options: Mapping[str, Any]) -
     return {**named, **dialect.headers(reply, options)}
 
 
-def stream(
-    services: Services, dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, Any]
-) -> Response:
+def stream(dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, Any]) -> Response:
     """Return the answer that follows the run from `after` to its end. Raises BadCursor,
     LogReset."""
     found.log.check(after)
-    reply = reply_of(found, g.principal.name)
+    reply = reply_of(found)
     headers = answer_headers(dialect, reply, options)
     end = found.log.end
     if end is not None and after >= end.seq:
@@ -44,24 +48,16 @@ def stream(
         encoder, content_type = PlainTextEncoder(), PlainTextEncoder.content_type
     else:
         encoder, content_type = dialect.encoder(reply, after, options), dialect.content_type
-    heartbeat_s = services.runs.limits.heartbeat_s
-    looks = looks_between_heartbeats(found, heartbeat_s)
-    reader = services.runs.follow(found, after, heartbeat_s / looks)
-    body = frames(
-        found,
-        reader,
-        encoder,
-        services.viewers,
-        has_hung_up(),
-        lambda: services.runs.age_s(found),
-        looks,
-    )
+    heartbeat_s = services().runs.limits.heartbeat_s
+    looks = _looks_between_heartbeats(found, heartbeat_s)
+    reader = services().runs.follow(found, after, heartbeat_s / looks)
+    body = _frames(services(), found, reader, encoder, has_hung_up(), looks)
     response = event_stream(body, content_type)
     response.headers.update(headers)
     return response
 
 
-def event_stream(body: Any, content_type: str) -> Response:
+def event_stream(body: Iterator[bytes], content_type: str) -> Response:
     """Return an answer that leaves piece by piece, through proxies too."""
     # Passed on as it is: the library's own iterators check and count each piece.
     response = Response(body, content_type=content_type, direct_passthrough=True)
@@ -80,3 +76,50 @@ def _wants_plain_text() -> bool:
     """Whether the client asked for bare text and nothing else."""
     accepted = request.accept_mimetypes
     return accepted.best == "text/plain" and accepted["text/plain"] > accepted["text/event-stream"]
+
+
+def _looks_between_heartbeats(found: FoundRun, heartbeat_s: float) -> int:
+    """Return how often to look, from one heartbeat to the next, whether the client is there.
+
+    Where a run is to stop when its client hangs up, that must not take a heartbeat's time.
+    """
+    if found.live is None or not found.live.stop_when_unwatched:
+        return 1
+    return max(1, round(heartbeat_s / LOOK_S))
+
+
+def _frames(
+    services: Services,
+    found: FoundRun,
+    reader: LogReader,
+    encoder: Encoder,
+    gone: Callable[[], bool],
+    looks: int,
+) -> Iterator[bytes]:
+    """Yield one write for each read: all that is new, or a heartbeat after `looks` empty reads.
+
+    May raise ReplyCut.
+    """
+    with services.viewers.watching("sse"), found.watched():
+        yield encoder.opening
+        silent = 0
+        while not reader.done:
+            frame = _next_frame(reader, encoder)
+            if frame is not None:
+                silent = 0
+                yield frame
+            elif (looks > 1 or not encoder.heartbeat) and gone():
+                return  # elsewhere the heartbeat's write fails, and a half-closed client stays
+            else:
+                silent += 1
+                if silent % looks == 0:
+                    yield encoder.silence(services.runs.age_s(found))
+        encoder.close()
+
+
+def _next_frame(reader: LogReader, encoder: Encoder) -> bytes | None:
+    # A function of its own: the entries must not be held while the frame waits for a slow client.
+    entries = reader.read()
+    if entries or reader.done:
+        return encoder.encode(entries)
+    return None

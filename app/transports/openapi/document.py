@@ -6,112 +6,242 @@ schemas are those of the models that check requests and of the types that answer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from flask import Blueprint, Flask, Response
+from flask import Flask, current_app
 
 from app import __version__
-from app.dialects.frames import json_line
-from app.dialects.routes import ROUTES
-from app.transports.http import health, messages, models, pages, peers, runs, sessions
-from app.transports.http.hooks import OPEN_ENDPOINTS
-from app.transports.openapi.operations import Operation, about, answered, endpoint_of, operation_of
-from app.transports.openapi.parts import Describer, Place, Schemas, header_components, path_of
-from app.transports.services import Services
+from app.chats.request import SESSION_ID_PATTERN
+from app.dialects.native_shapes import Problem
+from app.dialects.routes import DIALECTS
+from app.transports.http.hooks import OPEN_ENDPOINTS, dialect_name_of
+from app.transports.openapi.operations import Answer, Operation, Routes, about, operation
+from app.transports.openapi.schemas import Json, Schemas
 
-BLUEPRINTS = (
-    runs,
-    sessions,
-    messages,
-    peers,
-    models,
-    health,
-    pages,
+KEY = "tandem.openapi"
+ABOUT = (
+    "A chat server that streams every model reply over Server-Sent Events and Socket.IO from one "
+    "stored log. In an event stream the schema is that of one event, without the comments "
+    "`: open` and `: ping`; of lines it is an array of them."
 )
-OPERATIONS = {
-    "openapi.document": Operation(
-        "This description", answered(dict[str, Any], "An OpenAPI 3.1 document.")
-    )
-}
-TAGS = {
-    "runs": "Replies: read, follow, stop, carry on.",
-    "sessions": "Conversations.",
-    "messages": "What a conversation has.",
-    "usage": "Who can be asked, and what was used.",
-    "health": "How the server is.",
-    "pages": "In the browser.",
-    "openapi": "This description.",
-}
 BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "An access token with `exp` and `sub`.",
 }
-ABOUT = (
-    "A chat server that streams every model reply over Server-Sent Events and Socket.IO from one "
-    "stored log. In an event stream the schema is that of one event, without the comments "
-    "`: open` and `: ping`; of lines it is an array of them."
-)
 NOT_DESCRIBED = frozenset({"HEAD", "OPTIONS"})  # every path has them
+ALWAYS = (403, 405, 500)
+AFTER_AUTHENTICATION = (400, 429)
+WITH_A_BODY = (413, 415)
+# What the guards and Flask's map answer: before anybody knows which dialect is spoken.
+BEFORE_A_DIALECT = frozenset({403, 405})
+ERRORS = {
+    400: "The request is not valid; the body says what to mend.",
+    401: "No token, or one that is wrong or expired.",
+    403: "A page of a foreign origin, or a `Host` that is not the server's.",
+    404: "Absent, or somebody else's.",
+    405: "The path exists, the method does not.",
+    409: "A reply is under way in the session, or the key was used with another body.",
+    410: "The entries after the cursor have become one: read from the start.",
+    413: "The body or a text is too large.",
+    415: "A form; send JSON.",
+    429: "Too many requests.",
+    500: "A bug of ours.",
+    502: "The model's server failed.",
+    503: "The store does not answer, or there are too many replies, or the server is stopping.",
+    504: "The model took too long.",
+}
+ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
+SECONDS = "Seconds."
+HEADERS = {
+    "X-Request-Id": "Joins the answer and its line in the log.",
+    "X-Run-Id": "The run.",
+    "X-Session-Id": "Its session.",
+    "Retry-After": SECONDS,
+    "WWW-Authenticate": "`Bearer`.",
+    "Allow": "The methods that the path has.",
+    "Content-Security-Policy": "What the page may load: nothing from elsewhere.",
+}
+_IN_RULE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+ID = {"type": "string", "minLength": 1}
+SESSION_ID = {"type": "string", "pattern": SESSION_ID_PATTERN}
+PATH_SCHEMAS = {"session_id": SESSION_ID, "chat_id": SESSION_ID}
+
+routes = Routes("openapi", __name__, "This description.")
 
 
-def register(app: Flask, services: Services) -> None:
-    """Add the route; the document describes all that the app has then."""
-    routes = Blueprint("openapi", __name__)
-
-    @routes.get("/openapi.json")
-    def document() -> Response:
-        return Response(made, mimetype="application/json")
-
-    app.register_blueprint(routes)
-    made = json_line(describe(app, services.auth.mode))
+@routes.get("/openapi.json")
+@operation("This description", Answer("An OpenAPI 3.1 document."), errors=())
+def document() -> dict[str, Any]:
+    made: dict[str, Any] = current_app.extensions[KEY]
+    return made
 
 
-def describe(app: Flask, auth: str) -> dict[str, Any]:
-    """Return the document. Raises KeyError for a route that no operation is written for."""
-    operations = _operations()
+def register(app: Flask, auth: str) -> None:
+    """Make the document of all the routes that the app has now. Raises as `describe` does."""
+    app.extensions[KEY] = describe(app, auth)
+
+
+class Place(NamedTuple):
+    """Where an operation is: its endpoint and rule in Flask's map."""
+
+    endpoint: str
+    rule: str
+    method: str
+    operation: Operation
+
+    @property
+    def tag(self) -> str:
+        """The dialect or blueprint."""
+        return dialect_name_of(self.endpoint)
+
+    @property
+    def problem(self) -> Any:
+        """The type of its errors."""
+        return DIALECTS[self.tag].problem if self.tag in DIALECTS else Problem
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is reached without a token and without limits."""
+        return self.endpoint in OPEN_ENDPOINTS
+
+
+def describe(app: Flask, auth: str) -> Json:
+    """Return the document. Raises LookupError for a view without `operation`."""
     places = list(_places(app))
-    schemas = Schemas(operations[place.endpoint] for place in places)
-    describer = Describer(schemas, auth != "off")
-    paths: dict[str, dict[str, Any]] = {}
+    schemas = _schemas(places)
+    paths: dict[str, Json] = {}
     for place in places:
-        described = describer.operation(place, operations[place.endpoint])
-        paths.setdefault(path_of(place.rule), {})[place.method.lower()] = described
-    document: dict[str, Any] = {
+        described = _operation(place, schemas, auth != "off")
+        paths.setdefault(_IN_RULE.sub(r"{\1}", place.rule), {})[place.method.lower()] = described
+    components = {
+        "schemas": schemas.components,
+        "headers": {name: _header(what, True) for name, what in HEADERS.items()},
+    }
+    document: Json = {
         "openapi": "3.1.0",
         "info": {"title": "Tandem", "version": __version__, "description": ABOUT},
         "servers": [{"url": "/"}],
-        "tags": _tags(places),
+        "tags": _tags(app),
         "paths": paths,
-        "components": {"schemas": schemas.components, "headers": header_components()},
+        "components": components,
     }
     if auth != "off":
-        document["components"]["securitySchemes"] = {"bearer": BEARER}
+        components["securitySchemes"] = {"bearer": BEARER}
         document["security"] = [{"bearer": []}, *([{}] if auth == "optional" else [])]
     return document
 
 
-def _operations() -> Mapping[str, Operation]:
-    """Return every operation by its endpoint."""
-    written = {endpoint_of(route): operation_of(route) for route in ROUTES} | OPERATIONS
-    for blueprint in BLUEPRINTS:
-        written |= blueprint.OPERATIONS
-    return written
-
-
 def _places(app: Flask) -> Iterator[Place]:
     for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static":
-            continue
-        for method in sorted((rule.methods or set()) - NOT_DESCRIBED):
-            is_open = rule.endpoint in OPEN_ENDPOINTS
-            yield Place(rule.endpoint, rule.rule, method, is_open)
+        if rule.endpoint != "static":
+            for method in sorted((rule.methods or set()) - NOT_DESCRIBED):
+                found = getattr(app.view_functions[rule.endpoint], "operation", None)
+                if found is None:
+                    raise LookupError(f"{method} {rule.rule} is not described")
+                yield Place(rule.endpoint, rule.rule, method, found)
 
 
-def _tags(places: list[Place]) -> list[dict[str, str]]:
+def _tags(app: Flask) -> list[Json]:
     """Return the groups of operations: dialects first, then the blueprints that belong to none."""
-    about_tags = {route.dialect.name: about(route.dialect) for route in ROUTES} | TAGS
-    used = {place.tag for place in places}
-    return [{"name": tag, "description": about_tags[tag]} for tag in about_tags if tag in used]
+    tags = {name: about(dialect) for name, dialect in DIALECTS.items()}
+    groups = [group for group in app.iter_blueprints() if isinstance(group, Routes)]
+    tags |= {group.name: group.about for group in groups}
+    return [{"name": name, "description": what} for name, what in tags.items()]
+
+
+def _schemas(places: Sequence[Place]) -> Schemas:
+    answers = [answer for place in places for answer in place.operation.answers]
+    shapes = [content.shape for answer in answers for content in answer.content or ()]
+    problems = [place.problem for place in places]
+    bodies = [place.operation.body for place in places if place.operation.body is not None]
+    return Schemas(bodies, [*shapes, *problems, Problem])
+
+
+def _operation(place: Place, schemas: Schemas, has_tokens: bool) -> Json:
+    told = place.operation
+    responses = {str(answer.status): _answer(answer, schemas) for answer in told.answers}
+    for status in sorted(_errors(place, has_tokens)):
+        responses.setdefault(str(status), _error(status, place, schemas))
+    described: Json = {
+        "operationId": re.sub(r"\W", "_", place.endpoint),
+        "tags": [place.tag],
+        "summary": told.summary,
+        "responses": responses,
+    }
+    if told.description:
+        described["description"] = told.description
+    if parameters := [*_parameters(place)]:
+        described["parameters"] = parameters
+    if told.body is not None:
+        described["requestBody"] = _body(told, schemas)
+    if place.is_open and has_tokens:
+        described["security"] = []
+    return described
+
+
+def _parameters(place: Place) -> Iterator[Json]:
+    for name in _IN_RULE.findall(place.rule):
+        yield {"name": name, "in": "path", "required": True, "schema": PATH_SCHEMAS.get(name, ID)}
+    for parameter in place.operation.parameters:
+        told = {"required": False, "description": parameter.what, "schema": parameter.schema}
+        yield {"name": parameter.name, "in": parameter.place, **told}
+
+
+def _body(asked: Operation, schemas: Schemas) -> Json:
+    content: Json = {"schema": schemas.asked(asked.body)}
+    if asked.examples:
+        numbered = enumerate(asked.examples, start=1)
+        content["examples"] = {str(number): {"value": example} for number, example in numbered}
+    return {"required": asked.needs_body, "content": {"application/json": content}}
+
+
+def _answer(answer: Answer, schemas: Schemas) -> Json:
+    described: Json = {
+        "description": answer.what,
+        "headers": {
+            **_headers("X-Request-Id", *answer.headers),
+            **{name: _header(what, False) for name, what in answer.may_have.items()},
+        },
+    }
+    if answer.content:
+        described["content"] = {
+            body.media_type: {"schema": schemas.content(body)} for body in answer.content
+        }
+    return described
+
+
+def _errors(place: Place, has_tokens: bool) -> set[int]:
+    errors = {*ALWAYS, *place.operation.errors}
+    if "<" in place.rule:
+        errors.add(404)
+    if not place.is_open:
+        errors.update((*AFTER_AUTHENTICATION, 401) if has_tokens else AFTER_AUTHENTICATION)
+    if place.operation.body is not None:
+        errors.update(WITH_A_BODY)
+    return errors
+
+
+def _error(status: int, place: Place, schemas: Schemas) -> Json:
+    headers = _headers("X-Request-Id", *filter(None, [ERROR_HEADERS.get(status)]))
+    if status == 409:
+        headers["X-Run-Id"] = _header("The run that is in the way.", False)
+    schema = schemas.answered(Problem if status in BEFORE_A_DIALECT else place.problem)
+    if status == 404 and "<" in place.rule and place.problem is not Problem:
+        # A slash in what stands for a name may make it another path, that nobody has.
+        schema = {"anyOf": [schema, schemas.answered(Problem)]}
+    content = {"application/json": {"schema": schema}}
+    return {"description": ERRORS[status], "headers": headers, "content": content}
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _header(what: str, is_always_there: bool) -> Json:
+    is_number = what == SECONDS
+    schema = {"type": "integer", "minimum": 0} if is_number else {"type": "string"}
+    return {"description": what, "required": is_always_there, "schema": schema}

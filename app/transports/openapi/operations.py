@@ -1,22 +1,33 @@
-"""What a route is asked and what it answers, as rows for /openapi.json (document.py makes it).
+"""What a route is asked and what it answers: said once, beside its view (`operation`).
 
-The rows of a blueprint stand under its views, by endpoint; those of the routes that start runs are
-made from the table of dialects (dialect_operations.py). Path and method are the route's own.
+A view's own types say most of it. Its parameter `body` is the request's body, which is read and
+checked before the view is called, and may be missing where it has a default; what it returns is
+what is answered. The rows of the routes that start runs are made from the table of dialects.
+
+spectree and flask-openapi3 were looked at for this: neither describes event streams, headers or
+errors by dialect, and both read bodies in their own way, without a limit of size, depth or time.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from functools import wraps
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from flask import Blueprint, Response, request
+
+from app.core.errors import InvalidRequest
 from app.dialects.dialect import SSE_CONTENT_TYPE, Dialect
-from app.dialects.native_shapes import Problem
+from app.dialects.frames import validated
 from app.dialects.routes import Route
+from app.transports.guards.body import read_object, read_optional_object
+from app.transports.services import services
 
-NONE: Mapping[str, str] = {}
+NO_HEADERS: Mapping[str, str] = {}
 OF_A_RUN = ("X-Run-Id", "X-Session-Id")
+View = Callable[..., Any]
 
 
 class Content(NamedTuple):
@@ -24,50 +35,122 @@ class Content(NamedTuple):
     is what an event has instead, where the stream says its end so."""
 
     media_type: str
-    shape: Any
+    shape: Any = str
     framing: Literal["whole", "events", "lines"] = "whole"
     last: str | None = None
 
 
 class Answer(NamedTuple):
-    """An answer that is no error. Its `headers` are always there, those of `may_have` only where
-    their text says so."""
+    """An answer that is no error; without a `content` it is what the view returns, as JSON. Its
+    `headers` are always there, those of `may_have` only where their text says so."""
 
-    status: int
     what: str
-    content: tuple[Content, ...] = ()
+    status: int = 200
+    content: tuple[Content, ...] | None = None
     headers: tuple[str, ...] = ()
-    may_have: Mapping[str, str] = NONE
+    may_have: Mapping[str, str] = NO_HEADERS
 
 
 class Parameter(NamedTuple):
     """A parameter that may be left out; those of the path are the route's own."""
 
     name: str
-    place: Literal["query", "header"]
     what: str
     schema: Mapping[str, Any]
+    place: Literal["query", "header"] = "query"
+
+
+def whole_number(parameter: Parameter) -> int:
+    """Return what the request's query asks for, within the schema. Raises InvalidRequest."""
+    schema = parameter.schema
+    least, most = schema["minimum"], schema["maximum"]
+    asked = request.args.get(parameter.name, str(schema["default"]))
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 4 and least <= int(asked) <= most):
+        raise InvalidRequest({parameter.name: f"must be a whole number from {least} to {most}"})
+    return int(asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path. `errors` come on top of those that every route has, or every one with
-    a body."""
+    """One method of one path. `errors` come on top of those that every route of its kind has."""
 
     summary: str
-    answers: tuple[Answer, ...]
-    errors: tuple[int, ...] = ()
+    answers: Sequence[Answer]
+    errors: Sequence[int]
+    parameters: Sequence[Parameter] = ()
     body: Any = None
-    body_needed: bool = True
+    needs_body: bool = True
     examples: Sequence[Mapping[str, Any]] = ()
-    parameters: tuple[Parameter, ...] = ()
     description: str = ""
-    problem: Any = Problem
 
 
-def json_of(shape: Any) -> Content:
-    """Return a body that is one JSON value."""
-    return Content("application/json", shape)
+class Routes(Blueprint):
+    """A blueprint that says in a sentence what its routes are about."""
+
+    def __init__(self, name: str, import_name: str, about: str, url_prefix: str = "") -> None:
+        super().__init__(name, import_name, url_prefix=url_prefix or None)
+        self.about = about
+
+
+def operation(
+    summary: str,
+    *answers: Answer,
+    errors: Sequence[int] = (503,),
+    parameters: Sequence[Parameter] = (),
+) -> Callable[[View], View]:
+    """Describe a view, give it its body, and its answer the first status. `errors` is for a route
+    that asks the store."""
+
+    def describe(view: View) -> View:
+        types = get_type_hints(view)
+        body = types.get("body")
+        needs_body = body is not None and not view.__defaults__  # a path's part never has one
+        read = read_object if needs_body else read_optional_object
+        status = answers[0].status
+
+        @wraps(view)
+        def answer(**arguments: Any) -> Any:
+            if body is not None:
+                arguments["body"] = validated(body, read(request, services().max_body_bytes))
+            answered = view(**arguments)
+            if answered is None:
+                return Response(status=204)
+            return answered if status == 200 else (answered, status)
+
+        returned = (Content("application/json", _shape_of(types["return"])),)
+        answer.operation = Operation(  # type: ignore[attr-defined]  # read by document.py
+            summary,
+            [_with_content(each, returned) for each in answers],
+            errors,
+            parameters,
+            body,
+            needs_body,
+        )
+        return answer
+
+    return describe
+
+
+def _with_content(answer: Answer, returned: tuple[Content, ...]) -> Answer:
+    if answer.content is not None:
+        return answer
+    return answer._replace(content=() if answer.status == 204 else returned)
+
+
+def _shape_of(returned: Any) -> Any:
+    """Return what a view answers, of what it returns: a status may stand beside it, and None is an
+    answer without a body."""
+    if get_origin(returned) is tuple:
+        return get_args(returned)[0]
+    shapes = tuple(shape for shape in get_args(returned) if shape is not type(None))
+    return Union[shapes] if type(None) in get_args(returned) else returned
+
+
+def stream_of(dialect: Dialect) -> tuple[Content, ...]:
+    """Return what a stream may be: the dialect's frames, or bare text."""
+    if dialect.content_type == SSE_CONTENT_TYPE:
+        return events_of(dialect.event, dialect.last_data), Content("text/plain")
+    return Content(dialect.content_type, dialect.event, "lines"), Content("text/plain")
 
 
 def events_of(shape: Any, last: str | None = None) -> Content:
@@ -75,28 +158,18 @@ def events_of(shape: Any, last: str | None = None) -> Content:
     return Content(SSE_CONTENT_TYPE.partition(";")[0], shape, "events", last)
 
 
-def text_of(media_type: str) -> Content:
-    """Return a body that is text."""
-    return Content(media_type, str)
-
-
-def answered(shape: Any, what: str, headers: tuple[str, ...] = ()) -> tuple[Answer, ...]:
-    """Return the one answer of a route that reads."""
-    return (Answer(200, what, (json_of(shape),), headers),)
-
-
 LAST_EVENT_ID = Parameter(
     "Last-Event-ID",
-    "header",
     "A cursor, `<run_id>:<seq>`, the `id:` of the last event that arrived: the stream of that run "
     "goes on after it, and no run is started.",
     {"type": "string", "pattern": r"^([^:\s]+:[0-9]{1,12})?$"},
+    "header",
 )
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
-    "header",
     "Stands for the run that it started for 24 h: the same request with it joins that run.",
     {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+    "header",
 )
 HOW = {
     "stream": "Answer a message, streamed",
@@ -111,39 +184,22 @@ OF_A_RESUME = (410,)  # a cursor into what is folded by now
 OF_A_RUN_THAT_FAILED = (502, 504)
 
 
-def endpoint_of(route: Route) -> str:
-    """Return the name that the route has in Flask's map."""
-    return f"{route.dialect.name} {route.answer}"
-
-
 def operation_of(route: Route) -> Operation:
-    """Return what the route is asked and answers."""
+    """Return what a route that starts runs is asked and answers."""
     dialect = route.dialect
     streams = route.answer != "whole"
     waits = route.answer != "stream" or dialect.holds_headers
+    resumed = OF_A_RESUME if streams else ()
+    failed = OF_A_RUN_THAT_FAILED if waits else ()
     return Operation(
         summary=HOW[route.answer],
         description=f"{about(dialect)} {NOTES}",
         body=dialect.body,
         examples=dialect.examples,
         answers=tuple(_answers(route)),
-        errors=(
-            *OF_A_START,
-            *(OF_A_RESUME if streams else ()),
-            *(OF_A_RUN_THAT_FAILED if waits else ()),
-        ),
+        errors=(*OF_A_START, *resumed, *failed),
         parameters=(IDEMPOTENCY_KEY, LAST_EVENT_ID) if streams else (IDEMPOTENCY_KEY,),
-        problem=dialect.problem,
     )
-
-
-def stream_of(dialect: Dialect) -> tuple[Content, ...]:
-    """Return what a stream may be: the dialect's frames, or bare text."""
-    if dialect.content_type == SSE_CONTENT_TYPE:
-        framed = events_of(dialect.event, dialect.last_data)
-    else:
-        framed = Content(dialect.content_type, dialect.event, "lines")
-    return framed, text_of("text/plain")
 
 
 def about(dialect: Dialect) -> str:
@@ -153,12 +209,10 @@ def about(dialect: Dialect) -> str:
 
 def _answers(route: Route) -> Iterator[Answer]:
     dialect = route.dialect
-    content: tuple[Content, ...] = ()
-    if route.answer != "whole":
-        content += stream_of(dialect)
+    content = stream_of(dialect) if route.answer != "whole" else ()
     if route.answer != "stream":
-        content += (json_of(dialect.answer),)
-    yield Answer(200, "The reply.", content, OF_A_RUN, dialect.own_headers)
+        content += (Content("application/json", dialect.answer),)
+    yield Answer("The reply.", 200, content, OF_A_RUN, dialect.own_headers)
     if route.answer != "whole":
-        what = "The cursor of `Last-Event-ID` is at the end of a run that has ended."
-        yield Answer(204, what, (), OF_A_RUN, dialect.own_headers)
+        ended = "The cursor of `Last-Event-ID` is at the end of a run that has ended."
+        yield Answer(ended, 204, (), OF_A_RUN, dialect.own_headers)

@@ -109,9 +109,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         except ChatError as error:
             return self._failed(event, sid, error)
         except Exception:
-            ours = InternalError()
-            log.exception("event failed", extra={"error_id": ours.error_id})
-            return self._failed(event, sid, ours)
+            internal = InternalError()
+            log.exception("event failed", extra={"error_id": internal.error_id})
+            return self._failed(event, sid, internal)
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -181,7 +181,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         extra = {"code": error.code, "error_id": error.error_id}
         log.info("event %s refused", known, extra=extra)
         if event in {"chat_stream", REFUSED}:
-            # Also as an event: clients of seed 000 do not ask for acks.
+            # Also as an event: not every client asks for acks.
             shown = {name: value for name, value in payload.items() if name != "message"}
             self._emit(sid, "chat_stream_error", {"error": payload["message"], **shown})
         return {"error": payload}
@@ -192,11 +192,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         spoken = NATIVE.parse(data)
         asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
         check_request(asked, services.max_message_bytes)
-        started = services.sessions.start(
-            client.principal.id,
-            asked,
-            lambda joins: services.rates.check("read" if joins else "stream", client.caller),
-        )
+        admit = services.rates.admission("stream", client.caller)
+        started = services.sessions.start(client.principal.id, asked, admit)
         user, wanted = client.principal.name, spoken.options
         self._viewers.follow(sid, user, started.found, 0, wanted["partial"], wanted["reasoning"])
         record = started.found.record

@@ -14,8 +14,6 @@ from app.runs.ports import Task
 from app.runs.service import FoundRun
 from app.transports.services import Services
 from app.transports.socketio.engine import LibraryOutlet, Outlet, OutletTo
-from app.transports.viewer import watching
-
 
 UNSENT_WAIT_S = 0.02
 
@@ -85,7 +83,7 @@ class SocketViewers:
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
         outlet = self.outlet_to(self._server(), sid)
-        with self._services.viewers.watching("socket"), watching(found):
+        with self._services.viewers.watching("socket"), found.watched():
             while not reader.done:
                 if not self._wait_until_sent(outlet):
                     # Nobody takes it: let the client go. It may come back with its cursor.

@@ -82,3 +82,11 @@ def test_callers_and_kinds_have_buckets_of_their_own(rates: RateLimits) -> None:
 def test_a_rate_that_is_off_refuses_nobody(rates: RateLimits) -> None:
     for _ in range(1000):
         rates.check("read", "ann")
+
+
+def test_a_start_that_joins_a_run_counts_as_a_read(rates: RateLimits) -> None:
+    admit = rates.admission("chat", "ann")
+    admit(False)
+    admit(True)
+    with pytest.raises(RateLimited):
+        admit(False)

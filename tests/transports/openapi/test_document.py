@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
+from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import TypeAdapter
 
 from app.dialects.routes import ROUTES
 from app.server import Tandem
-from app.settings import load_settings
 from app.transports.http.hooks import OPEN_ENDPOINTS
 from app.transports.openapi.document import describe
-from app.wiring import create_app
+from tests.transports.conftest import built
 
 SECRET = "a secret for tests, of 32 bytes or more"
 STREAMS = [route for route in ROUTES if route.answer != "whole"]
@@ -25,8 +24,7 @@ STREAMS = [route for route in ROUTES if route.answer != "whole"]
 
 @pytest.fixture(scope="module")
 def tandem() -> Tandem:
-    settings = load_settings({"DATABASE_URL": "memory:", "JWT_SECRET": SECRET})
-    return create_app(replace(settings, async_mode="threading"))
+    return built(JWT_SECRET=SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +77,14 @@ def test_every_route_is_described_and_nothing_else(
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     assert {name for name, _ in operations(document)} == routes
+
+
+def test_a_route_that_is_not_described_stops_the_start() -> None:
+    app = Flask("test")
+    app.add_url_rule("/forgotten", view_func=lambda: "")
+
+    with pytest.raises(LookupError, match="GET /forgotten"):
+        describe(app, "off")
 
 
 def test_every_operation_has_an_id_of_its_own(document: dict[str, Any]) -> None:
