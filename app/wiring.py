@@ -30,7 +30,7 @@ from app.settings import BadSetting, Settings
 from app.stores.memory import MemoryStore
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.locks import FileLocks, NoLocks
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator, AuthOptions
 from app.transports.guards.origins import OriginPolicy
@@ -39,7 +39,7 @@ from app.transports.services import CallerLimits, Services
 from app.usage.limits import DailyLimits
 from app.usage.prices import Prices
 
-Store = MemoryStore | SqlStore
+Store = MemoryStore | SqliteStore
 
 
 def create_app(
@@ -98,8 +98,7 @@ def create_app(
         each_second=[
             sweeper.sweep,
             session_map.evict_idle,
-            lambda: runtime.run_blocking(store.compact, clock.wall()),
-            lambda: runtime.run_blocking(store.checkpoint),
+            lambda: runtime.run_blocking(store.tidy, clock.wall()),
         ],
         at_end=[recovery.retire],
     )
@@ -200,7 +199,7 @@ def make_store(settings: Settings) -> Store:
     if settings.database_path is None:
         return MemoryStore()
     migrate(settings.database_path)
-    return SqlStore(settings.database_path, settings.store_timeout_s)
+    return SqliteStore(settings.database_path, settings.store_timeout_s)
 
 
 def make_locks(settings: Settings) -> FileLocks | NoLocks:

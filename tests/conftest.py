@@ -14,7 +14,7 @@ from app.runs.ports import RunLimits
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.stores.sql.migrate import migrate
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import ScriptedProvider
@@ -60,8 +60,8 @@ def sql_path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def sql_store(sql_path: str) -> Iterator[SqlStore]:
-    store = SqlStore(sql_path, busy_timeout_s=0.05)
+def sql_store(sql_path: str) -> Iterator[SqliteStore]:
+    store = SqliteStore(sql_path, busy_timeout_s=0.05)
     store.register_worker(WORKER, 0.0)
     yield store
     store.close()

@@ -16,7 +16,7 @@ from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, Stora
 from app.core.messages import Message, newest_leaf
 from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
-from app.core.store import SessionStore
+from app.core.store import Store
 from app.core.usage import UsedTokens
 from app.runs.ports import Clock
 from app.runs.run import Run
@@ -34,7 +34,7 @@ class SessionRecords:
 
     def __init__(
         self,
-        store: SessionStore,
+        store: Store,
         session_map: SessionMap,
         runs: RunService,
         feed: SessionFeed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.usage import Usage
 
@@ -74,6 +74,14 @@ class ProviderMessage:
         return text_of(self.content)
 
 
+class KnownBranch(NamedTuple):
+    """A branch that was read before. A message that has one after it never changes, so that of a
+    longer branch only what comes after the messages in here need be read."""
+
+    messages: Sequence[Message]
+    places: Mapping[str, int]  # of the messages, by id
+
+
 SESSION_PROMPT = "session"  # the id of the message that stands for a session's own system prompt
 
 
@@ -84,6 +92,21 @@ def branch(messages: Mapping[str, Message], leaf_id: str | None) -> list[Message
         found.append(messages[leaf_id])
         leaf_id = messages[leaf_id].parent_id
     return found[::-1]
+
+
+def in_order(messages: Iterable[Message]) -> dict[str, Message]:
+    """Return messages, which are in the order of their times, by id: each after its parent. Those
+    of one turn have one time."""
+    waiting = {message.id: message for message in messages}
+    found: dict[str, Message] = {}
+    for message in waiting.values():
+        chain = []
+        at: Message | None = message
+        while at is not None and at.id not in found:
+            chain.append(at)
+            at = waiting.get(at.parent_id or "")
+        found.update((one.id, one) for one in reversed(chain))
+    return found
 
 
 def newest_leaf(messages: Mapping[str, Message], message_id: str) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from app.core.messages import Message, ProviderMessage
+from app.core.messages import KnownBranch, Message, ProviderMessage
 from app.core.sessions import ChatSession
 from app.core.usage import Cost, Usage
 
@@ -88,6 +88,24 @@ class RunRecord:
     attempts: Sequence[Mapping[str, Any]] | None = None  # providers that failed before the answer
     cost: Cost | None = None
 
+    def ended(self, end: RunEnd, last_seq: int, at: float) -> RunRecord:
+        """Return the record of the run once it has ended so."""
+        return replace(
+            self,
+            status=end.status,
+            finish_reason=end.finish_reason,
+            error=end.error,
+            usage=end.usage,
+            duration_s=end.duration_s,
+            ttft_s=end.ttft_s,
+            last_seq=last_seq,
+            ended_at=at,
+            provider=end.provider or self.provider,
+            model=end.model or self.model,
+            attempts=list(end.attempts) or None,
+            cost=end.cost,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -106,6 +124,7 @@ class Turn:
     at_leaf: bool = True
     parent_id: str | None = None
     must_exist: bool = False  # the session: NotFound instead of a new one
+    known: KnownBranch | None = None  # what the caller has read of the session before
 
     @property
     def continues(self) -> bool:

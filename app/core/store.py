@@ -1,10 +1,20 @@
-"""What a store must do. The engines are in app/stores."""
+"""What a store must do, and what it guarantees; the engines are in app/stores.
+
+- A call either does all that it says or raises and changes nothing. What it has returned from
+  survives any death of the process, in a store that is not memory.
+- Every look-up is for an owner: what is somebody else's answers exactly like what is absent.
+- Calls may block and may come from any thread, at most `threads` at a time; those of `Immediate`
+  never block and come from the hub.
+- The entries of a run are stored in order without a gap, by its own worker only, and nothing after
+  its end. A run ends once, whoever brings the end.
+- Every method raises StorageUnavailable where the store does not answer or cannot write.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from app.core.entries import Entry
 from app.core.messages import Content, Message
@@ -35,53 +45,8 @@ class Batch:
     ends: list[EndedRun] = field(default_factory=list)
 
 
-class RunStore(Protocol):
-    """What runs need of a store. A foreign id answers exactly like an absent one."""
-
-    def begin_turn(self, turn: Turn) -> list[Message]:
-        """Store a turn, return the branch the model is to answer.
-
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, WorkerLost,
-        StorageUnavailable.
-        """
-
-    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
-        """Do what `begin_turn` does, without waiting for anybody; None, and nothing stored, if that
-        cannot be done now."""
-
-    def append_now(self, worker_id: str, batch: Batch) -> bool:
-        """Store the batch without waiting for anybody; False if that cannot be done now."""
-
-    def append(self, worker_id: str, batch: Batch) -> None:
-        """Store the batch; may block. Raises WorkerLost, StorageUnavailable."""
-
-    def find_run(self, owner: str, run_id: str) -> RunRecord | None:
-        """Return the record, or None."""
-
-    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
-        """Return the stored entries of a run beyond `after`, in order."""
-
-    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
-        """Return the run that the owner's idempotency key has started since then, or None."""
-
-    def fold(self, ended_before: float, limit: int) -> int:
-        """Fold the entries of runs that ended before then into one piece each; return how many."""
-
-    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
-        """Delete sessions not used since then, listed ones too unless None; return how many."""
-
-    def set_patience(self, seconds: float) -> None:
-        """Let the calls that follow wait that long for another process's lock."""
-
-    def probe(self) -> None:
-        """Write something that changes nothing. Raises StorageUnavailable."""
-
-    def find_session(self, owner: str, session_id: str) -> ChatSession | None:
-        """Return the record, or None."""
-
-
 class SessionStore(Protocol):
-    """What chats need of a store. Every look-up is by (owner, session id)."""
+    """Sessions and their messages, and what was used."""
 
     def create_session(self, chat_session: ChatSession) -> ChatSession:
         """Store the session unless it is there; return what is stored."""
@@ -95,11 +60,14 @@ class SessionStore(Protocol):
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
         """Set the title, system prompt or leaf of a session; False if it is not there."""
 
+    def delete_session(self, owner: str, session_id: str) -> bool:
+        """Delete the session with all its messages and runs; False if it was not there."""
+
     def delete_all(self, owner: str) -> int:
         """Delete the owner's sessions with all that belongs to them; return how many."""
 
-    def delete_session(self, owner: str, session_id: str) -> bool:
-        """Delete the session with all its messages and runs; False if it was not there."""
+    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        """Delete sessions not used since then, listed ones too unless None; return how many."""
 
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
         """Return the branch in use, oldest first."""
@@ -116,15 +84,40 @@ class SessionStore(Protocol):
     def next_number(self, owner: str) -> int:
         """Return 1, 2, ...: a number that the owner never had."""
 
-    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
-        """Return the run that the owner's idempotency key has started since then, or None."""
-
     def count_sessions(self) -> int:
         """Return how many sessions are stored."""
 
 
+class RunStore(Protocol):
+    """Runs, from their turn's beginning to their end."""
+
+    def begin_turn(self, turn: Turn) -> list[Message]:
+        """Store a turn; return the branch the model is to answer, after the session's own system
+        prompt if it has one.
+
+        Of a turn whose caller knows a branch, only what comes after it is read.
+        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
+        WorkerLost.
+        """
+
+    def append(self, worker_id: str, batch: Batch) -> None:
+        """Store the batch. Raises WorkerLost."""
+
+    def find_run(self, owner: str, run_id: str) -> RunRecord | None:
+        """Return the record, or None."""
+
+    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
+        """Return the run that the owner's idempotency key has started since then, or None."""
+
+    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
+        """Return the stored entries of a run beyond `after`, in order."""
+
+    def fold(self, ended_before: float, limit: int) -> int:
+        """Fold the entries of runs that ended before then (core/entries.py); return how many."""
+
+
 class WorkerStore(Protocol):
-    """What recovery needs of a store."""
+    """The processes that append."""
 
     def register_worker(self, worker_id: str, now: float) -> None:
         """Note a worker that will append."""
@@ -135,4 +128,35 @@ class WorkerStore(Protocol):
     def take_over(
         self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf
     ) -> list[str]:
-        """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
+        """Refuse that worker's appends from now on and end its runs as interrupted; return the
+        runs' ids."""
+
+
+class Store(SessionStore, RunStore, WorkerStore, Protocol):
+    """All of it."""
+
+    name: str
+    threads: int  # how many may call it at a time
+
+    def set_patience(self, seconds: float) -> None:
+        """Let the calls that follow wait that long for another process's lock."""
+
+    def probe(self) -> None:
+        """Write something that changes nothing."""
+
+    def tidy(self, now: float) -> None:
+        """Do what the engine wants done about once a second."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """A store that can also write in the hub, where nobody may wait: an ability, not a duty."""
+
+    def begin_now(self, turn: Turn) -> list[Message] | None:
+        """Do what `begin_turn` does; None, and nothing stored, if that cannot be done now."""
+
+    def append_now(self, worker_id: str, batch: Batch) -> bool:
+        """Do what `append` does; False, and nothing stored, if that cannot be done now."""

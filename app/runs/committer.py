@@ -21,7 +21,7 @@ from app.core.entries import END, Entry, content_of
 from app.core.errors import RunInternalError, RunStorageFailed, StorageUnavailable
 from app.core.messages import extended, text_of
 from app.core.runs import RunEnd
-from app.core.store import Batch, EndedRun, RunStore, WorkerLost
+from app.core.store import Batch, EndedRun, Immediate, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
 from app.runs.ports import Clock, Runtime
@@ -70,7 +70,7 @@ class Committer:
 
     def __init__(
         self,
-        store: RunStore,
+        store: Store,
         runtime: Runtime,
         clock: Clock,
         store_timeout_s: float,
@@ -80,6 +80,7 @@ class Committer:
         cost_of: CostOf = no_cost,
     ) -> None:
         self._store = store
+        self._append_now = store.append_now if isinstance(store, Immediate) else _not_now
         self._runtime = runtime
         self._clock = clock
         self._store_timeout_s = store_timeout_s
@@ -139,7 +140,7 @@ class Committer:
         while offered := self._take():
             worker_id, batch = offered[0].run.record.worker_id, self._to_batch(offered)
             try:
-                stored = self._store.append_now(worker_id, batch)
+                stored = self._append_now(worker_id, batch)
             except Exception as error:  # whatever it is, it must not hold up the runs to come
                 log.warning("the store refused a batch: %s", type(error).__name__)
                 stored = False
@@ -235,21 +236,7 @@ class Committer:
     def _show(self, one: Offered, entries: list[Entry]) -> None:
         run, end = one.run, one.end
         if end is not None:
-            run.record = replace(
-                run.record,
-                status=end.status,
-                finish_reason=end.finish_reason,
-                error=end.error,
-                usage=end.usage,
-                duration_s=end.duration_s,
-                ttft_s=end.ttft_s,
-                last_seq=entries[-1].seq,
-                ended_at=one.end_at,
-                provider=end.provider or run.record.provider,
-                model=end.model or run.record.model,
-                attempts=end.attempts or None,
-                cost=end.cost,
-            )
+            run.record = run.record.ended(end, entries[-1].seq, one.end_at)
         run.log.append(entries)
         if end is not None:
             self._on_ended(run, end)
@@ -312,3 +299,8 @@ class Committer:
                 log.warning("ends that are owed are given up: %s", type(error).__name__)
             with self._lock:
                 self._owed.pop(0)
+
+
+def _not_now(worker_id: str, batch: Batch) -> bool:
+    """Leave it to the store's thread."""
+    return False

@@ -11,7 +11,7 @@ from typing import Any
 from app.core.errors import NotFound, RunError, RunTimeout, StorageUnavailable, UpstreamTimeout
 from app.core.messages import Message
 from app.core.runs import ENDED, ProviderRequest, Receipt, RunEnd, RunRecord, Turn
-from app.core.store import RunStore, WorkerLost
+from app.core.store import Immediate, Store, WorkerLost
 from app.core.usage import CostOf, no_cost
 from app.runs.committer import Committer
 from app.runs.log import LogReader, RunLog
@@ -56,7 +56,7 @@ class RunService:
 
     def __init__(
         self,
-        store: RunStore,
+        store: Store,
         runtime: Runtime,
         worker_id: Callable[[], str],
         clock: Clock | None = None,
@@ -140,7 +140,7 @@ class RunService:
     def _store_turn(self, turn: Turn) -> list[Message]:
         """Store it here and now; by way of the store's thread only where that would hold up
         others."""
-        branch = self.store.begin_turn_now(turn)
+        branch = self.store.begin_now(turn) if isinstance(self.store, Immediate) else None
         return self.calls(self.store.begin_turn, turn) if branch is None else branch
 
     def _ended(self, run: Run, end: RunEnd) -> None:

@@ -42,7 +42,6 @@ class MemorySessions:
         self._used = UsageLedger()  # guarded by _lock
 
     def create_session(self, chat_session: ChatSession) -> ChatSession:
-        """Store the session unless it is there; return what is stored."""
         with self._lock:
             key = (chat_session.owner, chat_session.id)
             return self._counted(self._sessions.setdefault(key, chat_session))
@@ -52,13 +51,11 @@ class MemorySessions:
         return replace(chat_session, message_count=len(messages))
 
     def find_session(self, owner: str, session_id: str) -> ChatSession | None:
-        """Return the record, or None."""
         with self._lock:
             found = self._sessions.get((owner, session_id))
             return self._counted(found) if found else None
 
     def list_sessions(self, owner: str, page: Page = Page()) -> list[ChatSession]:
-        """Return a page of the owner's listed sessions, newest first."""
         with self._lock:
             mine = [s for s in self._sessions.values() if s.owner == owner and s.listed]
             mine.sort(key=lambda s: (s.updated_at, s.id), reverse=True)
@@ -74,7 +71,6 @@ class MemorySessions:
         return any(query in text.casefold() for text in texts)
 
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
-        """Set the title, system prompt or leaf of a session; False if it is not there."""
         with self._lock:
             found = self._sessions.get((owner, session_id))
             if found is not None:
@@ -82,7 +78,6 @@ class MemorySessions:
             return found is not None
 
     def delete_all(self, owner: str) -> int:
-        """Delete the owner's sessions with all that belongs to them; return how many."""
         with self._lock:
             mine = [key for key in self._sessions if key[0] == owner]
             for key in mine:
@@ -90,7 +85,6 @@ class MemorySessions:
             return len(mine)
 
     def delete_session(self, owner: str, session_id: str) -> bool:
-        """Delete the session with all its messages and runs; False if it was not there."""
         with self._lock:
             return self._delete((owner, session_id))
 
@@ -103,7 +97,6 @@ class MemorySessions:
         return self._sessions.pop(key, None) is not None
 
     def read_branch(self, owner: str, session_id: str) -> list[Message]:
-        """Return the branch in use, oldest first."""
         with self._lock:
             found = self._sessions.get((owner, session_id))
             if found is None:
@@ -111,28 +104,23 @@ class MemorySessions:
             return branch(self._messages.get((owner, session_id), {}), found.leaf_id)
 
     def read_tree(self, owner: str, session_id: str) -> dict[str, Message]:
-        """Return all messages of the session by id, in the order they came."""
         with self._lock:
             return dict(self._messages.get((owner, session_id), {}))
 
     def next_number(self, owner: str) -> int:
-        """Return 1, 2, ...: a number that the owner never had."""
         with self._lock:
             self._numbers[owner] += 1
             return self._numbers[owner]
 
     def count_sessions(self) -> int:
-        """Return how many sessions are stored."""
         with self._lock:
             return len(self._sessions)
 
     def used_by_day(self, owner: str, since_day: str) -> list[UsedTokens]:
-        """Return what the owner used on that day and later: a day, provider and model each."""
         with self._lock:
             return self._used.since(owner, since_day)
 
     def used_in_session(self, owner: str, session_id: str) -> list[UsedTokens]:
-        """Return what the session's runs that have ended used, each by itself."""
         with self._lock:
             key = (owner, session_id)
             runs = [run for run in self._runs.values() if (run.owner, run.session_id) == key]
@@ -143,17 +131,12 @@ class MemoryStore(MemorySessions):
     """RunStore and SessionStore in memory; thread-safe."""
 
     name = "memory"
+    threads = 1
 
-    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
-        """Store a turn, as `begin_turn` does: memory waits for nobody."""
+    def begin_now(self, turn: Turn) -> list[Message] | None:
         return self.begin_turn(turn)
 
     def begin_turn(self, turn: Turn) -> list[Message]:
-        """Store a turn, return the branch the model is to answer.
-
-        Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
-        WorkerLost.
-        """
         key = (turn.session.owner, turn.session.id)
         with self._lock:
             run = turn.run
@@ -194,17 +177,14 @@ class MemoryStore(MemorySessions):
         return None
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
-        """Return the run that the owner's idempotency key has started since then, or None."""
         with self._lock:
             return self._find_key(owner, key, since)
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
-        """Store the batch. Raises WorkerLost."""
         self.append(worker_id, batch)
         return True
 
     def append(self, worker_id: str, batch: Batch) -> None:
-        """Store the batch. Raises WorkerLost."""
         with self._lock:
             if worker_id in self._lost_workers:
                 raise WorkerLost(worker_id)
@@ -223,21 +203,8 @@ class MemoryStore(MemorySessions):
     def _end_run(self, record: RunRecord, end: RunEnd, content: Content, at: float) -> None:
         stored = self._runs[record.id]
         key = (stored.owner, stored.session_id)
-        self._runs[record.id] = replace(
-            stored,
-            status=end.status,
-            finish_reason=end.finish_reason,
-            error=end.error,
-            usage=end.usage,
-            duration_s=end.duration_s,
-            ttft_s=end.ttft_s,
-            last_seq=self._entries[record.id][-1].seq,
-            ended_at=at,
-            provider=end.provider or stored.provider,
-            model=end.model or stored.model,
-            attempts=list(end.attempts) or None,
-            cost=end.cost,
-        )
+        last_seq = self._entries[record.id][-1].seq
+        self._runs[record.id] = stored.ended(end, last_seq, at)
         self._used.add(self._runs[record.id], at)
         message = self._messages[key][stored.message_id]
         self._messages[key][message.id] = replace(
@@ -246,13 +213,11 @@ class MemoryStore(MemorySessions):
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
     def other_workers(self, worker_id: str) -> list[str]:
-        """There is only one process."""
         return []
 
     def take_over(
         self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
     ) -> list[str]:
-        """Refuse that worker's appends and end its runs as interrupted; return the runs' ids."""
         with self._lock:
             self._lost_workers.add(worker_id)
             taken = [
@@ -271,18 +236,15 @@ class MemoryStore(MemorySessions):
             return [run.id for run in taken]
 
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
-        """Return the record, or None."""
         with self._lock:
             found = self._runs.get(run_id)
             return found if found is not None and found.owner == owner else None
 
     def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
-        """Return the stored entries of a run beyond `after`, in order."""
         with self._lock:
             return [entry for entry in self._entries.get(run_id, ()) if entry.seq > after]
 
     def fold(self, ended_before: float, limit: int) -> int:
-        """Fold the entries of runs that ended before then into one piece each; return how many."""
         with self._lock:
             old = [
                 run
@@ -295,7 +257,6 @@ class MemoryStore(MemorySessions):
             return len(old)
 
     def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
-        """Delete sessions not used since then, listed ones too unless None; return how many."""
         with self._lock:
             before = {True: listed_before, False: unlisted_before}
             old = [
@@ -316,11 +277,8 @@ class MemoryStore(MemorySessions):
     def probe(self) -> None:
         """Memory does not fail."""
 
-    def compact(self, now: float) -> None:
-        """Entries are where they stay."""
-
-    def checkpoint(self) -> None:
-        """Nothing to tidy up."""
+    def tidy(self, now: float) -> None:
+        """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -13,7 +13,7 @@ from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock, Runtime
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, OneStoreThread
@@ -32,7 +32,7 @@ def make_map(runs: RunService, catalog: Catalog, clock: Clock) -> SessionMap:
 
 
 def make_sessions(
-    store: MemoryStore | SqlStore, runtime: Runtime, clock: Clock, catalog: Catalog
+    store: MemoryStore | SqliteStore, runtime: Runtime, clock: Clock, catalog: Catalog
 ) -> SessionService:
     """Return a service with runs of its own, which tell it how they end."""
     runs = RunService(
@@ -67,5 +67,5 @@ def sessions(
 @pytest.fixture(params=["memory_store", "sql_store"])
 def threaded(request: pytest.FixtureRequest, catalog: ProviderCatalog) -> SessionService:
     """A service whose callers are threads; its store is either."""
-    store: MemoryStore | SqlStore = request.getfixturevalue(request.param)
+    store: MemoryStore | SqliteStore = request.getfixturevalue(request.param)
     return make_sessions(store, OneStoreThread(), Clock(), catalog)

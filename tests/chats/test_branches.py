@@ -13,7 +13,7 @@ from app.core.errors import InvalidRequest, NotFound
 from app.core.messages import Message, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
@@ -55,7 +55,7 @@ class Talk:
 
 @pytest.fixture(params=["memory_store", "sql_store"])
 def talk(request: pytest.FixtureRequest, runtime: ManualRuntime, clock: HandClock) -> Talk:
-    store: MemoryStore | SqlStore = request.getfixturevalue(request.param)
+    store: MemoryStore | SqliteStore = request.getfixturevalue(request.param)
     scripted = ScriptedProvider()
     catalog = ProviderCatalog({}, {}, scripted, "")
     made = Talk(make_sessions(store, runtime, clock.clock, catalog), store, runtime)

@@ -13,7 +13,7 @@ from app.core.errors import NotFound
 from app.core.messages import ProviderMessage, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
@@ -34,7 +34,7 @@ def chats(
     catalog: ProviderCatalog,
 ) -> SessionService:
     """A service over either store."""
-    store: MemoryStore | SqlStore = request.getfixturevalue(request.param)
+    store: MemoryStore | SqliteStore = request.getfixturevalue(request.param)
     return make_sessions(store, runtime, clock.clock, catalog)
 
 

@@ -152,9 +152,9 @@ def test_a_worker_taken_for_dead_is_refused_and_goes_on(start_server, upstream):
 def take_over_by_force(server):
     """End the runs of the living worker as another process would that takes it for dead."""
     from app.core.errors import RunInterrupted
-    from app.stores.sqlite.store import SqlStore
+    from app.stores.sqlite.store import SqliteStore
 
-    store = SqlStore(str(server.folder / "tandem.db"))
+    store = SqliteStore(str(server.folder / "tandem.db"))
     [worker_id] = store.other_workers("somebody else")
     assert store.take_over(worker_id, RunInterrupted().end_data(), time.time())
     store.close()

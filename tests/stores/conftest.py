@@ -11,17 +11,17 @@ import pytest
 from app.core.messages import Message
 from app.core.runs import Turn
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 
-Store = MemoryStore | SqlStore
+Store = MemoryStore | SqliteStore
 
 
-class HubStore(SqlStore):
+class HubStore(SqliteStore):
     """Begins every turn in the hub, where nothing is in the way."""
 
     def begin_turn(self, turn: Turn) -> list[Message]:
-        branch = self.begin_turn_now(turn)
+        branch = self.begin_now(turn)
         assert branch is not None
         return branch
 

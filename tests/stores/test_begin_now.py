@@ -18,8 +18,8 @@ from app.core.runs import AlreadyStarted, Turn
 from app.core.sessions import ChatSession
 from app.core.store import Batch, WorkerLost
 from app.stores.sql.migrate import migrate
-from app.stores.sqlite.store import SqlStore
-from app.stores.sqlite.turns import MAX_CHARACTERS, MAX_MESSAGES
+from app.stores.sql.turns import MAX_CHARACTERS, MAX_MESSAGES
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START
 from tests.support.manual import at_once
@@ -36,7 +36,7 @@ class Both:
         self._paths = [str(folder / "hub.db"), str(folder / "thread.db")]
         for path in self._paths:
             migrate(path)
-        self.hub, self.thread = (SqlStore(path) for path in self._paths)
+        self.hub, self.thread = (SqliteStore(path) for path in self._paths)
         self.each(lambda store: store.register_worker(WORKER, 0.0))
 
     def each(self, call: Any) -> None:
@@ -46,7 +46,7 @@ class Both:
 
     def begin(self, turn: Turn) -> list[Message]:
         """Begin the turn in both ways; return the branch, which is one."""
-        given = self.hub.begin_turn_now(turn)
+        given = self.hub.begin_now(turn)
         assert given == self.thread.begin_turn(turn)
         assert self.hub_rows() == _rows(self._paths[1])
         return given
@@ -69,7 +69,7 @@ def _rows(path: str) -> list[Any]:
 def both(tmp_path: Path) -> Iterator[Both]:
     made = Both(tmp_path)
     yield made
-    made.each(SqlStore.close)
+    made.each(SqliteStore.close)
 
 
 def history(run_id: str, *said: str) -> Turn:
@@ -143,7 +143,7 @@ def test_both_ways_refuse_alike_and_store_nothing(both: Both, turn: Turn) -> Non
     before = both.hub_rows()
 
     errors = []
-    for begin in (both.hub.begin_turn_now, both.thread.begin_turn):
+    for begin in (both.hub.begin_now, both.thread.begin_turn):
         with pytest.raises((ChatError, AlreadyStarted, WorkerLost)) as refused:
             begin(turn)
         errors.append((type(refused.value), vars(refused.value) | {"error_id": ""}))
@@ -157,7 +157,7 @@ def test_both_ways_refuse_alike_and_store_nothing(both: Both, turn: Turn) -> Non
 def test_nothing_is_begun_while_another_writes(both: Both, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "hub.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert both.hub.begin_turn_now(turn_of()) is None
+        assert both.hub.begin_now(turn_of()) is None
         other.execute("ROLLBACK")
 
     assert both.hub_rows() == [[] for _ in TABLES]
@@ -169,7 +169,7 @@ def test_nothing_is_begun_while_the_connection_is_in_use(both: Both) -> None:
     before = both.hub_rows()
 
     with both.hub._hub_lock:  # as another thread, where there is no hub
-        assert both.hub.begin_turn_now(turn_of("run-2", session_id="s-2")) is None
+        assert both.hub.begin_now(turn_of("run-2", session_id="s-2")) is None
         assert both.hub.append_now(WORKER, Batch([("run-1", texts("a"))])) is False
     assert both.hub_rows() == before
 
@@ -179,7 +179,7 @@ def test_turn_that_cannot_be_stored_is_left_to_the_store_thread(both: Both) -> N
     both.end("run-1")
     before = both.hub_rows()
 
-    assert both.hub.begin_turn_now(turn_of("run-1", session_id="s-2")) is None
+    assert both.hub.begin_now(turn_of("run-1", session_id="s-2")) is None
     assert both.hub_rows() == before
     assert both.begin(turn_of("run-2"))
 
@@ -197,14 +197,14 @@ def test_long_session_is_left_to_the_store_thread(both: Both, said: list[str]) -
     both.end("run-1")
     before = both.hub_rows()
 
-    assert both.hub.begin_turn_now(turn_of("run-2")) is None
+    assert both.hub.begin_now(turn_of("run-2")) is None
     assert both.hub_rows() == before
     assert len(both.hub.begin_turn(turn_of("run-2"))) == len(said) + 2
 
 
 @pytest.mark.parametrize("said", [["hi"] * (MAX_MESSAGES + 1), [LONG, LONG]])
 def test_long_turn_is_left_to_the_store_thread(both: Both, said: list[str]) -> None:
-    assert both.hub.begin_turn_now(history("run-1", *said)) is None
+    assert both.hub.begin_now(history("run-1", *said)) is None
     assert both.hub_rows() == [[] for _ in TABLES]
 
 
@@ -218,7 +218,7 @@ def test_longest_session_of_the_hub_is_begun_there(both: Both) -> None:
 def test_many_threads_begin_at_once_or_not_at_all(both: Both) -> None:
     def begin(index: int) -> bool:
         turn = turn_of(f"run-{index}", session_id=f"s-{index}")
-        return both.hub.begin_turn_now(turn) is not None
+        return both.hub.begin_now(turn) is not None
 
     begun = at_once(50, begin)
     assert any(begun)

@@ -254,7 +254,7 @@ def test_deleted_session_may_be_made_anew(store: Store) -> None:
 def test_tidying_up_loses_nothing(store: Store) -> None:
     complete(store)
     before = store.read_branch("ann", "s-1")
-    store.checkpoint()
+    store.tidy(START)
 
     assert store.read_branch("ann", "s-1") == before
 

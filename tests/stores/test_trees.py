@@ -12,7 +12,7 @@ from app.core.errors import IdempotencyConflict, NotFound, SessionBusy
 from app.core.messages import Message
 from app.core.runs import AlreadyStarted, Turn
 from app.core.sessions import ChatSession
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.stores.conftest import Store
 from tests.support.clock import START
@@ -236,7 +236,7 @@ def test_many_at_once_get_numbers_of_their_own(store: Store) -> None:
 
 
 def test_two_processes_never_give_the_same_number(sql_path: str) -> None:
-    with closing(SqlStore(sql_path)) as first, closing(SqlStore(sql_path)) as second:
+    with closing(SqliteStore(sql_path)) as first, closing(SqliteStore(sql_path)) as second:
         stores = (first, second)
         taken = at_once(2, lambda index: [stores[index].next_number("ann") for _ in range(100)])
 
@@ -244,11 +244,11 @@ def test_two_processes_never_give_the_same_number(sql_path: str) -> None:
     assert all(numbers == sorted(numbers) for numbers in taken)
 
 
-def test_numbers_outlive_the_process(sql_store: SqlStore, sql_path: str) -> None:
+def test_numbers_outlive_the_process(sql_store: SqliteStore, sql_path: str) -> None:
     assert [sql_store.next_number("ann") for _ in range(2)] == [1, 2]
     sql_store.close()
 
-    with closing(SqlStore(sql_path)) as again:
+    with closing(SqliteStore(sql_path)) as again:
         assert again.next_number("ann") == 3
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.core.errors import IdempotencyConflict, InvalidRequest, SessionBusy
+from app.core.messages import KnownBranch, Message
 from app.core.runs import KEY_TTL_S, AlreadyStarted
+from app.core.store import Batch
 from tests.conftest import WORKER
 from tests.stores.conftest import Store
 from tests.support.clock import START
@@ -140,3 +143,67 @@ def test_reply_under_way_is_not_carried_on(store: Store) -> None:
 
     with pytest.raises(SessionBusy):
         store.begin_turn(continuing("run-2", "run-1-reply"))
+
+
+# --- a branch that is known -----------------------------------------------------------------------
+
+
+def known(messages: list[Message]) -> KnownBranch:
+    """Return what a caller knows that has read these messages before."""
+    return KnownBranch(messages, {one.id: place for place, one in enumerate(messages)})
+
+
+def grown(store: Store, turns: int) -> list[Message]:
+    """Return the branch of a session that has had some turns."""
+    for number in range(1, turns + 1):
+        store.begin_turn(turn_of(f"run-{number}", at=START + number))
+        store.append(WORKER, ended(run_record(f"run-{number}"), texts(f"reply {number}")))
+    return store.read_branch("ann", "s-1")
+
+
+@pytest.mark.parametrize("read_before", [0, 1, 2, 6, 11, 12, 40])
+def test_what_is_known_of_a_branch_changes_nothing(store: Store, read_before: int) -> None:
+    branch = grown(store, 20)
+    turn = replace(turn_of("run-21", at=START + 30), known=known(branch[:read_before]))
+
+    assert store.begin_turn(turn) == [*branch, replace(turn.messages[0], parent_id="run-20-reply")]
+
+
+def test_what_others_added_since_is_seen(store: Store) -> None:
+    before = grown(store, 3)
+    store.begin_turn(turn_of("run-4", at=START + 8))
+    store.append(WORKER, ended(run_record("run-4"), texts("from elsewhere")))
+    turn = replace(turn_of("run-5", at=START + 9), known=known(before))
+
+    answered = store.begin_turn(turn)
+    assert [one.id for one in answered[-3:]] == ["run-4-message", "run-4-reply", "run-5-message"]
+    assert answered[-2].text == "from elsewhere"
+
+
+def test_known_branch_that_is_not_in_use_any_more_is_passed_over(store: Store) -> None:
+    branch = grown(store, 2)
+    other = replace(turn_of("run-3", at=START + 8), at_leaf=False, parent_id=None)
+    store.begin_turn(other)
+    store.append(WORKER, ended(run_record("run-3"), texts("new")))
+    turn = replace(turn_of("run-4", at=START + 9), known=known(branch))
+
+    ids = [one.id for one in store.begin_turn(turn)]
+    assert ids == ["run-3-message", "run-3-reply", "run-4-message"]
+
+
+def test_known_branch_of_a_session_made_anew_is_passed_over(store: Store) -> None:
+    branch = grown(store, 2)
+    store.delete_session("ann", "s-1")
+    turn = replace(turn_of("run-3", at=START + 9), known=known(branch))
+
+    assert [one.id for one in store.begin_turn(turn)] == ["run-3-message"]
+
+
+def test_known_reply_that_is_carried_on_is_read_anew(store: Store) -> None:
+    cut(store, "run-1", "Hel")
+    branch = store.read_branch("ann", "s-1")
+    store.begin_turn(
+        replace(continuing("run-2", "run-1-reply", START + 5), known=known(branch[:1]))
+    )
+    store.append(WORKER, Batch([], []))
+    assert store.read_branch("ann", "s-1")[-1].status == "running"

@@ -7,7 +7,7 @@ import sqlite3
 from app.core.entries import Entry
 from app.core.store import Batch
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import START
 from tests.support.samples import turn_of
 
@@ -20,7 +20,9 @@ def pieces(count: int, first: int = 1, step_s: float = 0.0) -> list[Entry]:
     return [Entry(seq, "text", f"{seq} ", START + seq * step_s) for seq in numbers]
 
 
-def append_each(store: SqlStore | MemoryStore, entries: list[Entry], run_id: str = "run-1") -> None:
+def append_each(
+    store: SqliteStore | MemoryStore, entries: list[Entry], run_id: str = "run-1"
+) -> None:
     """Commit one entry after another."""
     for entry in entries:
         assert store.append_now(WORKER, Batch([(run_id, [entry])]))
@@ -31,7 +33,7 @@ def count(raw: sqlite3.Connection, table: str) -> int:
     return int(raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def begin(store: SqlStore | MemoryStore, *run_ids: str, worker_id: str = WORKER) -> None:
+def begin(store: SqliteStore | MemoryStore, *run_ids: str, worker_id: str = WORKER) -> None:
     """Begin runs, each in a session of its name."""
     for run_id in run_ids:
         store.begin_turn(turn_of(run_id, session_id=run_id, worker_id=worker_id))

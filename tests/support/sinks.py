@@ -38,16 +38,16 @@ class FaultyStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.locked = False  # append_now gives False, begin_turn_now None
+        self.locked = False  # append_now gives False, begin_now None
         self.now_error: Exception | None = None  # append_now raises it
         self.errors: list[Exception] = []  # what the next calls of append raise
         self.broken: Exception | None = None  # what every call of append raises
         self.tries = 0
         self.batches: list[Batch] = []
 
-    def begin_turn_now(self, turn: Turn) -> list[Message] | None:
+    def begin_now(self, turn: Turn) -> list[Message] | None:
         """Store the turn, unless told otherwise."""
-        return None if self.locked else super().begin_turn_now(turn)
+        return None if self.locked else super().begin_now(turn)
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Store the batch, unless told otherwise."""

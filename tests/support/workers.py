@@ -10,7 +10,7 @@ from app.runs.recovery import Recovery
 from app.runs.run import Run
 from app.runs.service import RunService
 from app.stores.sqlite.locks import FileLocks
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.samples import provider_request, turn_of
@@ -23,7 +23,7 @@ class Worker:
     def __init__(self, path: str, clock: HandClock) -> None:
         self.runtime = ManualRuntime(clock)
         self.scripted = ScriptedProvider()
-        self.store = SqlStore(path, busy_timeout_s=5)
+        self.store = SqliteStore(path, busy_timeout_s=5)
         self.locks = FileLocks(f"{path}.workers")
         limits = RunLimits(store_timeout_s=1, heartbeat_s=5)
         self.runs = RunService(

@@ -22,7 +22,9 @@ def test_every_blueprint_is_in_the_one_list() -> None:
         if not found.ispkg
     ]
     written = {
-        value for module in modules for value in vars(module).values()
+        value
+        for module in modules
+        for value in vars(module).values()
         if isinstance(value, Blueprint)
     }
     assert written == set(BLUEPRINTS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from app.core.entries import Entry
 from app.stores.sql.rows import by_run, entries_from, entries_json
@@ -37,10 +36,11 @@ def beyond(after: int, entries: list[Entry]) -> list[Entry]:
 
 
 def _in_journal(connection: Connection, worker_id: str, run_id: str) -> list[Entry]:
-    named = orjson.dumps(run_id).decode()
     rows = connection.execute(
         select(journal.c.entries)
-        .where(journal.c.worker_id == worker_id, func.instr(journal.c.entries, named) > 0)
+        .where(
+            journal.c.worker_id == worker_id, journal.c.entries.contains(run_id, autoescape=True)
+        )
         .order_by(journal.c.id)
     ).scalars()
     return by_run(rows).get(run_id, [])

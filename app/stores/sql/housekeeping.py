@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Connection, and_, delete, exists, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.core.entries import END, Entry, folded
 from app.core.messages import extended
 from app.core.runs import RunRecord
 from app.core.usage import CostOf, no_cost
 from app.stores.decisions import interrupted_end
+from app.stores.sql.driver import OnSqlAlchemy
+from app.stores.sql.ends import end_run
 from app.stores.sql.entries import beyond, clear_journal, compacted, journal_of, store_entries
 from app.stores.sql.queries import read_branch
-from app.stores.sql.rows import run_from, usage_row
-from app.stores.sql.tables import daily_usage, messages, run_entries, runs, sessions, workers
+from app.stores.sql.rows import run_from
+from app.stores.sql.tables import messages, run_entries, runs, sessions, workers
 
 
 def take_over(
@@ -59,40 +58,10 @@ def _interrupt(
     end, kept = interrupted_end(run, branch, entries, error, cost_of)
     seq = (entries[-1].seq if entries else 0) + 1
     store_entries(connection, run.id, [Entry(seq, END, end.to_json(), now)])
-    usage = end.usage.to_json()
-    connection.execute(
-        update(runs)
-        .where(runs.c.id == run.id)
-        .values(
-            status=end.status,
-            finish_reason=end.finish_reason,
-            error=error,
-            usage=usage,
-            duration_s=end.duration_s,
-            ttft_s=end.ttft_s,
-            last_seq=seq,
-            ended_at=now,
-            cost=end.cost.stored() if end.cost else None,
-        )
-    )
-    _add_usage(connection, usage_row(run.owner, run.provider, run.model, end, now))
-    message = messages.c.id == run.message_id
-    before = connection.execute(select(messages.c.content).where(message)).scalar_one_or_none()
-    connection.execute(
-        update(messages)
-        .where(message)
-        .values(content=list(extended(tuple(before or ()), kept)), status=end.status, usage=usage)
-    )
-    session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
-    connection.execute(update(sessions).where(session).values(updated_at=now))
-
-
-def _add_usage(connection: Connection, row: dict[str, Any]) -> None:
-    table = daily_usage.c
-    adding = upsert(daily_usage).values(row)
-    sums = ("runs", "input_tokens", "output_tokens", "estimated_runs", "cost")
-    more = {name: table[name] + adding.excluded[name] for name in sums}
-    connection.execute(adding.on_conflict_do_update(set_=more))
+    message = select(messages.c.content).where(messages.c.id == run.message_id)
+    before = connection.execute(message).scalar_one_or_none()
+    content = extended(tuple(before or ()), kept)
+    end_run(OnSqlAlchemy(connection), run.worker_id, run, end, content, now)
 
 
 def fold(connection: Connection, ended_before: float, limit: int) -> int:

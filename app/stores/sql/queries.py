@@ -5,23 +5,18 @@ from __future__ import annotations
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Text,
-    exists,
     func,
-    or_,
     select,
-    text,
     tuple_,
-    type_coerce,
 )
-from sqlalchemy.dialects.sqlite import insert
 
-from app.core.messages import Message, branch
+from app.core.messages import Message, branch, in_order
 from app.core.runs import RunRecord
 from app.core.sessions import ChatSession, Page
 from app.core.usage import UsedTokens
+from app.stores.sql.driver import upsert
 from app.stores.sql.rows import message_from, run_from, session_from
-from app.stores.sql.tables import daily_usage, messages, numbers, runs, sessions, workers
+from app.stores.sql.tables import daily_usage, messages, numbers, runs, sessions
 from app.usage.daily import used_by
 
 ACTIVE_RUN = (
@@ -49,33 +44,20 @@ def find_session(connection: Connection, owner: str, session_id: str) -> ChatSes
     return session_from(row._asdict()) if row else None
 
 
-def list_sessions(connection: Connection, owner: str, page: Page) -> list[ChatSession]:
+def list_sessions(
+    connection: Connection, owner: str, page: Page, mentioned: ColumnElement[bool] | None
+) -> list[ChatSession]:
     table = sessions.c
     wanted = select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(table.owner == owner, table.listed)
     if page.before is not None:
         at, last_id = page.before
         wanted = wanted.where(tuple_(table.updated_at, table.id) < (at, last_id))
-    if page.query:
-        wanted = wanted.where(_mentions(page.query))
+    if mentioned is not None:
+        wanted = wanted.where(mentioned)
     wanted = wanted.order_by(table.updated_at.desc(), table.id.desc())
     if page.limit:
         wanted = wanted.limit(page.limit)
     return [session_from(row._asdict()) for row in connection.execute(wanted).all()]
-
-
-def _mentions(query: str) -> ColumnElement[bool]:
-    # Both functions are ours (sqlite/connections.py): SQLite's own LIKE knows ASCII's case only.
-    said = (
-        exists()
-        .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
-        .where(func.contains_text(type_coerce(messages.c.content, Text), query) == 1)
-    )
-    return or_(func.contains(sessions.c.title, query) == 1, said)
-
-
-def is_alive(connection: Connection, worker_id: str) -> bool:
-    alive = select(workers.c.id).where(workers.c.id == worker_id, workers.c.lost_at.is_(None))
-    return connection.execute(alive).first() is not None
 
 
 def find_key(connection: Connection, owner: str, key: str, since: float) -> RunRecord | None:
@@ -97,9 +79,9 @@ def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, 
     rows = connection.execute(
         select(messages)
         .where(messages.c.owner == owner, messages.c.session_id == session_id)
-        .order_by(messages.c.created_at, text("rowid"))
+        .order_by(messages.c.created_at, messages.c.id)
     ).all()
-    return {row.id: message_from(row._asdict()) for row in rows}
+    return in_order(message_from(row._asdict()) for row in rows)
 
 
 def used_by_day(connection: Connection, owner: str, since_day: str) -> list[UsedTokens]:
@@ -122,6 +104,6 @@ def used_in_session(connection: Connection, owner: str, session_id: str) -> list
 
 
 def next_number(connection: Connection, owner: str) -> int:
-    first = insert(numbers).values(owner=owner, last=1)
+    first = upsert(connection, numbers).values(owner=owner, last=1)
     counted = first.on_conflict_do_update(set_={"last": numbers.c.last + 1})
     return int(connection.execute(counted.returning(numbers.c.last)).scalar_one())

@@ -9,10 +9,10 @@ import orjson
 
 from app.core.entries import Entry
 from app.core.messages import Message
-from app.core.runs import RunEnd, RunRecord
+from app.core.runs import RunRecord
 from app.core.sessions import ChatSession
-from app.core.usage import Cost, Usage
-from app.usage.daily import day_of
+from app.core.usage import MOST, Cost, Usage
+from app.usage.daily import day_of, used_by
 
 
 def session_row(chat_session: ChatSession) -> dict[str, Any]:
@@ -97,19 +97,20 @@ def run_from(row: Mapping[str, Any]) -> RunRecord:
     )
 
 
-def usage_row(owner: str, provider: str, model: str, end: RunEnd, at: float) -> dict[str, Any]:
+def usage_row(run: RunRecord, at: float) -> dict[str, Any]:
     """Return what a run that ended `at` adds to its owner's day."""
+    used = used_by(run)
     return {
-        "owner": owner,
+        "owner": run.owner,
         "day": day_of(at),
-        "provider": provider,
-        "model": model,
-        "currency": end.cost.currency if end.cost else "",
-        "runs": 1,
-        "input_tokens": end.usage.input_tokens,
-        "output_tokens": end.usage.output_tokens,
-        "estimated_runs": int(end.usage.source == "estimated"),
-        "cost": end.cost.stored()["picos"] if end.cost else 0,
+        "provider": used.provider,
+        "model": used.model,
+        "currency": used.currency,
+        "runs": used.runs,
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+        "estimated_runs": used.estimated_runs,
+        "cost": min(used.cost, MOST),
     }
 
 

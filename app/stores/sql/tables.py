@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -18,6 +20,13 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+
+
+def where(condition: str) -> dict[str, Any]:
+    """Return what makes an index a partial one, on every engine."""
+    return {f"{engine}_where": text(condition) for engine in ("sqlite", "postgresql")}
+
+
 sessions = Table(
     "sessions",
     metadata,
@@ -84,16 +93,15 @@ runs = Table(
         "owner",
         "session_id",
         unique=True,
-        sqlite_where=text("ended_at IS NULL"),
-        postgresql_where=text("ended_at IS NULL"),
+        **where("ended_at IS NULL"),
     ),
-    Index("runs_going_of_worker", "worker_id", sqlite_where=text("ended_at IS NULL")),
-    Index("runs_to_fold", "ended_at", sqlite_where=text("NOT folded")),
+    Index("runs_going_of_worker", "worker_id", **where("ended_at IS NULL")),
+    Index("runs_to_fold", "ended_at", **where("NOT folded")),
     Index(
         "runs_of_key",
         "owner",
         "idempotency_key",
-        sqlite_where=text("idempotency_key IS NOT NULL"),
+        **where("idempotency_key IS NOT NULL"),
     ),
 )
 # One row holds consecutive entries: seq is its first, last_seq its last, entries a JSON list of

@@ -13,55 +13,10 @@ from contextlib import contextmanager
 
 import orjson
 
-from app.core.messages import Content
-from app.core.runs import RunEnd, RunRecord
 from app.core.store import Batch, WorkerLost
-from app.stores.sql.rows import usage_row
+from app.stores.sql.ends import end_run
+from app.stores.sqlite.connections import all_or_nothing
 from app.stores.sqlite.journal import TRIM_ROWS, Journal, Line
-
-_END_RUN = """
-UPDATE runs SET status = ?, finish_reason = ?, error = ?, usage = ?, duration_s = ?, ttft_s = ?,
-  provider = ?, model = ?, attempts = ?, cost = ?,
-  last_seq = (SELECT max(last_seq) FROM run_entries WHERE run_id = runs.id), ended_at = ?
-WHERE id = ? AND worker_id = ? AND ended_at IS NULL
-"""
-_END_MESSAGE = "UPDATE messages SET content = ?, status = ?, usage = ? WHERE id = ?"
-_ADD_USAGE = """
-INSERT INTO daily_usage
-  (owner, day, provider, model, currency, runs, input_tokens, output_tokens, estimated_runs, cost)
-VALUES (:owner, :day, :provider, :model, :currency, :runs, :input_tokens, :output_tokens,
-  :estimated_runs, :cost)
-ON CONFLICT DO UPDATE SET runs = runs + excluded.runs,
-  input_tokens = input_tokens + excluded.input_tokens,
-  output_tokens = output_tokens + excluded.output_tokens,
-  estimated_runs = estimated_runs + excluded.estimated_runs, cost = cost + excluded.cost
-"""
-_TOUCH_SESSION = "UPDATE sessions SET updated_at = ? WHERE owner = ? AND id = ?"
-
-
-def end_run(
-    connection: sqlite3.Connection,
-    worker_id: str,
-    record: RunRecord,
-    end: RunEnd,
-    content: Content,
-    at: float,
-) -> None:
-    """Write the end of a run, its entries being there; nothing if it is not that worker's or has
-    ended."""
-    usage = orjson.dumps(end.usage.to_json()).decode()
-    error = orjson.dumps(dict(end.error)).decode() if end.error else None
-    attempts = orjson.dumps(list(end.attempts)).decode() if end.attempts else None
-    cost = orjson.dumps(end.cost.stored()).decode() if end.cost else None
-    how = (end.status, end.finish_reason, error, usage, end.duration_s, end.ttft_s)
-    who = (end.provider or record.provider, end.model or record.model, attempts, cost)
-    updated = connection.execute(_END_RUN, (*how, *who, at, record.id, worker_id))
-    if updated.rowcount:
-        connection.execute(_ADD_USAGE, usage_row(record.owner, *who[:2], end, at))
-        parts = orjson.dumps(content).decode()
-        connection.execute(_END_MESSAGE, (parts, end.status, usage, record.message_id))
-        connection.execute(_TOUCH_SESSION, (at, record.owner, record.session_id))
-
 
 RUNS_A_COMMIT = 4  # compacted beside what a commit brings: ten or twenty microseconds each
 RUNS_A_SECOND = 64  # compacted by the duty that comes each second: of runs that are silent
@@ -180,7 +135,7 @@ class _Transaction:
             ended.get(line[0], kept).append(line)
         due = self._journal.due(now, RUNS_A_COMMIT) if lines else []
         row_id = 0
-        with self._all_or_nothing():
+        with self._alive():
             if kept:
                 values = (orjson.dumps(kept).decode(), self._worker_id)
                 row_id = self._connection.execute(_APPEND, values).lastrowid or 0
@@ -200,24 +155,18 @@ class _Transaction:
         due = self._journal.due(now, RUNS_A_SECOND)
         if not due and not self._journal.rows_done((), 1, 1):
             return
-        with self._all_or_nothing():
+        with self._alive():
             for run_id in due:
                 self._compact(run_id)
             trimmed = self._trim(1, ROWS_A_SECOND)
         self._note(trimmed)
 
     @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+    def _alive(self) -> Iterator[None]:
+        with all_or_nothing(self._connection):
             if self._connection.execute(_ALIVE, (self._worker_id,)).fetchone() is None:
                 raise WorkerLost(self._worker_id)
             yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
 
     def _compact(self, run_id: str, more: Sequence[Line] = ()) -> None:
         """Move what the run has waiting, and more that comes with its end."""

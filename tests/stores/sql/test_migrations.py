@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,13 +15,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateIndex
 
 from app.core.entries import Entry
 from app.core.usage import Usage
 from app.stores.sql.migrate import MIGRATIONS, migrate
 from app.stores.sql.tables import metadata
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START
 from tests.support.samples import turn_of
@@ -51,7 +54,7 @@ VALUES ('run-1', 1, 2, '[["text","Hello",1700000000.0],["end",{},1700000002.0]]'
 def config_of(path: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["path"] = path
+    config.attributes["url"] = URL.create("sqlite", database=path)
     return config
 
 
@@ -66,10 +69,10 @@ def first(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def upgraded(first: str) -> Iterator[SqlStore]:
+def upgraded(first: str) -> Iterator[SqliteStore]:
     """The store on that file, after this code's migrations."""
     migrate(first)
-    with closing(SqlStore(first)) as store:
+    with closing(SqliteStore(first)) as store:
         yield store
 
 
@@ -97,7 +100,7 @@ def test_migrated_database_has_the_schema_of_a_new_one(first: str) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_conversation_is_still_there(upgraded: SqlStore) -> None:
+def test_conversation_is_still_there(upgraded: SqliteStore) -> None:
     found = upgraded.find_session("ann", "s-1")
 
     assert found and (found.title, found.leaf_id, found.listed) == ("hi", "m-2", True)
@@ -106,7 +109,7 @@ def test_conversation_is_still_there(upgraded: SqlStore) -> None:
     assert upgraded.read_branch("ann", "s-1")[1].usage == Usage(5, 2)
 
 
-def test_run_and_its_entries_are_still_there(upgraded: SqlStore) -> None:
+def test_run_and_its_entries_are_still_there(upgraded: SqliteStore) -> None:
     run = upgraded.find_key("ann", "key-1", START)
 
     assert run and (run.id, run.status, run.last_seq) == ("run-1", "completed", 2)
@@ -116,13 +119,13 @@ def test_run_and_its_entries_are_still_there(upgraded: SqlStore) -> None:
     ]
 
 
-def test_conversation_goes_on(upgraded: SqlStore) -> None:
+def test_conversation_goes_on(upgraded: SqliteStore) -> None:
     branch = upgraded.begin_turn(turn_of("run-2", worker_id=WORKER))
 
     assert [message.text for message in branch] == ["hi", "Hello", "hi"]
 
 
-def test_numbers_begin_with_one(upgraded: SqlStore) -> None:
+def test_numbers_begin_with_one(upgraded: SqliteStore) -> None:
     assert [upgraded.next_number("ann") for _ in range(2)] == [1, 2]
 
 
@@ -130,3 +133,18 @@ def test_migrations_are_one_line(first: str) -> None:
     script = ScriptDirectory.from_config(config_of(first))
 
     assert len(script.get_heads()) == len(script.get_bases()) == 1
+
+
+def test_migrations_make_the_same_indexes_on_postgresql(capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(output_buffer=sys.stdout)
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["dialect"] = "postgresql"
+    command.upgrade(config, "head", sql=True)
+
+    written = " ".join(capsys.readouterr().out.split())
+    assert "CREATE UNIQUE INDEX one_run_going_a_session ON runs (owner, session_id) " in written
+    for table in metadata.sorted_tables:
+        assert f"CREATE TABLE {table.name} (" in written
+        for index in table.indexes:
+            made = str(CreateIndex(index).compile(dialect=postgresql.dialect()))
+            assert f"{' '.join(made.split())};" in written

@@ -13,7 +13,7 @@ from app.core.messages import text_parts
 from app.core.store import Batch
 from app.stores.sqlite.appends import ROWS_A_SECOND, SqliteAppends
 from app.stores.sqlite.journal import COMPACT_AFTER_S, TRIM_ROWS
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START
 from tests.support.journals import append_each, begin, count, pieces
@@ -24,7 +24,7 @@ LATER = START + 60
 
 
 def test_commit_is_one_row_whatever_the_number_of_runs(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1", "run-2", "run-3")
     sql_store.append_now(WORKER, Batch([(f"run-{n}", pieces(2)) for n in (1, 2, 3)]))
@@ -32,7 +32,9 @@ def test_commit_is_one_row_whatever_the_number_of_runs(
     assert (count(raw, "journal"), count(raw, "run_entries")) == (1, 0)
 
 
-def test_end_is_one_row_with_all_that_waited(sql_store: SqlStore, raw: sqlite3.Connection) -> None:
+def test_end_is_one_row_with_all_that_waited(
+    sql_store: SqliteStore, raw: sqlite3.Connection
+) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(20))
     sql_store.append_now(WORKER, ended(run_record(session_id="run-1"), pieces(1, first=21)))
@@ -42,34 +44,34 @@ def test_end_is_one_row_with_all_that_waited(sql_store: SqlStore, raw: sqlite3.C
 
 
 def test_silent_run_is_compacted_and_the_journal_is_empty(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(20))
-    sql_store.compact(START + 0.5)
+    sql_store.tidy(START + 0.5)
     assert (count(raw, "journal"), count(raw, "run_entries")) == (20, 0)
-    sql_store.compact(START + COMPACT_AFTER_S)
+    sql_store.tidy(START + COMPACT_AFTER_S)
 
     assert (count(raw, "journal"), count(raw, "run_entries")) == (0, 1)
 
 
-def test_rows_of_ended_runs_are_trimmed(sql_store: SqlStore, raw: sqlite3.Connection) -> None:
+def test_rows_of_ended_runs_are_trimmed(sql_store: SqliteStore, raw: sqlite3.Connection) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(2))
     sql_store.append(WORKER, ended(run_record(session_id="run-1"), pieces(1, first=3)))
-    sql_store.compact(START)
+    sql_store.tidy(START)
 
     assert count(raw, "journal") == 0
 
 
 def test_numbers_may_begin_again_when_the_journal_is_empty(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     for seq in range(1, 100):
         append_each(sql_store, pieces(1, first=seq))
         if seq % 7 == 0:
-            sql_store.compact(LATER)
+            sql_store.tidy(LATER)
             assert count(raw, "journal") == 0
 
     assert sql_store.read_entries("run-1") == pieces(99)
@@ -78,7 +80,7 @@ def test_numbers_may_begin_again_when_the_journal_is_empty(
 @pytest.mark.parametrize("duty", [True, False])
 @pytest.mark.parametrize("step_s", [0.01, -0.01])
 def test_journal_does_not_grow(
-    sql_store: SqlStore, raw: sqlite3.Connection, step_s: float, duty: bool
+    sql_store: SqliteStore, raw: sqlite3.Connection, step_s: float, duty: bool
 ) -> None:
     """A run is busy, one silent after its first entry; the clock goes on, or back."""
     begin(sql_store, "busy", "silent")
@@ -89,7 +91,7 @@ def test_journal_does_not_grow(
         if entry.seq % 100 == 0:
             most = max(most, count(raw, "journal"))
             if duty:
-                sql_store.compact(entry.at)
+                sql_store.tidy(entry.at)
 
     assert most <= COMPACT_AFTER_S / abs(step_s) + 2 * TRIM_ROWS
     assert count(raw, "run_entries") <= 2000 / 100 + 5
@@ -98,38 +100,38 @@ def test_journal_does_not_grow(
 
 
 def test_more_silent_runs_than_a_second_takes_are_all_compacted(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     names = [f"run-{number}" for number in range(150)]
     begin(sql_store, *names)
     sql_store.append_now(WORKER, Batch([(name, pieces(1)) for name in names]))
     for _ in range(3):
-        sql_store.compact(LATER)
+        sql_store.tidy(LATER)
 
     assert (count(raw, "run_entries"), count(raw, "journal")) == (150, 0)
 
 
 def test_what_a_long_pause_has_left_is_trimmed_bit_by_bit(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     rows = ROWS_A_SECOND - 10
     append_each(sql_store, pieces(rows, step_s=0.001))
     sql_store.append_now(WORKER, Batch([("run-1", [Entry(rows + 1, "text", "late", LATER)])]))
     assert count(raw, "journal") == rows + 1 - TRIM_ROWS
-    sql_store.compact(LATER)
+    sql_store.tidy(LATER)
 
     assert count(raw, "journal") == 1
 
 
 def test_run_of_a_deleted_session_leaves_no_rows(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(3))
     sql_store.delete_session("ann", "run-1")
     append_each(sql_store, pieces(1, first=4))
-    sql_store.compact(LATER)
+    sql_store.tidy(LATER)
 
     assert (count(raw, "journal"), count(raw, "run_entries")) == (0, 0)
 
@@ -138,7 +140,7 @@ def test_run_of_a_deleted_session_leaves_no_rows(
 
 
 def test_batch_that_was_refused_may_come_again(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     for seq in range(1, 300):
@@ -151,20 +153,20 @@ def test_batch_that_was_refused_may_come_again(
     assert sql_store.read_entries("run-1") == pieces(299, step_s=0.02)
 
 
-def test_refused_compaction_is_done_later(sql_store: SqlStore, raw: sqlite3.Connection) -> None:
+def test_refused_compaction_is_done_later(sql_store: SqliteStore, raw: sqlite3.Connection) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(3))
     raw.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailable):
-        sql_store.compact(LATER)
+        sql_store.tidy(LATER)
     raw.execute("ROLLBACK")
-    sql_store.compact(LATER)
+    sql_store.tidy(LATER)
 
     assert (count(raw, "journal"), count(raw, "run_entries")) == (0, 1)
 
 
 def test_batch_that_fails_half_way_compacts_nothing(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1", "run-2")
     append_each(sql_store, pieces(3))
@@ -181,7 +183,7 @@ def test_batch_that_fails_half_way_compacts_nothing(
 
 
 def test_second_writer_is_refused_while_one_writes(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     appends, batch = SqliteAppends(), Batch([("run-1", pieces(1))])

@@ -53,7 +53,7 @@ def test_silent_run_is_read_alike_before_and_after_it_is_compacted(store: Store)
     store.begin_turn(turn_of())
     append_each(store, pieces(3))
     for now in (START, LATER, LATER):
-        store.compact(now)
+        store.tidy(now)
 
         assert store.read_entries("run-1") == pieces(3)
         assert store.read_entries("run-1", 2) == pieces(1, first=3)
@@ -125,7 +125,7 @@ def test_lost_worker_writes_nothing_more(store: Store) -> None:
     append_each(store, pieces(3))
     store.take_over(WORKER, LOST, LATER)
     before = store.read_entries("run-1")
-    store.compact(LATER)
+    store.tidy(LATER)
     for batch in (Batch([("run-1", pieces(1, first=4))]), Batch()):
         with pytest.raises(WorkerLost):
             store.append_now(WORKER, batch)
@@ -140,7 +140,7 @@ def test_deleted_session_takes_what_waits_with_it(store: Store) -> None:
     store.delete_session("ann", "run-1")
     assert store.read_entries("run-1") == []
     append_each(store, pieces(1, first=4))
-    store.compact(LATER)
+    store.tidy(LATER)
 
     assert store.read_entries("run-1") == []
     assert store.read_entries("run-2") == pieces(3)

@@ -11,7 +11,7 @@ from app.core.entries import Entry
 from app.core.errors import RunInterrupted
 from app.core.store import Batch
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import START
 from tests.support.journals import begin, count
 from tests.support.samples import ended, run_record, texts
@@ -24,7 +24,7 @@ class Both:
 
     def __init__(self, path: str, memory: MemoryStore, seed: int) -> None:
         self.path = path
-        self.sql = SqlStore(path)
+        self.sql = SqliteStore(path)
         self.memory = memory
         self.random = random.Random(seed)
         self.now = START
@@ -84,11 +84,11 @@ class Both:
 
     def open_anew(self) -> None:
         self.sql.close()
-        self.sql = SqlStore(self.path)
+        self.sql = SqliteStore(self.path)
 
     def wait(self) -> None:
         self.now += self.random.choice([0.1, 0.5, 2, -1])
-        self.sql.compact(self.now)
+        self.sql.tidy(self.now)
 
     def compare(self, run_ids: set[str]) -> None:
         for run_id in run_ids:

@@ -13,7 +13,7 @@ from app.core.errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
 from app.stores.sqlite.appends import SqliteAppends
 from app.stores.sqlite.journal import COMPACT_PIECES
-from app.stores.sqlite.store import SqlStore
+from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START
 from tests.support.journals import append_each, begin, count, pieces
@@ -38,7 +38,7 @@ class Interrupting(sqlite3.Connection):
 
 @pytest.mark.parametrize("at", ["INSERT INTO journal", "COMMIT"])
 def test_commit_that_could_not_be_noted_is_not_forgotten(
-    sql_store: SqlStore, sql_path: str, at: str
+    sql_store: SqliteStore, sql_path: str, at: str
 ) -> None:
     begin(sql_store, "run-1")
     appends = SqliteAppends()
@@ -57,20 +57,20 @@ def test_commit_that_could_not_be_noted_is_not_forgotten(
 
 
 def test_journal_of_a_dead_worker_is_compacted_and_gone(
-    sql_store: SqlStore, sql_path: str, raw: sqlite3.Connection
+    sql_store: SqliteStore, sql_path: str, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1", "run-2", "run-3")
     for seq in range(1, 4):
         batch = [(f"run-{number}", pieces(1, first=seq)) for number in (1, 2, 3)]
         sql_store.append_now(WORKER, Batch(batch))
     sql_store.delete_session("ann", "run-3")
-    with closing(SqlStore(sql_path)) as other:
+    with closing(SqliteStore(sql_path)) as other:
         other.register_worker("other", START)
         assert sorted(other.take_over(WORKER, LOST, LATER)) == ["run-1", "run-2"]
         for run_id in ("run-1", "run-2"):
             assert other.read_entries(run_id)[:-1] == pieces(3)
         assert (count(raw, "journal"), count(raw, "run_entries")) == (0, 4)
-    sql_store.compact(LATER)
+    sql_store.tidy(LATER)
     with pytest.raises(WorkerLost):
         sql_store.append_now(WORKER, Batch([("run-1", pieces(1, first=4))]))
 
@@ -78,16 +78,16 @@ def test_journal_of_a_dead_worker_is_compacted_and_gone(
 
 
 def test_two_processes_leave_each_others_rows_alone(
-    sql_store: SqlStore, sql_path: str, raw: sqlite3.Connection
+    sql_store: SqliteStore, sql_path: str, raw: sqlite3.Connection
 ) -> None:
-    with closing(SqlStore(sql_path)) as other:
+    with closing(SqliteStore(sql_path)) as other:
         other.register_worker("other", START)
         begin(sql_store, "run-1")
         begin(other, "run-2", worker_id="other")
         for seq in range(1, 100):
             sql_store.append_now(WORKER, Batch([("run-1", pieces(1, first=seq))]))
             other.append_now("other", Batch([("run-2", pieces(1, first=seq))]))
-        sql_store.compact(LATER)
+        sql_store.tidy(LATER)
 
         assert count(raw, "journal") == 99
         for store in (sql_store, other):
@@ -96,23 +96,25 @@ def test_two_processes_leave_each_others_rows_alone(
 
 
 def test_worker_that_lost_sight_of_its_journal_reads_it(
-    sql_store: SqlStore, sql_path: str, raw: sqlite3.Connection
+    sql_store: SqliteStore, sql_path: str, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(COMPACT_PIECES + 5))
-    with closing(SqlStore(sql_path)) as again:
+    with closing(SqliteStore(sql_path)) as again:
         again.append_now(WORKER, Batch([("run-1", pieces(1, first=COMPACT_PIECES + 6))]))
         assert again.read_entries("run-1") == pieces(COMPACT_PIECES + 6)
         last = pieces(1, first=COMPACT_PIECES + 7)
         again.append_now(WORKER, ended(run_record(session_id="run-1"), last))
         for _ in range(2):
-            again.compact(LATER)
+            again.tidy(LATER)
 
         assert again.read_entries("run-1")[:-1] == pieces(COMPACT_PIECES + 7)
         assert count(raw, "journal") == 0
 
 
-def test_rows_of_unknown_workers_are_cleared(sql_store: SqlStore, raw: sqlite3.Connection) -> None:
+def test_rows_of_unknown_workers_are_cleared(
+    sql_store: SqliteStore, raw: sqlite3.Connection
+) -> None:
     begin(sql_store, "run-1")
     append_each(sql_store, pieces(1))
     raw.execute("INSERT INTO journal (worker_id, entries) VALUES ('nobody', '[]')")
@@ -122,7 +124,7 @@ def test_rows_of_unknown_workers_are_cleared(sql_store: SqlStore, raw: sqlite3.C
 
 
 def test_rows_of_older_code_come_before_those_of_the_journal(
-    sql_store: SqlStore, raw: sqlite3.Connection
+    sql_store: SqliteStore, raw: sqlite3.Connection
 ) -> None:
     begin(sql_store, "run-1")
     row = "INSERT INTO run_entries VALUES ('run-1', 1, 1, '[[\"text\", \"1 \", 1700000000.0]]')"

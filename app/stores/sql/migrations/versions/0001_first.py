@@ -83,15 +83,29 @@ def _run_indexes() -> None:
     going = sa.text("ended_at IS NULL")
     op.create_index("runs_of_session", "runs", ["owner", "session_id"])
     op.create_index(
-        "one_run_going_a_session", "runs", ["owner", "session_id"], unique=True, sqlite_where=going
+        "one_run_going_a_session",
+        "runs",
+        ["owner", "session_id"],
+        unique=True,
+        sqlite_where=going,
+        postgresql_where=going,
     )
-    op.create_index("runs_going_of_worker", "runs", ["worker_id"], sqlite_where=going)
-    op.create_index("runs_to_fold", "runs", ["ended_at"], sqlite_where=sa.text("NOT folded"))
+    op.create_index(
+        "runs_going_of_worker", "runs", ["worker_id"], sqlite_where=going, postgresql_where=going
+    )
+    op.create_index(
+        "runs_to_fold",
+        "runs",
+        ["ended_at"],
+        sqlite_where=sa.text("NOT folded"),
+        postgresql_where=sa.text("NOT folded"),
+    )
     op.create_index(
         "runs_of_key",
         "runs",
         ["owner", "idempotency_key"],
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
 
 

@@ -1,0 +1,60 @@
+"""How a run's end is written, whoever brings it: its own process, or the one that takes over."""
+
+from __future__ import annotations
+
+from app.core.messages import Content
+from app.core.runs import RunEnd, RunRecord
+from app.stores.sql.driver import Driver, dumped, json_text
+from app.stores.sql.rows import run_row, usage_row
+
+_COLUMNS = (
+    "status",
+    "finish_reason",
+    "error",
+    "usage",
+    "duration_s",
+    "ttft_s",
+    "provider",
+    "model",
+    "attempts",
+    "cost",
+    "ended_at",
+)
+_END_RUN = f"""
+UPDATE runs SET {", ".join(f"{name} = :{name}" for name in _COLUMNS)},
+  last_seq = (SELECT max(last_seq) FROM run_entries WHERE run_id = runs.id)
+WHERE id = :id AND worker_id = :worker_id AND ended_at IS NULL
+"""
+_END_MESSAGE = """
+UPDATE messages SET content = :content, status = :status, usage = :usage WHERE id = :message_id
+"""
+_ADD_USAGE = """
+INSERT INTO daily_usage
+  (owner, day, provider, model, currency, runs, input_tokens, output_tokens, estimated_runs, cost)
+VALUES (:owner, :day, :provider, :model, :currency, :runs, :input_tokens, :output_tokens,
+  :estimated_runs, :cost)
+ON CONFLICT (owner, day, provider, model, currency) DO UPDATE SET
+  runs = daily_usage.runs + excluded.runs,
+  input_tokens = daily_usage.input_tokens + excluded.input_tokens,
+  output_tokens = daily_usage.output_tokens + excluded.output_tokens,
+  estimated_runs = daily_usage.estimated_runs + excluded.estimated_runs,
+  cost = daily_usage.cost + excluded.cost
+"""
+_TOUCH_SESSION = "UPDATE sessions SET updated_at = :ended_at WHERE owner = :owner AND id = :id"
+
+
+def end_run(
+    driver: Driver, worker_id: str, record: RunRecord, end: RunEnd, content: Content, at: float
+) -> None:
+    """Write the end of a run, its entries being there; nothing if it is not that worker's or has
+    ended."""
+    ended = record.ended(end, record.last_seq, at)
+    row = dumped(run_row(ended))
+    row = {name: row[name] for name in (*_COLUMNS, "id")}
+    if not driver.execute(_END_RUN, {**row, "worker_id": worker_id}).rowcount:
+        return
+    driver.execute(_ADD_USAGE, usage_row(ended, at))
+    said = {"content": json_text(content), "status": end.status, "usage": row["usage"]}
+    driver.execute(_END_MESSAGE, {**said, "message_id": record.message_id})
+    whose = {"owner": record.owner, "id": record.session_id}
+    driver.execute(_TOUCH_SESSION, {**whose, "ended_at": at})
