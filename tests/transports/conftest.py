@@ -3,7 +3,6 @@ stream as one body."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,20 +12,16 @@ from flask.testing import FlaskClient
 from app.server import Tandem
 from app.settings import load_settings
 from app.wiring import create_app
+from tests.support.scripted import ScriptedProvider
 
-Build = Callable[..., Tandem]
 
-
-def built(**settings: Any) -> Tandem:
-    """Return a server of these settings that needs no network."""
+def built(scripted: ScriptedProvider | None = None, **settings: Any) -> Tandem:
+    """Return a server of these settings that needs no network; who answers is the demo, or what the
+    test has written."""
     defaults = {"DATABASE_URL": "memory:", "STREAM_DELAY_S": "0"}
     loaded = load_settings(defaults | {name: str(value) for name, value in settings.items()})
-    return create_app(replace(loaded, async_mode="threading"))
-
-
-@pytest.fixture
-def build() -> Build:
-    return built
+    providers = None if scripted is None else {scripted.name: scripted}
+    return create_app(replace(loaded, async_mode="threading"), providers)
 
 
 @pytest.fixture(scope="package")

@@ -1,0 +1,206 @@
+"""A start over HTTP in one process: streamed, whole, joined, resumed, refused, left."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.core.errors import UpstreamAuth
+from app.server import Tandem
+from tests.support.scripted import STOP, ScriptedProvider
+from tests.transports.conftest import built
+
+HELLO = {"message": "Hello", "provider": "scripted"}
+OPENAI = {"model": "scripted-1", "messages": [{"role": "user", "content": "Hello"}]}
+UNLIMITED = {name: "off" for name in ("RATE_LIMIT_STREAM", "RATE_LIMIT_CHAT", "RATE_LIMIT_READ")}
+
+
+@pytest.fixture(scope="module")
+def provider() -> ScriptedProvider:
+    return ScriptedProvider()
+
+
+@pytest.fixture(scope="module")
+def server(provider: ScriptedProvider) -> Tandem:
+    return built(provider, **UNLIMITED)
+
+
+@pytest.fixture
+def scripted(provider: ScriptedProvider) -> ScriptedProvider:
+    """The provider of the server, which nobody has asked anything yet."""
+    provider.requests.clear()
+    return provider
+
+
+@pytest.fixture
+def client(server: Tandem) -> FlaskClient:
+    found: FlaskClient = server.app.test_client()
+    return found
+
+
+def events(answer: TestResponse) -> list[dict[str, Any]]:
+    lines = answer.get_data(as_text=True).split("\n")
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+def text_of(answer: TestResponse) -> str:
+    return "".join(event.get("token", "") for event in events(answer))
+
+
+def test_a_stream_has_the_reply_and_the_headers_of_its_run(client: FlaskClient) -> None:
+    answer = client.post("/api/chat/stream", json=HELLO)
+
+    last = events(answer)[-1]
+    assert (text_of(answer), last["done"]) == ("Hello there", True)
+    assert answer.headers["X-Run-Id"] == last["run_id"]
+    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
+
+
+def test_bare_text_is_for_who_asks_for_nothing_else(client: FlaskClient) -> None:
+    answer = client.post("/api/chat/stream", json=HELLO, headers={"Accept": "text/plain"})
+
+    assert (answer.mimetype, answer.data) == ("text/plain", b"Hello there")
+
+
+def test_a_whole_answer_is_json_with_the_same_headers(client: FlaskClient) -> None:
+    answer = client.post("/api/chat", json=HELLO)
+
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.get_json()["run_id"] == answer.headers["X-Run-Id"]
+
+
+@pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat"])
+def test_the_same_key_joins_the_run(
+    client: FlaskClient, scripted: ScriptedProvider, path: str
+) -> None:
+    key = {"Idempotency-Key": path}
+    first, second = (client.post(path, json=HELLO, headers=key) for _ in range(2))
+    other = client.post(path, json=HELLO | {"message": "x"}, headers=key)
+
+    assert first.data == second.data
+    assert len(scripted.requests) == 1
+    assert (other.status_code, other.headers["X-Run-Id"]) == (409, first.headers["X-Run-Id"])
+
+
+def test_a_start_sent_again_with_a_cursor_goes_on(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    first = client.post("/api/chat/stream", json=HELLO)
+    run_id, end = first.headers["X-Run-Id"], events(first)[-1]["seq"]
+
+    def again(seq: int) -> TestResponse:
+        return client.post(
+            "/api/chat/stream", json=HELLO, headers={"Last-Event-ID": f"{run_id}:{seq}"}
+        )
+
+    rest, nothing = again(1), again(end)
+    assert text_of(rest) == " there"
+    assert (nothing.status_code, nothing.headers["X-Run-Id"]) == (204, run_id)
+    assert len(scripted.requests) == 1
+
+
+def test_a_whole_answer_cannot_be_resumed(client: FlaskClient, scripted: ScriptedProvider) -> None:
+    refused = client.post("/api/chat", json=HELLO, headers={"Last-Event-ID": "run:1"})
+
+    assert refused.status_code == 400
+    assert refused.get_json()["error"]["fields"].keys() == {"Last-Event-ID"}
+    assert scripted.requests == []
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/api/chat", HELLO),
+        ("/v1/chat/completions", OPENAI),
+        ("/v1/chat/completions", OPENAI | {"stream": True}),
+    ],
+)
+def test_a_failure_before_the_first_piece_is_a_status_where_headers_wait(
+    client: FlaskClient, scripted: ScriptedProvider, path: str, body: dict[str, Any]
+) -> None:
+    scripted.enqueue(UpstreamAuth())
+
+    failed = client.post(path, json=body)
+
+    assert (failed.status_code, failed.mimetype) == (UpstreamAuth.http_status, "application/json")
+    assert failed.get_json()["error"]["code"] == UpstreamAuth.code
+    assert failed.headers["X-Run-Id"]
+
+
+def test_a_failure_of_a_stream_is_its_last_event(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    scripted.enqueue("Hel", UpstreamAuth())
+
+    answer = client.post("/api/chat/stream", json=HELLO)
+
+    assert (answer.status_code, text_of(answer)) == (200, "Hel")
+    assert events(answer)[-1]["code"] == UpstreamAuth.code
+
+
+def test_who_hangs_up_before_the_first_piece_stops_a_run_of_openais_dialect(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    never = threading.Event()
+    scripted.enqueue(never, "too late", STOP)
+
+    left = client.post(
+        "/v1/chat/completions",
+        json=OPENAI | {"stream": True},
+        environ_overrides={"tandem.has_hung_up": lambda: True},
+    )
+
+    never.set()
+    run = client.get(f"/api/runs/{left.headers['X-Run-Id']}").get_json()
+    assert (run["status"], run["finish_reason"]) == ("stopped", "stopped")
+
+
+def test_who_hangs_up_leaves_a_whole_answer_to_nobody(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    never = threading.Event()
+    scripted.enqueue(never, "Hello", STOP)
+
+    left = client.post(
+        "/api/chat", json=HELLO, environ_overrides={"tandem.has_hung_up": lambda: True}
+    )
+
+    never.set()
+    assert (left.status_code, left.data) == (204, b"")
+
+
+def test_a_start_over_its_rate_is_refused_before_anything_is_stored() -> None:
+    server = built(ScriptedProvider(), RATE_LIMIT_STREAM="1 per hour")
+    client = server.app.test_client()
+    client.environ_base["REMOTE_ADDR"] = "192.0.2.77"
+
+    first, second = (client.post("/api/chat/stream", json=HELLO) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert int(second.headers["Retry-After"]) > 0
+    assert len(client.get("/api/chat/sessions").get_json()["sessions"]) == 1
+    assert client.get("/api/status").get_json()["errors"] == {"rate_limited": 1}
+
+
+@pytest.mark.parametrize(
+    "path, of_the_dialect",
+    [
+        ("/api/runs/none", {"error"}),
+        ("/v1/models/none", {"error"}),
+        ("/sessions/none", {"detail"}),
+        ("/v1/nothing", {"error"}),
+        ("/sessions/x/nothing", {"detail"}),
+    ],
+)
+def test_what_is_absent_is_said_as_the_dialect_says_it(
+    client: FlaskClient, path: str, of_the_dialect: set[str]
+) -> None:
+    absent = client.get(path)
+
+    assert absent.status_code == 404
+    assert of_the_dialect <= absent.get_json().keys()
