@@ -3,9 +3,6 @@
 A view's own types say most of it. Its parameter `body` is the request's body, which is read and
 checked before the view is called, and may be missing where it has a default; what it returns is
 what is answered. The rows of the routes that start runs are made from the table of dialects.
-
-spectree and flask-openapi3 were looked at for this: neither describes event streams, headers or
-errors by dialect, and both read bodies in their own way, without a limit of size, depth or time.
 """
 
 from __future__ import annotations
