@@ -17,17 +17,43 @@ log = logging.getLogger("tandem.hub")
 
 def streaming_hub(epoll_hub: Any) -> Any:
     """Return the class of a hub; `epoll_hub` is eventlet's own."""
+    return _calling_soon(_watching(epoll_hub))
 
-    class StreamingHub(epoll_hub):  # type: ignore[misc]
+
+def _calling_soon(hub: Any) -> Any:
+    class CallingSoon(hub):  # type: ignore[misc]
         def __init__(self, clock: Any = None) -> None:
             super().__init__(clock)
             self.soon: list[Callable[[], None]] = []  # for the end of this turn
-            self.watched: dict[int, WatchedConnection] = {}
 
         @staticmethod
         def is_available() -> bool:
             """Always true: it is only made of a hub that this process uses already."""
             return True
+
+        def fire_timers(self, when: float) -> None:
+            """Call the timers that are due, then what was put off to the end of the turn."""
+            super().fire_timers(when)
+            if self.soon:
+                calls, self.soon = self.soon, []
+                for call in calls:
+                    try:
+                        call()
+                    except Exception:
+                        log.exception("a call at the end of a turn failed")
+
+        def sleep_until(self) -> float | None:
+            """Return when to wake up: at once if calls wait."""
+            return 0.0 if self.soon else super().sleep_until()
+
+    return CallingSoon
+
+
+def _watching(hub: Any) -> Any:
+    class Watching(hub):  # type: ignore[misc]
+        def __init__(self, clock: Any = None) -> None:
+            super().__init__(clock)
+            self.watched: dict[int, WatchedConnection] = {}
 
         def wait(self, seconds: float | None = None) -> None:
             """Wait for events and deal with them; where the base has no listener it only sleeps."""
@@ -48,27 +74,12 @@ def streaming_hub(epoll_hub: Any) -> Any:
                     connection.ready()
             return others
 
-        def fire_timers(self, when: float) -> None:
-            """Call the timers that are due, then what was put off to the end of the turn."""
-            super().fire_timers(when)
-            if self.soon:
-                calls, self.soon = self.soon, []
-                for call in calls:
-                    try:
-                        call()
-                    except Exception:
-                        log.exception("a call at the end of a turn failed")
-
-        def sleep_until(self) -> float | None:
-            """Return when to wake up: at once if calls wait."""
-            return 0.0 if self.soon else super().sleep_until()
-
         def mark_as_reopened(self, fileno: int) -> None:
             """Forget a connection whose number the system has given to another."""
             self.watched.pop(fileno, None)
             super().mark_as_reopened(fileno)
 
-    return StreamingHub
+    return Watching
 
 
 class WatchedConnection:
