@@ -97,18 +97,22 @@ def _timed(protocol: Any, timeout: Any, seconds: float) -> type:
         def get_environ(self) -> Any:
             environ = super().get_environ()
             body = environ["eventlet.input"]
-            body.discard = partial(self._discard, body, body.discard)
+            body.discard = partial(_discard, body.discard, self, body, timeout, seconds)
             return environ
 
-        def _discard(self, body: Any, discard: Callable[[], None]) -> None:
-            # ValueError: chunks that are none. The library's line would show the URL.
-            with suppress(OSError, ValueError), timeout(seconds, False):
-                if not hasattr(body, "is_over"):
-                    discard()
-                    return
-            self.close_connection = True
-
     return Timed
+
+
+def _discard(
+    discard: Callable[[], None], handler: Any, body: Any, timeout: Any, seconds: float
+) -> None:
+    """Read what is left of a body, or close the connection: it is late, or nobody wants it."""
+    # ValueError: chunks that are none. The library's line would show the URL.
+    with suppress(OSError, ValueError), timeout(seconds, False):
+        if not hasattr(body, "is_over"):
+            discard()
+            return
+    handler.close_connection = True
 
 
 def _direct(protocol: Any) -> type:
