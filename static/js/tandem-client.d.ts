@@ -7,7 +7,7 @@ export class TandemClient {
     /** @param {ClientOptions} [options] */
     constructor(options?: ClientOptions);
     /**
-     * A conversation each: thin names for the routes; they answer what the server answers.
+     * The routes of sessions; they return what the server answers.
      * @readonly
      * @type {Sessions}
      */
@@ -29,7 +29,7 @@ export class TandemClient {
     follow(runId: string, options?: FollowOptions): Reply;
     /**
      * Carry on a reply that did not complete: return the Reply of what is new. It starts over SSE,
-     * which is where the route is, and may be resumed over either transport.
+     * since Socket.IO has no event for it, and may be resumed over either transport.
      * @param {string} runId
      * @param {ContinueOptions} [options]
      * @returns {Reply}
@@ -43,7 +43,7 @@ export class TandemClient {
      */
     watchSession(sessionId: string, options?: WatchOptions): SessionWatch;
     /**
-     * Return the Reply that this client is waiting for in a session, if there is one.
+     * Return the Reply that is under way in a session, if this client started or follows it.
      * @param {string} sessionId
      * @returns {Reply | undefined}
      */
@@ -55,12 +55,12 @@ export class TandemClient {
      */
     run(runId: string): Promise<RunRecord>;
     /**
-     * Return which providers there are, and what those that are not ready lack.
+     * Return the providers, and which setting each one that is not ready lacks.
      * @returns {Promise<Models>}
      */
     models(): Promise<Models>;
     /**
-     * Return what was used: in a session, or in the last `days`.
+     * Return the usage: of a session, or of the last `days`.
      * @param {{ sessionId?: string, days?: number }} [options]
      * @returns {Promise<UsageReport>}
      */
@@ -69,7 +69,7 @@ export class TandemClient {
         days?: number;
     }): Promise<UsageReport>;
     /**
-     * Stop a run, whoever started it; return the receipt.
+     * Stop any run of this user; return the receipt.
      * @param {string} runId
      * @returns {Promise<Receipt>}
      */

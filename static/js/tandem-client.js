@@ -1,6 +1,6 @@
-// Tandem's client: sends messages and follows replies over SSE or Socket.IO, through cuts, time-outs
-// and reloads. No dependencies, no build step; its parts are in client/. docs/client.md says how to
-// use it.
+// Tandem's client: sends messages and follows replies over SSE or Socket.IO, through cuts,
+// time-outs and reloads. No dependencies, no build step; its parts are in client/. docs/client.md
+// says how to use it.
 
 import { Delivery } from "./client/delivery.js";
 import { Http, path, query } from "./client/http.js";
@@ -64,7 +64,7 @@ export { createSseParser } from "./client/transports/sse-parser.js";
 
 export class TandemClient {
   /**
-   * A conversation each: thin names for the routes; they answer what the server answers.
+   * The routes of sessions; they return what the server answers.
    * @readonly
    * @type {Sessions}
    */
@@ -74,7 +74,7 @@ export class TandemClient {
   #transports;
   #stopper;
   /** @type {Map<string, IncomingReply>} */
-  #replies = new Map(); // unanswered ones, each by all its keys
+  #replies = new Map(); // those that have not ended, each by all of its keys
   /** @type {Set<IncomingReply>} */
   #open = new Set();
 
@@ -104,7 +104,8 @@ export class TandemClient {
     );
     const unanswered = this.#replies.get(keyFor(asked));
     if (unanswered) return unanswered;
-    // Named here, so that a whole answer, whose run is not known before its end, can be stopped.
+    // The session is named here, so that a whole answer can be stopped: its run, unknown until the
+    // end, is looked up in it.
     const sessionId = asked ?? randomId();
     const text = regenerate ? {} : { message };
     const body = { ...text, session_id: sessionId, ...fieldsOf(options) };
@@ -125,7 +126,7 @@ export class TandemClient {
 
   /**
    * Carry on a reply that did not complete: return the Reply of what is new. It starts over SSE,
-   * which is where the route is, and may be resumed over either transport.
+   * since Socket.IO has no event for it, and may be resumed over either transport.
    * @param {string} runId
    * @param {ContinueOptions} [options]
    * @returns {Reply}
@@ -134,7 +135,8 @@ export class TandemClient {
     const url = path`/api/runs/${runId}/continue`;
     const request = { url, body: options.reasoning ? { reasoning: true } : {} };
     const place = { sessionId: options.sessionId };
-    return this.#deliver(place, { ...options, enableStreaming: true, transport: "sse" }, request, []);
+    const streamed = { ...options, enableStreaming: true, transport: /** @type {const} */ ("sse") };
+    return this.#deliver(place, streamed, request, []);
   }
 
   /**
@@ -148,7 +150,7 @@ export class TandemClient {
   }
 
   /**
-   * Return the Reply that this client is waiting for in a session, if there is one.
+   * Return the Reply that is under way in a session, if this client started or follows it.
    * @param {string} sessionId
    * @returns {Reply | undefined}
    */
@@ -166,7 +168,7 @@ export class TandemClient {
   }
 
   /**
-   * Return which providers there are, and what those that are not ready lack.
+   * Return the providers, and which setting each one that is not ready lacks.
    * @returns {Promise<Models>}
    */
   models() {
@@ -174,7 +176,7 @@ export class TandemClient {
   }
 
   /**
-   * Return what was used: in a session, or in the last `days`.
+   * Return the usage: of a session, or of the last `days`.
    * @param {{ sessionId?: string, days?: number }} [options]
    * @returns {Promise<UsageReport>}
    */
@@ -184,7 +186,7 @@ export class TandemClient {
   }
 
   /**
-   * Stop a run, whoever started it; return the receipt.
+   * Stop any run of this user; return the receipt.
    * @param {string} runId
    * @returns {Promise<Receipt>}
    */
@@ -239,7 +241,7 @@ export class TandemClient {
 }
 
 /**
- * Have the signal stop the reply; false if it is aborted already, and nothing is to be sent.
+ * Have the signal stop the reply. Return false if it is aborted already, and nothing must be sent.
  * @param {AbortSignal | undefined} signal
  * @param {IncomingReply} reply
  */

@@ -37,10 +37,10 @@ export function createUseChat(React, client) {
   return function useChat(conversationId = null) {
     const [state, setState] = useState(() => Conversation.empty);
     /** @type {{ current: Conversation | null }} */
-    const current = useRef(null); // the Conversation on show, while mounted
+    const current = useRef(null); // the Conversation that is shown, while mounted
 
     useEffect(() => {
-      // The id that a first message was given may come back as the parameter: the same conversation.
+      // The id that the first message made may come back as the parameter: nothing changes then.
       if (!current.current?.is(conversationId)) {
         current.current?.close();
         current.current = new Conversation(client, conversationId, setState, randomId);
@@ -58,7 +58,7 @@ export function createUseChat(React, client) {
       (prompt, model, provider) => {
         const sent = current.current?.send(streams, prompt, model, provider);
         const promise = sent ?? Promise.reject(new TandemError("left"));
-        promise.catch(() => {}); // who does not wait for it need not catch
+        promise.catch(() => {}); // `error` has it: nobody needs to catch the rejection
         return promise;
       }
     );

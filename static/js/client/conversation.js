@@ -1,4 +1,4 @@
-// The state behind the hook, without React: what is on show of one conversation, and how it changes.
+// The state behind the hook, without React: what is shown of one conversation, and how it changes.
 
 import { TandemError } from "./tandem-error.js";
 
@@ -22,7 +22,7 @@ const EMPTY = Object.freeze({
 export class Conversation {
   static empty = EMPTY;
   #client;
-  #id; // as given: a number stays one for the caller, and names the session of its digits
+  #id; // as given: a number stays a number, and names the session with its digits
   #newId;
   #show;
   #state = EMPTY;
@@ -58,7 +58,7 @@ export class Conversation {
     if (this.#id === null) return;
     try {
       const messages = await this.#client.sessions.messages(this.#sessionId);
-      if (this.#closed || this.#sending) return; // what was sent meanwhile counts more
+      if (this.#closed || this.#sending) return; // a message was sent meanwhile: its reply is shown
       const active = messages.find((message) => message.status === "running");
       this.#set({ messages: messages.filter((message) => message !== active).map(shown) });
       if (!active?.run_id) return;
@@ -70,7 +70,7 @@ export class Conversation {
   }
 
   /**
-   * Send a message; the promise is of the conversation's id, or rejects with the TandemError.
+   * Send a message; the promise resolves to the conversation's id, or rejects with the TandemError.
    * @param {boolean} streams
    * @param {string} prompt
    * @param {string} [model]
@@ -87,7 +87,7 @@ export class Conversation {
       this.#sending = null;
     });
     this.#sending = { prompt, promise };
-    promise.catch(() => {}); // `error` tells it; who does not wait for the promise need not catch
+    promise.catch(() => {}); // `error` has it: nobody needs to catch the rejection
     return promise;
   }
 
@@ -99,7 +99,7 @@ export class Conversation {
     this.#set({ error: null });
   }
 
-  /** Show nothing any more: the connection is closed; the run goes on. */
+  /** Show nothing from now on. The connection is closed, and the run goes on. */
   close() {
     this.#closed = true;
     this.#reply?.leave();
@@ -117,7 +117,8 @@ export class Conversation {
   async #track(reply, streams) {
     this.#reply = reply;
     const answer = message("assistant", "");
-    this.#set({ isLoading: true, isStreaming: streams, streamingMessage: streams ? answer : undefined });
+    const streamingMessage = streams ? answer : undefined;
+    this.#set({ isLoading: true, isStreaming: streams, streamingMessage });
     try {
       if (streams) await this.#readPieces(reply, answer);
       const whole = await reply.whole;
@@ -150,11 +151,13 @@ export class Conversation {
   #finish(answer, error = null) {
     this.#reply = null;
     const messages = answer ? [...this.#state.messages, answer] : this.#state.messages;
-    this.#set({ messages, error, isLoading: false, isStreaming: false, streamingMessage: undefined });
+    const idle = { isLoading: false, isStreaming: false, streamingMessage: undefined };
+    this.#set({ ...idle, messages, error });
   }
 
   #refused() {
-    const error = new TandemError("session_busy", "A reply is under way. Wait for its end, or stop it.", {
+    const sentence = "A reply is under way. Wait for its end, or stop it.";
+    const error = new TandemError("session_busy", sentence, {
       retryable: true,
       runId: this.#reply?.runId,
       sessionId: this.#sessionId,
@@ -191,7 +194,9 @@ export class Conversation {
 
 const FRAME_MS = 16;
 /** @type {(show: () => void) => number} */
-const nextFrame = (show) => (globalThis.requestAnimationFrame ?? ((f) => setTimeout(f, FRAME_MS)))(show);
+const soon = (show) => setTimeout(show, FRAME_MS);
+/** @type {(show: () => void) => number} */
+const nextFrame = (show) => (globalThis.requestAnimationFrame ?? soon)(show);
 /** @type {(frame: number) => void} */
 const dropFrame = (frame) => (globalThis.cancelAnimationFrame ?? clearTimeout)(frame);
 
@@ -204,7 +209,8 @@ let made = 0;
  */
 function message(role, content) {
   made += 1;
-  return { id: `local-${made}`, role, content, status: "completed", timestamp: new Date().toISOString() };
+  const timestamp = new Date().toISOString();
+  return { id: `local-${made}`, role, content, status: "completed", timestamp };
 }
 
 /**

@@ -1,6 +1,7 @@
-// How one reply gets here. The order of what is tried: resume on the same transport, then on the
-// other one; a whole answer only while no run is known to have started, and with the same
-// idempotency key, which joins a run that started unnoticed. So nothing is ever asked for twice.
+// Fetches one reply. A run that is known is resumed, on the same transport and then on the other
+// one. While none is known, the message is sent again with the same idempotency key, at last as a
+// request for a whole answer: the key joins a run that has started unnoticed, so that none is
+// started twice.
 
 import { errorFromJson, kindOf } from "./errors.js";
 import { path } from "./http.js";
@@ -28,12 +29,15 @@ import { Watchdog } from "./watchdog.js";
 
 const SAME_WAY_TRIES = 2; // then the other transport has its turn
 const BUSY_TRIES = 3; // answers of 429 or 503 in a row
-const ONLINE_MS = 1500; // a connection that was there before the machine went offline may be dead, and silent
+const ONLINE_MS = 1500; // a connection from before the machine was offline may be dead
 const LONGEST_BUSY_MS = 60_000; // once the text has begun to come; before, streamingTimeout counts
 
 export class Delivery {
-  /** @type {Way} */
-  way; // the one in use
+  /**
+   * The one in use.
+   * @type {Way}
+   */
+  way;
   #reply;
   #transports;
   #http;
@@ -42,7 +46,7 @@ export class Delivery {
   #reasoning;
   /** @type {Way[]} */
   #plan;
-  #tries = 0; // since something new came
+  #tries = 0; // since something new has come
   #busy = 0;
   #begun = performance.now();
   /** @type {unknown} */
@@ -59,8 +63,9 @@ export class Delivery {
     this.#settings = settings;
     this.#request = request;
     this.#reasoning = reasoning;
-    // What has no key to join by is started over one way, and by one try: a second may find it going.
-    this.#plan = request?.url ? [settings.transport] : planOf(settings, this.#other(settings.transport));
+    const { transport } = settings;
+    // Without a key it is tried once: if the first try did arrive, a second could not join its run.
+    this.#plan = request?.url ? [transport] : planOf(settings, this.#other(transport));
     this.way = this.#plan[0];
   }
 
@@ -115,7 +120,7 @@ export class Delivery {
     const reason = this.#error instanceof TandemError ? this.#error.code : null;
     const attempt = this.#tries;
     if (!this.#reply.runId) this.#reply.note({ type: "retry", attempt, transport: way, reason });
-    // A run that is known is followed, and never asked for as a whole.
+    // The answer of a run that is known is not asked for as a whole.
     else if (way !== "whole") this.#reply.note({ type: "resume", attempt, transport: way, reason });
   }
 
@@ -181,7 +186,7 @@ export class Delivery {
     return transport.start(this.#newRequest(), signal);
   }
 
-  /** Return the request, which there is while no run is known. */
+  /** Return the request. There is one as long as no run is known. */
   #newRequest() {
     return /** @type {StreamRequest} */ (this.#request);
   }
@@ -196,9 +201,9 @@ export class Delivery {
     if (frame.kind === "open") this.#opened(frame, way);
     else if (frame.kind === "event") this.#progress(reply.take(frame.payload));
     else if (frame.kind === "alive") this.#progress(frame.ping === true);
-    else if (frame.kind === "warning") reply.note({ type: "warning", message: frame.message, data: frame.data });
+    else if (frame.kind === "warning") reply.note(frame.event);
     else if (frame.kind === "gone") await this.#readEnd(signal);
-    // The rest of the run may be on its way all the same: HTTP need not work for that.
+    // The rest may come over the socket, even if HTTP fails.
     else await this.#readEnd(signal).catch(() => {});
   }
 
@@ -222,7 +227,8 @@ export class Delivery {
    * @param {AbortSignal} signal
    */
   async #readEnd(signal) {
-    const record = await this.#http.json("GET", path`/api/runs/${this.#reply.runId ?? ""}`, { signal });
+    const url = path`/api/runs/${this.#reply.runId ?? ""}`;
+    const record = await this.#http.json("GET", url, { signal });
     if (record.seq > this.#reply.seq || record.status === "running") return;
     this.#reply.begin(record.run_id, record.session_id);
     if (!record.error) this.#reply.complete(record);
@@ -237,8 +243,8 @@ export class Delivery {
     try {
       /** @type {Record<string, string>} */
       const headers = key ? { "Idempotency-Key": key } : {};
-      const { signal } = watchdog;
-      this.#reply.takeWhole(await this.#http.json("POST", "/api/chat", { json: body, headers, signal }));
+      const options = { json: body, headers, signal: watchdog.signal };
+      this.#reply.takeWhole(await this.#http.json("POST", "/api/chat", options));
     } finally {
       watchdog.close();
     }

@@ -1,4 +1,4 @@
-// The errors of what the server sends and of what fails on the way, and what can be done about each.
+// Makes errors of what the server sends and of failed connections, and says what can be done.
 
 import { TandemError } from "./tandem-error.js";
 
@@ -72,7 +72,7 @@ export function kindOf(error) {
 }
 
 /**
- * Whether another try may help: without more ado, or once the server's time is over.
+ * Return whether another try may help: at once, or after the time that the server names.
  * @param {unknown} error
  * @returns {error is TandemError}
  */

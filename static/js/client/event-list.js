@@ -33,7 +33,9 @@ export class EventList {
     for (let next = 0; ; ) {
       while (next < this.#events.length) yield this.#events[next++];
       if (this.#ended) break;
-      await new Promise((/** @type {(value: void) => void} */ resolve) => this.#waiting.add(resolve));
+      /** @type {Promise<void>} */
+      const more = new Promise((resolve) => { this.#waiting.add(resolve); });
+      await more;
     }
     if (this.#error) throw this.#error;
   }

@@ -1,4 +1,4 @@
-// Requests to the server, with the access token; what is not 2xx is a TandemError.
+// Requests to the server, with the access token. An answer that is not 2xx is thrown as an error.
 
 import { connectionError, errorFromResponse } from "./errors.js";
 import { TandemError } from "./tandem-error.js";
@@ -17,7 +17,7 @@ export class Http {
   constructor({ baseUrl = "", token, getToken, fetch }) {
     this.baseUrl = baseUrl.replace(/\/+$/, "");
     this.token = async () => (getToken ? await getToken() : token) || null;
-    // Looked up at each call, as pages replace the global one; and a browser's wants no other `this`.
+    // Looked up at each call, since a page may replace the global one, which needs its own `this`.
     /** @type {typeof globalThis.fetch} */
     this.fetch = (...args) => (fetch ?? globalThis.fetch)(...args);
   }
@@ -77,7 +77,7 @@ export function path(texts, ...values) {
 }
 
 /**
- * Return "?a=1&b=2" of what is not undefined, or "".
+ * Return "?a=1&b=2" of the values that are given, or "".
  * @param {Record<string, unknown>} values
  */
 export function query(values) {

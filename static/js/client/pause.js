@@ -1,8 +1,9 @@
-// Waiting before another try: longer each time, with jitter, and over at once when there is reason
-// to hope: the tab is shown again, or the machine is online again.
+// The wait before another try: longer each time, with jitter. It ends early when a try is likely to
+// succeed: the tab is shown again, or the machine is online again.
 
 /**
- * Return how long to wait before try `n` (0, 1, ...): full jitter, so that clients do not come together.
+ * Return how long to wait before try `n` (0, 1, ...): full jitter, so that not all clients come at
+ * once.
  * @param {number} n
  * @param {{ firstMs: number, mostMs: number }} retry
  */
@@ -11,7 +12,7 @@ export function backoffMs(n, { firstMs, mostMs }) {
 }
 
 /**
- * Wait; a machine that knows it is offline waits till it is online. Rejects when aborted.
+ * Wait; while the browser says that it is offline, until it is online. Rejects when aborted.
  * @param {number} ms
  * @param {AbortSignal} [signal]
  * @param {{ wakeable?: boolean }} [options] Whether the wait may be over early.

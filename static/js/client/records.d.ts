@@ -65,6 +65,10 @@ export type Session = {
         seq: number;
     } | null;
 };
+export type SessionChange = {
+    title?: string;
+    system?: string;
+};
 export type Message = {
     id: string;
     parent_id: string | null;
@@ -155,10 +159,7 @@ export type Sessions = {
     /**
      *   What is not given stays.
      */
-    update: (sessionId: string, change: {
-        title?: string;
-        system?: string;
-    }) => Promise<Session>;
+    update: (sessionId: string, change: SessionChange) => Promise<Session>;
     /**
      *   Use the branch that a message is on; its messages.
      */

@@ -68,6 +68,8 @@
  * @property {{ run_id: string, seq: number } | null} active_run
  */
 
+/** @typedef {{ title?: string, system?: string }} SessionChange */
+
 /**
  * @typedef {object} Message
  * @property {string} id
@@ -147,7 +149,7 @@
  * @property {(sessionId?: string, options?: { system?: string }) => Promise<Session>} create
  * @property {(sessionId: string) => Promise<Session>} get
  * @property {(sessionId: string) => Promise<Message[]>} messages
- * @property {(sessionId: string, change: { title?: string, system?: string }) => Promise<Session>} update
+ * @property {(sessionId: string, change: SessionChange) => Promise<Session>} update
  *   What is not given stays.
  * @property {(sessionId: string, messageId: string) => Promise<Message[]>} branch
  *   Use the branch that a message is on; its messages.

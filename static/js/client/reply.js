@@ -1,5 +1,5 @@
-// One reply: what its reader sees of it, and what its delivery brings. How it gets here, over which
-// transport and after how many cuts, is the business of delivery.js.
+// One reply: what its reader sees, and how it takes what its delivery brings. Transports, cuts and
+// tries are the business of delivery.js.
 
 import { errorFromJson } from "./errors.js";
 import { EventList } from "./event-list.js";
@@ -30,8 +30,8 @@ export class IncomingReply {
   seq; // of the last event taken
   /** @type {EventList<ReplyEvent>} */
   #events = new EventList();
-  #begun = false; // "start" was told
-  #skip = 0; // characters that a replay from the start brings again
+  #begun = false; // there was a "start" event
+  #skip = 0; // how many characters a replay from the start brings again
   /** @type {(whole: Whole) => void} */
   #resolve = () => {};
   /** @type {(error: unknown) => void} */
@@ -57,7 +57,7 @@ export class IncomingReply {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.whole.catch(() => {}); // who only reads the events has the error from there
+    this.whole.catch(() => {}); // a reader of the events gets the error from them
     this.#known = new Promise((resolve) => { this.#tellRun = resolve; });
     this.runId = runId;
     if (runId) this.#tellRun(runId);
@@ -125,7 +125,7 @@ export class IncomingReply {
     this.begin(payload.run_id, payload.session_id);
     if (payload.token !== undefined) this.#addText(payload.token, payload.seq ?? null);
     else if (payload.done) this.complete(payload, payload.full_response);
-    else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details(payload.run_id)));
+    else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details()));
     else if (payload.status) this.note(statusOf(payload));
     return true;
   }
@@ -147,7 +147,8 @@ export class IncomingReply {
    */
   takeWhole(answer) {
     this.begin(answer.run_id, answer.session_id);
-    if (answer.response.length > this.text.length) this.#addText(answer.response.slice(this.text.length), null);
+    const rest = answer.response.slice(this.text.length);
+    if (rest !== "") this.#addText(rest, null);
     this.complete(answer, answer.response);
   }
 
@@ -156,7 +157,8 @@ export class IncomingReply {
    * @param {string} [text]
    */
   complete(figures, text = this.text) {
-    const { runId, sessionId } = /** @type {{ runId: string, sessionId: string }} */ (this); // it has run
+    // Both are known by now.
+    const { runId, sessionId } = /** @type {{ runId: string, sessionId: string }} */ (this);
     const end = { text, runId, sessionId, ...figuresOf(figures) };
     this.#finish();
     this.note({ type: "end", ...end });
@@ -166,7 +168,9 @@ export class IncomingReply {
 
   /** @param {unknown} error */
   fail(error) {
-    if (error instanceof TandemError) Object.assign(error, this.#details(error.runId, error.sessionId));
+    if (error instanceof TandemError) {
+      Object.assign(error, this.#details(error.runId, error.sessionId));
+    }
     this.#finish();
     this.#events.end(error);
     this.#reject(error);

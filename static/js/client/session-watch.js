@@ -1,5 +1,5 @@
-// Follows a session. The server's events have no cursor, so after a cut the record of the run under
-// way is read.
+// Follows a session: which of its runs start and end. The server's events have no cursor, so after
+// a cut the record of the run under way is read.
 
 import { isPassing } from "./errors.js";
 import { path } from "./http.js";
@@ -21,7 +21,7 @@ export class SessionFollower {
   #settings;
   #closing = new AbortController();
   /** @type {string | null} */
-  #active = null; // the run that was told as started, and not as ended
+  #active = null; // the run whose start was reported, and whose end was not
 
   /**
    * @param {Http} http
@@ -49,8 +49,9 @@ export class SessionFollower {
       try {
         yield* this.#missed();
         for await (const event of this.#events()) {
-          if ("runId" in event || event.ping) tries = 0; // ": open" comes from one that cuts, too
-          if ("runId" in event) yield event;
+          const isNews = "runId" in event;
+          if (isNews || event.ping) tries = 0; // another comment may come before each cut
+          if (isNews) yield event;
         }
       } catch (error) {
         if (this.#closing.signal.aborted) return;
@@ -88,7 +89,7 @@ export class SessionFollower {
     } finally {
       watchdog.close();
     }
-    throw new TandemError("network"); // it has no end of its own
+    throw new TandemError("network"); // such a stream does not end by itself
   }
 
   /**
@@ -100,23 +101,25 @@ export class SessionFollower {
     if (type !== "run_started" && type !== "run_ended") return;
     const { run_id: runId, session_id: sessionId, seq, status } = parsed(data);
     if (!runId) return;
-    if (type === "run_started" && this.#active === runId) return; // told again, after a cut
+    if (type === "run_started" && this.#active === runId) return; // reported before the cut
     this.#active = type === "run_started" ? runId : null;
     if (type === "run_started") yield { type, runId, sessionId, seq };
     else yield { type, runId, sessionId, seq, status };
   }
 
   /**
-   * Yield the end of the run that ended while nothing was heard.
+   * Yield the end of a run that ended during the cut.
    * @returns {AsyncGenerator<SessionEvent, void, undefined>}
    */
   async *#missed() {
     if (!this.#active) return;
     const runId = this.#active;
-    const record = await this.#http.json("GET", path`/api/runs/${runId}`, { signal: this.#closing.signal });
+    const { signal } = this.#closing;
+    const record = await this.#http.json("GET", path`/api/runs/${runId}`, { signal });
     if (record.status === "running" || record.status === "queued") return;
     this.#active = null;
-    yield { type: "run_ended", runId, sessionId: this.#sessionId, seq: record.seq, status: record.status };
+    const { seq, status } = record;
+    yield { type: "run_ended", runId, sessionId: this.#sessionId, seq, status };
   }
 }
 
@@ -125,6 +128,6 @@ function parsed(data) {
   try {
     return JSON.parse(data) ?? {};
   } catch {
-    return {}; // passed over: the next news is as good
+    return {}; // skipped: the next event says as much
   }
 }

@@ -1,4 +1,4 @@
-// The routes of conversations: thin names, which answer what the server answers (docs/api.md).
+// The routes of sessions. They return what the server answers (docs/api.md).
 
 import { path, query } from "./http.js";
 
@@ -16,7 +16,7 @@ export function sessionRoutes(http) {
     list: async (options) => (await http.json("GET", BASE + query(listed(options)))).sessions,
     page: (options) => http.json("GET", BASE + query(listed(options))),
     create: (sessionId, { system } = {}) => {
-      const json = { ...(sessionId ? { session_id: sessionId } : {}), ...(system ? { system } : {}) };
+      const json = { session_id: sessionId || undefined, system: system || undefined };
       return http.json("POST", BASE, { json });
     },
     get: (sessionId) => http.json("GET", of(sessionId)),
@@ -26,7 +26,9 @@ export function sessionRoutes(http) {
       const json = { message_id: messageId };
       return (await http.json("POST", of(sessionId, "/branch"), { json })).messages;
     },
-    export: (sessionId, format = "json") => exported(http, of(sessionId, `/export${query({ format })}`)),
+    export: (sessionId, format = "json") => (
+      exported(http, of(sessionId, `/export${query({ format })}`))
+    ),
     delete: (sessionId) => http.json("DELETE", of(sessionId)),
     deleteAll: () => http.json("DELETE", BASE),
   };

@@ -1,4 +1,4 @@
-// How the client delivers, unless it is told otherwise, and what a message may ask for.
+// The options' defaults, and the fields of a request that options set.
 
 /** @import { DeliveryOptions, MessageOptions, Retry, RunOptions } from "./types.js" */
 

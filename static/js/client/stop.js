@@ -1,4 +1,4 @@
-// Stopping a run: it is asked for till the server has answered.
+// Stops runs: asks until the server has answered.
 
 import { isPassing } from "./errors.js";
 import { path } from "./http.js";

@@ -1,6 +1,6 @@
 // Written by `make types` from the JSDoc of client/tandem-error.js.
 
-/** An error of the server, with its code and id, or one of the connection, with a code of the client's own. */
+/** An error of the server, with its code and id, or one of the codes of the client itself. */
 export class TandemError extends Error {
     /**
      * @param {string} code

@@ -6,7 +6,8 @@
 const OWN = /** @type {Record<string, string>} */ ({
   network: "The connection to the server failed or was cut.",
   chunk_timeout: "The server has sent nothing for too long.",
-  streaming_timeout: "The model has not begun to answer in time. The reply may still come: follow its run.",
+  streaming_timeout:
+    "The model has not begun to answer in time. The reply may still come: follow its run.",
   whole_timeout: "The whole answer did not come in time.",
   bad_answer: "What answered is not a Tandem server, or its proxy failed.",
   aborted: "It was aborted before anything was sent.",
@@ -27,7 +28,7 @@ const OWN = /** @type {Record<string, string>} */ ({
  * @property {unknown} [cause]
  */
 
-/** An error of the server, with its code and id, or one of the connection, with a code of the client's own. */
+/** An error of the server, with its code and id, or one of the codes of the client itself. */
 export class TandemError extends Error {
   /**
    * The server's code, or one of the client's own: network, chunk_timeout, streaming_timeout, ...

@@ -2,7 +2,7 @@
 
 export type TransportName = "sse" | "socket";
 /**
- * How tries are spread. Before try `n` it waits a random time up to `firstMs * 2 ** n`.
+ * How long to wait between tries: before try `n` a random time of up to `firstMs * 2 ** n`.
  */
 export type Retry = {
     firstMs?: number | undefined;
@@ -40,7 +40,7 @@ export type DeliveryOptions = {
     retry?: Retry | undefined;
 };
 /**
- * What is used of a socket of Socket.IO's client.
+ * A socket of Socket.IO's client: what is used of it.
  */
 export type Socket = {
     connected: boolean;
@@ -226,13 +226,12 @@ export type ReplyState = {
 };
 export type ReplyActions = {
     /**
-     * Stop the run; return the receipt. Again: the same.
-     * Rejects if no run was ever started.
+     * Stop the run; return the receipt, the same one each time.
+     * Rejects if no run was started.
      */
     stop: () => Promise<Receipt>;
     /**
-     * Let go of the reply without stopping it: the connection is closed,
-     * the run goes on.
+     * Close the connection; the run goes on.
      */
     leave: () => void;
 };
@@ -255,7 +254,7 @@ export type RunEnded = {
 };
 export type SessionEvent = RunStarted | RunEnded;
 /**
- * The events of a session, till it is closed.
+ * The events of a session, until it is closed.
  */
 export type SessionWatch = AsyncIterable<SessionEvent> & {
     close: () => void;
@@ -294,7 +293,7 @@ export type ChatState = {
     error: string | null;
 };
 /**
- * The promise is of the conversation's id, or rejects with the TandemError.
+ * The promise resolves to the conversation's id, or rejects with the TandemError.
  */
 export type SendPrompt<Id extends ConversationId> = (prompt: string, model?: string, provider?: string) => Promise<Id>;
 export type ChatActions<Id extends ConversationId> = {
@@ -307,7 +306,7 @@ export type ChatActions<Id extends ConversationId> = {
      */
     sendStreamingMessage: SendPrompt<Id>;
     /**
-     * Show none. The server keeps them.
+     * Show no messages. The server keeps them.
      */
     clearMessages: () => void;
     clearError: () => void;
@@ -325,7 +324,7 @@ export type UseChat = {
     (conversationId?: ConversationId | null): Chat;
 };
 /**
- * The hooks of React that are used. Nothing of React's own types, so that none have to be installed.
+ * The hooks of React that are used. React's own types need not be installed.
  */
 export type ReactHooks = {
     useState: (...args: any[]) => any;

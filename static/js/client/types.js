@@ -6,7 +6,7 @@
 /** @typedef {"sse" | "socket"} TransportName */
 
 /**
- * How tries are spread. Before try `n` it waits a random time up to `firstMs * 2 ** n`.
+ * How long to wait between tries: before try `n` a random time of up to `firstMs * 2 ** n`.
  * @typedef {object} Retry
  * @property {number} [firstMs]
  * @property {number} [mostMs] The longest wait.
@@ -25,7 +25,7 @@
  */
 
 /**
- * What is used of a socket of Socket.IO's client.
+ * A socket of Socket.IO's client: what is used of it.
  * @typedef {object} Socket
  * @property {boolean} connected
  * @property {() => unknown} connect
@@ -171,10 +171,9 @@
 
 /**
  * @typedef {object} ReplyActions
- * @property {() => Promise<Receipt>} stop Stop the run; return the receipt. Again: the same.
- *   Rejects if no run was ever started.
- * @property {() => void} leave Let go of the reply without stopping it: the connection is closed,
- *   the run goes on.
+ * @property {() => Promise<Receipt>} stop Stop the run; return the receipt, the same one each time.
+ *   Rejects if no run was started.
+ * @property {() => void} leave Close the connection; the run goes on.
  */
 
 /**
@@ -202,7 +201,7 @@
 /** @typedef {RunStarted | RunEnded} SessionEvent */
 
 /**
- * The events of a session, till it is closed.
+ * The events of a session, until it is closed.
  * @typedef {AsyncIterable<SessionEvent> & { close: () => void }} SessionWatch
  */
 
@@ -232,7 +231,7 @@
  */
 
 /**
- * The promise is of the conversation's id, or rejects with the TandemError.
+ * The promise resolves to the conversation's id, or rejects with the TandemError.
  * @template {ConversationId} Id
  * @typedef {(prompt: string, model?: string, provider?: string) => Promise<Id>} SendPrompt
  */
@@ -242,7 +241,7 @@
  * @typedef {object} ChatActions
  * @property {SendPrompt<Id>} sendMessage Send; the answer comes whole.
  * @property {SendPrompt<Id>} sendStreamingMessage Send; the answer is streamed.
- * @property {() => void} clearMessages Show none. The server keeps them.
+ * @property {() => void} clearMessages Show no messages. The server keeps them.
  * @property {() => void} clearError
  */
 
@@ -262,7 +261,7 @@
  */
 
 /**
- * The hooks of React that are used. Nothing of React's own types, so that none have to be installed.
+ * The hooks of React that are used. React's own types need not be installed.
  * @typedef {object} ReactHooks
  * @property {(...args: any[]) => any} useState
  * @property {(...args: any[]) => any} useEffect

@@ -1,4 +1,4 @@
-// The time limits of one attempt: when one is over, its signal is aborted with that error.
+// The time limits of one try: when one is over, the signal is aborted with the error of its name.
 
 import { TandemError } from "./tandem-error.js";
 
@@ -9,7 +9,7 @@ export class Watchdog {
   #parent;
   #onAbort = () => this.#controller.abort(this.#parent?.reason);
 
-  /** @param {AbortSignal} [parent] What aborts it, too. */
+  /** @param {AbortSignal} [parent] Aborts it as well. */
   constructor(parent) {
     this.#parent = parent;
     if (parent?.aborted) this.#onAbort();
@@ -21,13 +21,14 @@ export class Watchdog {
   }
 
   /**
-   * Set the limit by that name, from now on; it takes the place of the one before.
+   * Begin the limit of that name; it replaces the one before.
    * @param {string} code
    * @param {number} ms
    */
   limit(code, ms) {
     this.lift(code);
-    this.#timers.set(code, setTimeout(() => this.#controller.abort(new TandemError(code)), Math.max(0, ms)));
+    const end = () => this.#controller.abort(new TandemError(code));
+    this.#timers.set(code, setTimeout(end, Math.max(0, ms)));
   }
 
   /** @param {string} code */

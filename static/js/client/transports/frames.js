@@ -1,5 +1,7 @@
 // What a transport is, and the frames that it yields. Nothing runs here, and no page loads it.
 
+/** @import { WarningEvent } from "../types.js" */
+
 /**
  * @typedef {object} StreamRequest
  * @property {Record<string, unknown>} body
@@ -11,7 +13,7 @@
 
 /** @typedef {{ kind: "alive", ping?: boolean }} Alive */
 
-/** @typedef {{ kind: "warning", message: string, data: string }} Warning */
+/** @typedef {{ kind: "warning", event: WarningEvent }} Warning */
 
 /**
  * An event of the server's.

@@ -1,13 +1,13 @@
-// What one reply hears of a shared connection: the payloads of its run, in order.
+// What a shared connection brings for one reply: the payloads of its run, in order.
 
 import { connectionError } from "../errors.js";
 
 /** @import { ServerEvent } from "./frames.js" */
 
 export class SocketLink {
-  ended = false; // its run's end has come: nothing more will
+  ended = false; // the end of its run has come
   /** @type {string | null} */
-  #runId = null; // not known before the ack; till then all is kept
+  #runId = null; // known with the ack; everything that comes before is kept
   /** @type {ServerEvent[]} */
   #frames = [];
   /** @type {unknown} */
@@ -22,7 +22,7 @@ export class SocketLink {
   }
 
   /**
-   * Name the run; what came of others is dropped.
+   * Name the run; what has come of other runs is dropped.
    * @param {string} runId
    */
   open(runId) {
@@ -48,7 +48,7 @@ export class SocketLink {
     this.#wake?.();
   }
 
-  /** Yield what comes, till the end of the run. Throws what it failed by. */
+  /** Yield what comes, until the end of the run. Throws the error of a connection that fails. */
   async *frames() {
     for (;;) {
       const frames = this.#frames;
@@ -57,7 +57,9 @@ export class SocketLink {
       if (this.#frames.length > 0) continue;
       if (this.#error) throw this.#error;
       if (this.ended) return;
-      await new Promise((/** @type {(value: void) => void} */ resolve) => { this.#wake = resolve; });
+      /** @type {Promise<void>} */
+      const more = new Promise((resolve) => { this.#wake = resolve; });
+      await more;
     }
   }
 }

@@ -1,5 +1,5 @@
-// Replies over Socket.IO: one connection for all of them. It does not reconnect by itself: whoever
-// follows a run resumes it, and that connects.
+// Replies over Socket.IO, all on one connection. It does not reconnect by itself: resuming a run
+// does.
 
 import { connectionError, errorFromJson } from "../errors.js";
 import { TandemError } from "../tandem-error.js";
@@ -13,7 +13,7 @@ import { SocketLink } from "./socket-link.js";
 /** @typedef {(...args: any[]) => void} Handler */
 
 const EVENTS = ["chat_token", "chat_complete", "chat_stream_error", "chat_status"];
-// Refusals at the connect that trying again does not mend.
+// A connect that is refused with one of these would be refused again.
 const REFUSALS = new Set(["unauthorized", "forbidden_origin", "invalid_request"]);
 const OPTIONS = {
   autoConnect: false,
@@ -102,8 +102,8 @@ export class SocketTransport {
       yield* link.frames();
     } finally {
       this.#links.delete(link);
-      // There is no event to leave a run by: a connection that nobody needs would go on bringing it.
-      // One that has gone silent is silent for all.
+      // Socket.IO has no event to leave a run: a connection that nobody needs would go on bringing
+      // it. A connection that is silent for one reply is silent for all.
       const silent = signal.reason?.code === "chunk_timeout";
       if (silent || (this.#links.size === 0 && !link.ended)) this.close();
     }
@@ -127,7 +127,7 @@ export class SocketTransport {
 
   #made() {
     this.#making ??= this.#make().catch((error) => {
-      this.#making = null; // what could not be loaded may be another time
+      this.#making = null; // another time the library may load
       throw error;
     });
     return this.#making;
@@ -174,7 +174,7 @@ export class SocketTransport {
 }
 
 /**
- * Wait for what `begin` resolves or the signal's abort; what it returns is called at the end.
+ * Wait until `begin` resolves or rejects, or the signal aborts; then call what `begin` returned.
  * @param {AbortSignal} signal
  * @param {(resolve: (value?: any) => void, reject: (error: unknown) => void) => () => void} begin
  * @returns {Promise<any>}
@@ -214,7 +214,8 @@ function listen(socket, handlers) {
 
 /** @param {Error} error */
 function connectFailure(error) {
-  if (REFUSALS.has(error.message)) return new TandemError(error.message, undefined, { retryable: false });
+  const refused = REFUSALS.has(error.message);
+  if (refused) return new TandemError(error.message, undefined, { retryable: false });
   return new TandemError("network", undefined, { cause: error });
 }
 

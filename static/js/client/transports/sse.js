@@ -58,7 +58,9 @@ async function* frames(response, signal) {
     runId: response.headers.get("X-Run-Id"), // null to a page of an origin that may not read it
     sessionId: response.headers.get("X-Session-Id"),
   };
-  for await (const event of sseEvents(response, signal)) yield "kind" in event ? event : frame(event);
+  for await (const event of sseEvents(response, signal)) {
+    yield "kind" in event ? event : frame(event);
+  }
 }
 
 /**
@@ -69,7 +71,8 @@ function frame(event) {
   try {
     return { kind: "event", payload: JSON.parse(event.data) };
   } catch {
-    return { kind: "warning", message: "An event is not JSON; it was passed over.", data: event.data };
+    const message = "An event is not JSON; it was passed over.";
+    return { kind: "warning", event: { type: "warning", message, data: event.data } };
   }
 }
 
@@ -104,6 +107,6 @@ export async function* sseEvents(response, signal) {
   } catch (error) {
     throw connectionError(error, signal);
   } finally {
-    reader.cancel().catch(() => {}); // closes the connection of one who leaves early
+    reader.cancel().catch(() => {}); // closes the connection if the reader leaves early
   }
 }
