@@ -12,6 +12,7 @@ JS = STATIC / "js"
 FILES = sorted(JS.rglob("*.js"))
 ENTRIES = {JS / "tandem-client.js", JS / "use-chat.js"}
 MAX_LINES = 300
+MAX_WIDTH = 100
 COMMENT = re.compile(r"/\*.*?\*/|^\s*//.*?$", re.DOTALL | re.MULTILINE)
 IMPORT = re.compile(r'^(?:import|export) (?:[^";]* from )?"(\.[^"]+)"', re.MULTILINE)
 
@@ -48,6 +49,12 @@ IMPORTS = {path: imports_of(path) for path in FILES}
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_module_is_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_lines_of_the_client_are_short() -> None:
+    client = [*ENTRIES, *(path for path in FILES if folder_of(path) == "client")]
+    lines = [line for path in client for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if len(line) > MAX_WIDTH] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
