@@ -9,7 +9,7 @@ const DELIMITERS = /(\\[\s\S])|(`+)|(\*+|_+|~~)/g;
 const MOST_OPEN = 20; // more of them are no emphasis
 const WORD = /[\p{L}\p{N}]/u;
 
-/** Return how much of a text is shown: its last line not, while that may turn out as several things. */
+/** Return how much of a text is shown: not its last line, while what that will be is open. */
 export function shownLength(text, { inTable = false } = {}) {
   const start = text.lastIndexOf("\n") + 1;
   const line = text.slice(start);

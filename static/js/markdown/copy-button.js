@@ -2,7 +2,7 @@
 
 const SHOWN_MS = 2_000;
 
-/** Make the copy buttons in `element` work; returns a function that ends it. */
+/** Make the copy buttons in `element` work; return a function that ends it. */
 export function enableCopying(element, strings) {
   const clicked = async ({ target }) => {
     const button = target.closest?.(".md-copy");

@@ -1,4 +1,4 @@
-// Which links are links, and what is said of them. Pure.
+// Which addresses are links, and how they are shown. Pure.
 
 const ALLOWED = new Set(["http:", "https:", "mailto:"]);
 const ABSOLUTE = /^(?:https?:\/\/|mailto:)/i; // "/logout" would be a link into this very server
@@ -6,7 +6,7 @@ const HOST = /(?:[\p{L}\p{N}_-]+[.。．｡])+[\p{L}\p{N}-]{2,}/u;
 // Controls that change the order of what is around them, or are not seen at all.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
 
-/** Tell if an address may be linked to. */
+/** Return whether an address may be linked to. */
 export function isAllowed(address) {
   return target(address) !== null;
 }

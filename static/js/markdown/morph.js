@@ -1,5 +1,5 @@
-// Makes nodes like others by changing as little as can be: what is the same stays where it is, with
-// its selection, focus and scroll position.
+// Makes nodes like others with as few changes as possible: what is the same stays in place, with its
+// selection, focus and scroll position.
 
 /** Make the children of `parent` from index `from` on like those of `fragment`, which is used up. */
 export function morphChildren(parent, from, fragment) {

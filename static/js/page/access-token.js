@@ -1,4 +1,4 @@
-// The access token: for this tab's session, or on this device if the reader wants that.
+// The access token: kept for this tab's session, or on this device if the user asks for that.
 
 import { read, write } from "./preferences.js";
 
@@ -18,7 +18,7 @@ export function forgetToken() {
   write(localStorage, KEY, null);
 }
 
-/** Whether the token says of itself that it is over; the server decides all the same. */
+/** Return whether the token's own time of expiry is over; the server checks it in any case. */
 export function hasExpired(token) {
   try {
     const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

@@ -1,4 +1,4 @@
-// What concerns the whole page: offline, held back, a problem, signed out.
+// Messages about the whole page: offline, a stream that is buffered, a problem, signed out.
 
 import { $, h, iconButton } from "./dom.js";
 import { changed } from "./store.js";

@@ -71,7 +71,7 @@ function drawModel({ models, preferences }) {
   button.setAttribute("aria-label", strings.chooseModel(shown));
 }
 
-/** As high as what is written, up to the stylesheet's limit. */
+/** Make the field as high as its text, up to the stylesheet's limit. */
 function resized(field) {
   field.style.height = "auto";
   if (field.value) field.style.height = `${field.scrollHeight}px`;

@@ -1,4 +1,4 @@
-// The conversation on show: opens it, sends, stops, and keeps it as the server has it.
+// The conversation that is shown: opens it, sends, stops, and keeps it as the server has it.
 
 import { randomId } from "../tandem-client.js";
 import { draftOf, keepDraft, keepSent, sentOf } from "./drafts.js";
@@ -33,7 +33,7 @@ export class Conversation {
     if (sessionId) await this.refresh();
   }
 
-  /** Read it from the server, and follow the reply under way. Harmless at any time but while one is followed. */
+  /** Read it from the server, and follow the reply under way. Not to be called while one is followed. */
   async refresh() {
     const { sessionId, session, messages: shown, loading } = this.#store.state;
     const opened = this.#opened;
@@ -124,7 +124,7 @@ export class Conversation {
     return this.#track(this.#client.send(text, options), live, { own: true, transport, text });
   }
 
-  /** Send what was sent before a reload and did not arrive, with its key: if it did arrive, that is joined. */
+  /** Send again, with its key, what was sent before a reload: if it did arrive, its run is joined. */
   #sendAgain(messages) {
     const { sessionId } = this.#store.state;
     const sent = sentOf(sessionId);
@@ -203,7 +203,7 @@ export class Conversation {
     if (change.status !== "lost") this.refresh();
   }
 
-  /** Nothing was stored: the message goes back to where it was written. */
+  /** Nothing was stored: the text of the message goes back into the input field. */
   #notStarted(error, text) {
     this.#reply = null;
     const { sessionId } = this.#store.state;
@@ -239,7 +239,7 @@ export class Conversation {
     this.#track(reply, newLive(key, { base: running.content }), { own: false, transport });
   }
 
-  /** What the end of a reply said, if it was not heard here; and what the conversation used. */
+  /** Read why the last reply failed, if that is not known here, and what the conversation has used. */
   async #readDetails(opened) {
     const last = this.#store.state.messages.at(-1);
     const silent = () => null;

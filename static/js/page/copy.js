@@ -1,4 +1,4 @@
-// Copying: the clipboard is there on https and localhost only; elsewhere the old way.
+// Copying: browsers have `navigator.clipboard` on https and localhost only; elsewhere a command copies.
 
 /** Copy; return whether it worked. */
 export async function copyText(text) {

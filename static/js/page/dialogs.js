@@ -1,9 +1,9 @@
-// The question before something that cannot be taken back.
+// The question before something that cannot be undone.
 
 import { $, h } from "./dom.js";
 import { strings } from "./strings.js";
 
-/** Ask; return a promise of whether it is to be done. */
+/** Ask; the promise is of whether the user agrees. */
 export function confirm({ title, text, action }) {
   const dialog = $("confirm");
   return new Promise((resolve) => {
@@ -17,7 +17,7 @@ export function confirm({ title, text, action }) {
   });
 }
 
-/** Have a click beside a dialog close it. */
+/** Make a click beside a dialog close it. */
 export function closeBeside(dialog) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 }

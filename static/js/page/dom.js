@@ -19,7 +19,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Return a button that is an icon, with its name for those who do not see it. */
+/** Return a button that shows an icon, with its name for screen readers. */
 export function iconButton(name, label, onclick, properties = {}) {
   return h("button.icon-button", { type: "button", "aria-label": label, title: label, onclick, ...properties }, icon(name));
 }
@@ -35,7 +35,7 @@ export function fillTemplate(root = document) {
   }
 }
 
-/** Set an element's text, unless it is that already: what is not changed is not announced again. */
+/** Set an element's text only if it differs: setting it would have it announced again. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

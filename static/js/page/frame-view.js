@@ -1,4 +1,4 @@
-// What is around it all: the title, the drawer of conversations on a phone, its keyboard, the keys.
+// The frame of the page: the title, the drawer of conversations on a phone, its keyboard, the keys.
 
 import { $, setText } from "./dom.js";
 import { changed } from "./store.js";
@@ -49,7 +49,7 @@ function drawTitle({ session, sessionId, sessions }) {
   document.title = known?.title ? `${title} – Tandem` : "Tandem";
 }
 
-/** On a phone the list lies over the chat, which is out of reach meanwhile. */
+/** On a phone the list covers the chat, which is inert meanwhile. */
 function drawSidebar({ sidebarOpen }, before) {
   const open = sidebarOpen && narrow.matches;
   document.body.classList.toggle("sidebar-open", open);
@@ -62,7 +62,7 @@ function drawSidebar({ sidebarOpen }, before) {
   else if (before?.sidebarOpen && narrow.matches) $("sidebar-open").focus({ preventScroll: true });
 }
 
-/** iOS lays its keyboard over the page: be as high as what is left. */
+/** iOS puts its keyboard over the page: make the page as high as the rest. */
 function fitKeyboard() {
   const viewport = window.visualViewport;
   if (!viewport) return;

@@ -1,4 +1,4 @@
-// When to draw: with the next animation frame, or, in a hidden tab, which has none, a little later.
+// When to draw: with the next animation frame, or by a timer in a hidden tab, which has no frames.
 
 const HIDDEN_MS = 200;
 const LATEST_MS = 400; // a frame may be long in coming to a window that is covered

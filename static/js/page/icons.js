@@ -1,4 +1,4 @@
-// The icons: 20 px outlines, drawn by us, nothing loaded.
+// The icons: outlines of 20 px, drawn for this page; nothing is loaded.
 
 const SVG = "http://www.w3.org/2000/svg";
 const PATHS = {

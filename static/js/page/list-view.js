@@ -38,7 +38,7 @@ function drawList(state, actions) {
   } else if (focused) list.querySelector(focused)?.focus({ preventScroll: true });
 }
 
-/** Return the selector of what has the focus, to give it back after the list is drawn again. */
+/** Return a selector of the element with the focus, to restore it after the list is drawn again. */
 function focusIn(list) {
   const element = document.activeElement;
   const id = list.contains(element) && element.closest("li")?.dataset.id;

@@ -1,4 +1,4 @@
-// Follows one reply of the client's, and keeps `live` of the state: what it is doing, and its text.
+// Follows one reply, and keeps `live` of the state: what the reply is doing, and its text.
 
 import { Meter } from "./meter.js";
 

@@ -1,4 +1,4 @@
-// Asks for an access token, calmly: what was on show stays, and goes on after it.
+// Asks for an access token. What was shown stays, and goes on afterwards.
 
 import { $, h } from "./dom.js";
 import { changed } from "./store.js";
@@ -6,7 +6,7 @@ import { strings } from "./strings.js";
 
 const WORDS = { wrong: strings.tokenWrong, expired: strings.tokenExpired, empty: strings.tokenEmpty };
 
-/** `signIn(token, remember)` answers null, or "wrong" or "expired", or throws what it failed by. */
+/** `signIn(token, remember)` resolves to null, "wrong" or "expired", or rejects with its error. */
 export function loginView(store, signIn) {
   const dialog = $("login");
   dialog.addEventListener("close", () => store.set({ login: null }));

@@ -1,4 +1,4 @@
-// The page: puts the client, the state, and the views of it together.
+// The page: builds the client, the state and the views, and connects them.
 
 import { TandemClient } from "../tandem-client.js";
 import { accessToken, forgetToken, hasExpired, keepToken } from "./access-token.js";
@@ -42,7 +42,7 @@ function listChanged() {
   tabs.tell("list");
 }
 
-/** An error that a token mends is dealt with by asking for one. */
+/** If a token would help, ask for one. */
 function onError(error) {
   if (error.code !== "unauthorized") return false;
   const token = accessToken();
@@ -74,7 +74,7 @@ function signOut() {
   location.replace("/");
 }
 
-// The conversation that is on show is in the address: it can be reloaded, kept, opened in another tab.
+// The address names the conversation: it can be reloaded, bookmarked, opened in another tab.
 const urlOf = (sessionId) => (sessionId ? `#/c/${encodeURIComponent(sessionId)}` : location.pathname);
 function sessionInUrl() {
   const found = /^#\/c\/(.+)$/.exec(location.hash);
@@ -131,7 +131,7 @@ function startEdit(message) {
   return true;
 }
 
-// Where the keyboard is on the screen it comes when the reader asks for it.
+// A keyboard on the screen comes only when the user asks for it.
 const backToComposer = () => !matchMedia("(pointer: coarse)").matches && $("message").focus({ preventScroll: true });
 const lastOfMine = () => store.state.messages.findLast((one) => one.role === "user" && one.id !== null);
 const openSettings = settingsView(store, { prefer, saveSystem, deleteAll, signOut });
@@ -198,7 +198,7 @@ store.show((state, before) => {
   else history.replaceState(null, "", urlOf(null));
 });
 
-/** Read what is around the conversation: at the start, after signing in, when the network is back. */
+/** Read the list and the models: at the start, after signing in, when the network is back. */
 function load() {
   list.refresh();
   client.models().then((models) => store.set({ models }), onError);

@@ -1,4 +1,4 @@
-// A reply's text in its element: Markdown where the library is there, else as it was written.
+// A reply's text in its element: as Markdown if the library is there, otherwise as it was written.
 
 import { strings } from "./strings.js";
 

@@ -1,4 +1,4 @@
-// One message: its text, what state it is in, and what can be done with it.
+// One message: its text, its state, and its buttons.
 
 import { h, iconButton, setText } from "./dom.js";
 import { ageOf, count, dateOf, money } from "./formats.js";
@@ -45,7 +45,7 @@ export class MessageView {
     this.#drawTail(message, live, around);
   }
 
-  /** Draw how old a reply is that is waited for. */
+  /** Draw the age of a reply that is awaited. */
   tick(live, offline) {
     this.#drawState(live, offline);
   }

@@ -35,7 +35,7 @@ export class Meter {
     return this.end?.ttftMs ?? null;
   }
 
-  /** Tokens a second: told at the end, till then an estimate. */
+  /** Tokens per second: the server's figure at the end, an estimate until then. */
   get speed() {
     const { usage, duration: s, ttftMs } = this.end ?? {};
     if (usage && s) return { value: usage.output_tokens / Math.max(s - (ttftMs ?? 0) / 1000, 0.001), about: usage.source !== "reported" };
@@ -44,7 +44,7 @@ export class Meter {
     return { value: this.#bytes / BYTES_A_TOKEN / (ms / 1000), about: true };
   }
 
-  /** Whether something on the way kept the pieces, and let them go at once. */
+  /** Whether a proxy seems to have buffered the pieces, and sent them all at once. */
   get heldBack() {
     if (!this.#own || this.#first === null) return false;
     if (this.#silences >= 2) return true;
@@ -74,7 +74,7 @@ export class Meter {
   }
 }
 
-/** Return the one in the middle, and the longest. */
+/** Return the median and the longest. */
 export function middleAndMost(gaps) {
   const sorted = [...gaps].sort((one, other) => one - other);
   return { middle: sorted[Math.floor(sorted.length / 2)] ?? 0, most: sorted.at(-1) ?? 0 };

@@ -1,5 +1,5 @@
-// News between the tabs of this browser (the list changed, signed in or out), and of the server on
-// the conversation on show: a reply that another tab or device has started goes on here, too.
+// News from the other tabs of this browser (the list changed, signed in or out), and from the server
+// about the conversation that is shown: a reply that another tab or device starts is shown here, too.
 
 const CHANNEL = "tandem";
 
@@ -12,8 +12,8 @@ export function otherTabs(on) {
 }
 
 /**
- * Watch the conversation on show. A browser opens six connections to a server, for all tabs: a tab
- * that is hidden and has no reply under way gives its own back, and looks again when it is shown.
+ * Watch the conversation that is shown. A browser opens six connections to a server, for all tabs: a
+ * hidden tab without a reply under way closes its own, and reads again when it is shown.
  */
 export class Watcher {
   #client;

@@ -1,4 +1,4 @@
-// What the reader has chosen, kept on this device. A browser without storage forgets, and works.
+// What the user has chosen, kept on this device. Without storage the page forgets it, and works.
 
 const KEY = "tandem.preferences";
 const DEFAULTS = {

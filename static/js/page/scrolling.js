@@ -1,4 +1,4 @@
-// Scrolling along with what comes, for as long as the reader is at the end: who scrolls up is left there.
+// Scrolls along with a growing text while the reader is at its end, and not after they scroll up.
 
 import { $ } from "./dom.js";
 import { changed } from "./store.js";
@@ -39,7 +39,7 @@ export function scrolling(store) {
     if (along) toEnd();
   });
 
-  // A scroll event that our own scrolling or growing text has caused says nothing of the reader.
+  // A scroll event that the page's own scrolling or a growing text has caused is not the reader's.
   let seen = 0;
   function growing() {
     const grew = scroller.scrollHeight > seen && scroller.scrollTop >= last;

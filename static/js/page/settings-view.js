@@ -1,4 +1,4 @@
-// The drawer of settings. What is chosen counts at once, for the next reply.
+// The drawer of settings. A choice takes effect with the next reply.
 
 import { closeBeside } from "./dialogs.js";
 import { $, h, iconButton } from "./dom.js";
@@ -9,7 +9,7 @@ export function settingsView(store, actions) {
   const dialog = $("settings");
   closeBeside(dialog);
   dialog.addEventListener("close", () => actions.saveSystem(dialog.querySelector("#system")?.value ?? ""));
-  // Drawn when it is opened, and when what it is drawn from comes late; never under the hands of who uses it.
+  // Drawn when it is opened, and when its data comes late; never while somebody uses it.
   const draw = () => dialog.replaceChildren(...content(store, actions, () => dialog.close()));
   store.show((state, before) => {
     if (dialog.open && changed(state, before, "models", "signedIn")) draw();

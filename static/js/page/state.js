@@ -1,4 +1,4 @@
-// What the page knows at its start, and the small questions about it.
+// The state of the page at its start, and small questions about it.
 
 export function initialState(preferences) {
   return {
@@ -38,7 +38,7 @@ export function titleOf(session, strings) {
 
 const CUT = new Set(["failed", "interrupted"]);
 
-/** Give messages that were read their keys: those on show keep theirs, so that they are not redrawn. */
+/** Give messages their keys: those that are shown keep theirs, so that they are not drawn again. */
 export function keyed(messages, before) {
   return messages.map((message, at) => {
     const known = before.find((one) => one.id === message.id);
@@ -51,7 +51,7 @@ export function keyed(messages, before) {
 
 let made = 0;
 
-/** Return a message that the server has not told of yet. */
+/** Return a message that the server has not listed yet. */
 export function localMessage(role, content, more = {}) {
   made += 1;
   const own = { key: `local-${made}`, id: null, role, content, error: null, siblings: [], usage: null, run_id: null };

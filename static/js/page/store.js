@@ -1,4 +1,4 @@
-// The one state of the page. Views are drawn from it, once a frame, however often it changes.
+// The state of the page. Views are drawn from it once in a frame, however often it changes.
 
 import { nextFrame } from "./frames.js";
 
@@ -23,7 +23,7 @@ export function createStore(initial) {
       planned = true;
       nextFrame(draw);
     },
-    /** Have `view(state, before)` called with each state that is shown; `before` is null at first. */
+    /** Call `view(state, before)` with each state that is shown; `before` is null at first. */
     show(view) {
       views.push(view);
       view(state, null);

@@ -1,4 +1,4 @@
-// Every word the page shows, in one place. Functions where a word depends on a number or a name.
+// All texts of the page. Functions where a text depends on a number or a name.
 
 export const strings = {
   // frame
