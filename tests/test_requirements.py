@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
+from tests.test_architecture import MODULES, outside
+
 ROOT = Path(__file__).parent.parent
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==(\S+)", re.MULTILINE)
+
+
+OPTIONAL = {"gevent"}  # requirements-gevent.txt
 
 
 def pins(name: str) -> dict[str, str]:
@@ -47,3 +53,11 @@ def test_every_direct_requirement_is_pinned_exactly(name: str) -> None:
 def test_every_locked_package_has_a_hash(name: str) -> None:
     for requirement in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
         assert "--hash=sha256:" in requirement, requirement
+
+
+def test_what_is_imported_is_required() -> None:
+    known = packages_distributions()
+    imported = {name for module in MODULES for name in outside(module)} - OPTIONAL
+    names = {re.sub(r"[-_.]+", "-", known[name][0]).lower() for name in imported}
+
+    assert names <= pins("requirements.txt").keys()
