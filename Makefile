@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
+.PHONY: run test covered lint check docs smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -42,6 +42,10 @@ bench-quick: .venv/run.stamp
 
 check: .venv/run.stamp
 	@$(BIN)/python -W ignore tools/check_providers.py
+
+# Of the table of settings, and .env.example; a test fails where they are not current.
+docs: .venv/run.stamp
+	@$(BIN)/python -W ignore tools/write_docs.py
 
 smoke: .venv/dev.stamp
 	@URL="$(URL)" TOKEN="$(TOKEN)" $(BIN)/python tools/smoke.py

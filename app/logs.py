@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 # They log what they carry: packets, headers, URLs.
 QUIET = ("engineio", "socketio", "urllib3", "httpx2", "httpcore2", "openai", "alembic", "limits")
@@ -33,22 +33,39 @@ _to_json = json.JSONEncoder(default=str).encode
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def set_up_logs(
-    log_dir: str, level: str, file_bytes: int, files: int, secrets: Iterable[str] = ()
-) -> None:
+class LogOptions(Protocol):
+    """Where to, what, and how much is kept."""
+
+    @property
+    def log_dir(self) -> str: ...
+
+    @property
+    def log_level(self) -> str: ...
+
+    @property
+    def log_file_bytes(self) -> int: ...
+
+    @property
+    def log_files(self) -> int: ...
+
+
+def set_up_logs(options: LogOptions, secrets: Iterable[str] = ()) -> None:
     """Send the root logger's lines to stdout and to `log_dir`/app.log. Raises OSError."""
-    Path(log_dir).mkdir(parents=True, exist_ok=True)
+    Path(options.log_dir).mkdir(parents=True, exist_ok=True)
     # No line says them, and finding them out costs more than writing one does.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # the caller's file and line: how the library's documentation does it
     to_file = RotatedFile(
-        Path(log_dir, "app.log"), maxBytes=file_bytes, backupCount=files, encoding="utf-8"
+        Path(options.log_dir, "app.log"),
+        maxBytes=options.log_file_bytes,
+        backupCount=options.log_files,
+        encoding="utf-8",
     )
     to_stdout = logging.StreamHandler(sys.stdout)
     known = _as_written(secrets)
     to_file.setFormatter(JsonLines(known))
     to_stdout.setFormatter(Readable(known))
-    logging.basicConfig(level=level, handlers=[to_stdout, to_file], force=True)
+    logging.basicConfig(level=options.log_level, handlers=[to_stdout, to_file], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Engine.IO logs a traceback for each packet that is not one; clients send those as they like.

@@ -15,9 +15,9 @@ from app.logs import set_up_logs
 from app.runs.ports import Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
-from app.settings import BadSetting, Settings, load_settings
+from app.settings import BadSetting, secrets_of
 from app.stores.sql.migrate import DatabaseTooNew, DatabaseUnusable
-from app.wiring import create_app
+from app.wiring import Settings, create_app, load_settings
 
 
 def banner(settings: Settings, listener: socket.socket, answers: Provider) -> str:
@@ -29,17 +29,18 @@ def banner(settings: Settings, listener: socket.socket, answers: Provider) -> st
         (
             f"Tandem {__version__} on http://{shown}:{port}",
             f"  model   {answers.name}: {answers.default_model}{hint}",
-            f"  store   {settings.database_url}",
+            f"  store   {settings.store.database_url}",
             f"  auth    {_auth_in_words(settings)}",
-            f"  mode    {settings.async_mode}, process {os.getpid()}",
+            f"  mode    {settings.server.async_mode}, process {os.getpid()}",
         )
     )
 
 
 def _auth_in_words(settings: Settings) -> str:
-    if settings.auth != "off":
-        return settings.auth
-    return "off: only this machine can reach it" if settings.on_loopback else "OFF, for everybody"
+    if settings.auth.mode != "off":
+        return settings.auth.mode
+    local = settings.server.on_loopback
+    return "off: only this machine can reach it" if local else "OFF, for everybody"
 
 
 def main(make: Callable[[str], Runtime] = make_runtime) -> int:
@@ -47,16 +48,11 @@ def main(make: Callable[[str], Runtime] = make_runtime) -> int:
     do. `make` returns the runtime of that name."""
     try:
         settings = load_settings()
-        set_up_logs(
-            settings.log_dir,
-            settings.log_level,
-            settings.log_file_bytes,
-            settings.log_files,
-            (settings.openai_api_key, settings.gemini_api_key, settings.jwt_secret),
-        )
+        server = settings.server
+        set_up_logs(settings.logs, secrets_of(settings))
         files = raise_file_limit()
-        listener = listen(settings.host, settings.port)
-        runtime = make(settings.async_mode)
+        listener = listen(server.host, server.port)
+        runtime = make(server.async_mode)
         tandem = create_app(settings, runtime=runtime)
     except BadSetting as error:
         return refuse(f"{error}\nAll settings are in README.md and .env.example.")
@@ -68,7 +64,7 @@ def main(make: Callable[[str], Runtime] = make_runtime) -> int:
     except DatabaseUnusable as error:
         return refuse(f"The database cannot be used: {error}. Set DATABASE_URL to another file.")
     except OSError as error:
-        return refuse(explain(error, settings.host, settings.port))
+        return refuse(explain(error, server.host, server.port))
     print(banner(settings, listener, tandem.answers), flush=True)
     print(f"  files   at most {files} open at once", flush=True)
     spare_what_stays()

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import settings
 
 from app.providers.catalog import ProviderCatalog
-from app.runs.ports import RunLimits
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import RunOptions
 from tests.support.scripted import ScriptedProvider
 
 WORKER = "worker"
@@ -70,7 +70,7 @@ def sql_store(sql_path: str) -> Iterator[SqliteStore]:
 @pytest.fixture
 def runs(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) -> RunService:
     """The service, with small limits, in memory."""
-    limits = RunLimits(
+    limits = RunOptions(
         max_runs=2,
         max_runs_per_user=2,
         max_reply_bytes=1000,

@@ -19,11 +19,11 @@ MAX_AT_TOP = 4
 # What each room may import of the others. A module beside them (MAIN) sees all.
 ARROWS = {
     "core": set(),
-    "settings": {"providers"},  # the plan of a fault; goes with settings of pydantic
+    "settings": set(),
     "runtimes": set(),
     "runs": {"core"},
     "usage": {"core", "runs"},
-    "providers": {"core", "runs", "settings"},
+    "providers": {"core", "runs"},
     "broker": {"core", "runs"},
     "metrics": {"core", "runs"},
     "stores": {"core", "runs", "usage"},

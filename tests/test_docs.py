@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import app.core.errors  # noqa: F401  (its classes are in the tree of errors)
 from app.core.errors import ChatError
+from app.runtimes.threads import ThreadRuntime
 from app.server import Tandem
-from app.settings import SETTINGS, Setting, load_settings
-from app.wiring import create_app
+from app.settings import settings_of
+from app.wiring import Settings, create_app, load_settings
+from tools import write_docs
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -32,7 +33,7 @@ SENDERS = (
 @pytest.fixture(scope="module")
 def tandem() -> Tandem:
     # Threads need no monkey-patch; the routes and events are those of any mode.
-    return create_app(replace(load_settings({"DATABASE_URL": "memory:"}), async_mode="threading"))
+    return create_app(load_settings({"DATABASE_URL": "memory:"}), runtime=ThreadRuntime())
 
 
 def read(path: str) -> str:
@@ -51,24 +52,17 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_readme_has_the_setting(setting: Setting) -> None:
-    row = f"| `{setting.name}` | {setting.default} | {setting.unit} | {setting.help} |"
-    assert row in read("README.md").splitlines()
+@pytest.mark.parametrize("path", write_docs.documents(), ids=lambda path: path.name)
+def test_generated_text_is_current(path: Path) -> None:
+    assert path.read_text() == write_docs.documents()[path], "run `make docs`"
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_env_example_has_the_setting(setting: Setting) -> None:
-    unit = f" Unit: {setting.unit}." if setting.unit else ""
-    lines = f"\n# {setting.help}{unit}\n#{setting.name}={setting.default}\n"
-    assert lines in read(".env.example")
+def test_every_setting_has_its_sentence() -> None:
+    settings = settings_of(Settings)
+    names = [setting.name for setting in settings]
 
-
-def test_no_document_has_a_setting_that_is_gone() -> None:
-    known = {setting.name for setting in SETTINGS}
-    assert set(re.findall(r"^#?(\w+)=", read(".env.example"), re.MULTILINE)) == known
-    table = read("README.md").split("| Name | Default | Unit | What |")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == known
+    assert len(names) == len(set(names))
+    assert [setting.name for setting in settings if not setting.sentence.endswith(".")] == []
 
 
 def test_every_route_is_documented(tandem: Tandem) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.logs import PLACE, QUIET, JsonLines, Readable, redact, set_up_logs
+from tests.support.options import LogOptions
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
 
@@ -110,7 +111,7 @@ def test_a_secret_that_json_escapes_is_in_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = 'quo"ted\\\u00e9-secret-0123456789abcdefgh'
-    set_up_logs(str(tmp_path / "logs"), "DEBUG", 10_000, 1, (secret, ""))
+    set_up_logs(LogOptions(str(tmp_path / "logs"), "DEBUG", 10_000, 1), (secret, ""))
     logging.getLogger("tandem").info("it is %s", secret, extra={"also": [secret]})
     logs = (tmp_path / "logs" / "app.log").read_text() + capsys.readouterr().out
     assert logs.count(PLACE) == 4 and "0123456789abcdefgh" not in logs
@@ -118,7 +119,7 @@ def test_a_secret_that_json_escapes_is_in_no_file(
 
 @pytest.mark.usefixtures("root_as_it_was")
 def test_libraries_that_log_what_they_carry_are_kept_quiet(tmp_path: Path) -> None:
-    set_up_logs(str(tmp_path), "DEBUG", 10_000, 1)
+    set_up_logs(LogOptions(str(tmp_path), "DEBUG", 10_000, 1))
     for name in QUIET:
         logging.getLogger(name).info("a header")
     assert (tmp_path / "app.log").read_text() == ""
@@ -126,7 +127,7 @@ def test_libraries_that_log_what_they_carry_are_kept_quiet(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("root_as_it_was")
 def test_file_is_rotated_before_a_line_that_would_not_fit(tmp_path: Path) -> None:
-    set_up_logs(str(tmp_path), "INFO", 1000, 2)
+    set_up_logs(LogOptions(str(tmp_path), "INFO", 1000, 2))
     for number in range(6):
         logging.getLogger("tandem").info("%d %s", number, "x" * 350)
 
@@ -141,7 +142,7 @@ def test_file_is_rotated_before_a_line_that_would_not_fit(tmp_path: Path) -> Non
 def test_link_to_a_pipe_is_written_to_and_never_rotated(tmp_path: Path) -> None:
     read_end, write_end = os.pipe()
     (tmp_path / "app.log").symlink_to(f"/dev/fd/{write_end}")
-    set_up_logs(str(tmp_path), "INFO", 1, 2)
+    set_up_logs(LogOptions(str(tmp_path), "INFO", 1, 2))
     for _ in range(2):
         logging.getLogger("tandem").info("hello")
 

@@ -15,14 +15,21 @@ from dotenv import find_dotenv, load_dotenv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.settings import BadSetting, load_settings  # noqa: E402
+from app.settings import AllSettings, BadSetting, load  # noqa: E402
+from app.settings.sections import StoreSettings  # noqa: E402
+
+
+class Settings(AllSettings):
+    """What a backup needs to know."""
+
+    store: StoreSettings = StoreSettings()
 
 
 def main() -> int:
     """Write the copy and say where it is."""
     load_dotenv(find_dotenv(usecwd=True))
     try:
-        source = load_settings().database_path
+        source = load(Settings).store.database_path
     except BadSetting as error:
         return _refuse(str(error))
     if source is None or not Path(source).is_file():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
@@ -21,20 +20,14 @@ from app.core.entries import TEXT  # noqa: E402
 from app.core.errors import RunError  # noqa: E402
 from app.core.messages import ProviderMessage  # noqa: E402
 from app.core.runs import ProviderRequest  # noqa: E402
-from app.providers.build import make_catalog  # noqa: E402
+from app.providers.build import Vendors, rows  # noqa: E402
 from app.runs.ports import Clock, Provider  # noqa: E402
 from app.runtimes.threads import ThreadRuntime  # noqa: E402
-from app.settings import BadSetting, Settings, load_settings  # noqa: E402
-from app.wiring import read_prices  # noqa: E402
+from app.settings import BadSetting  # noqa: E402
+from app.wiring import Settings, load_settings, read_catalog, read_prices  # noqa: E402
 
 PATIENCE_S = 60.0
 MAX_TOKENS = 200  # a thinking model needs some before it says a word
-# The settings of each provider: key, address, model.
-SETTINGS = {
-    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
-    "google": ("GEMINI_API_KEY", "GEMINI_BASE_URL", "GEMINI_MODEL"),
-    "local": ("LOCAL_LLM_URL", "LOCAL_LLM_URL", "LOCAL_LLM_MODEL"),
-}
 
 
 def main() -> int:
@@ -42,8 +35,8 @@ def main() -> int:
     load_dotenv(find_dotenv(usecwd=True))
     try:
         settings = load_settings()
-        read_prices(settings)
-        catalog = make_catalog(_without_second_tries(settings), ThreadRuntime(), Clock())
+        read_prices(settings.usage.prices_file)
+        catalog = read_catalog(_without_second_tries(settings), ThreadRuntime(), Clock())
     except BadSetting as error:
         print(error)
         return 1
@@ -57,7 +50,8 @@ def main() -> int:
 
 
 def _without_second_tries(settings: Settings) -> Settings:
-    return replace(settings, max_retries=0, fallback_providers=())
+    once = settings.providers.model_copy(update={"max_retries": 0, "fallback_providers": ()})
+    return settings.model_copy(update={"providers": once})
 
 
 def _try(provider: Provider) -> bool:
@@ -90,7 +84,8 @@ def _ask(provider: Provider, said: list[str]) -> None:
 
 
 def _explained(name: str, code: str) -> str:
-    key, address, model = SETTINGS.get(name, ("", "", ""))
+    vendor = rows(Vendors()).get(name)
+    key, address, model = vendor.variables if vendor else ("", "", "")
     return {
         "upstream_auth": f"refused: {key}",
         "upstream_refused": f"cannot be reached: {address}, or the network",

@@ -13,10 +13,17 @@ from dotenv import find_dotenv, load_dotenv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.settings import BadSetting, load_settings  # noqa: E402
+from app.settings import AllSettings, BadSetting, load  # noqa: E402
+from app.settings.sections import AuthSettings  # noqa: E402
 
 DAY_S = 86400
 MAX_DAYS = 3650  # a token cannot be taken back
+
+
+class Settings(AllSettings):
+    """What a token depends on."""
+
+    auth: AuthSettings = AuthSettings()
 
 
 def main() -> int:
@@ -24,7 +31,7 @@ def main() -> int:
     load_dotenv(find_dotenv(usecwd=True))
     subject = os.environ.get("SUB", "").strip()
     try:
-        settings = load_settings()
+        settings = load(Settings).auth
     except BadSetting as error:
         print(f"No token: {error}", file=sys.stderr)
         return 2
@@ -32,7 +39,8 @@ def main() -> int:
     if days is None:
         print(f"No token: DAYS must be more than 0 and at most {MAX_DAYS}.", file=sys.stderr)
         return 2
-    if not subject or not settings.jwt_secret:
+    secret = settings.jwt_secret.get_secret_value()
+    if not subject or not secret:
         missing = "SUB=<who>" if not subject else "JWT_SECRET in .env (`openssl rand -hex 32`)"
         print(f"No token: set {missing}.", file=sys.stderr)
         return 2
@@ -44,7 +52,7 @@ def main() -> int:
         claims["iss"] = settings.jwt_issuer
     if os.environ.get("ADMIN", "") in {"1", "true", "yes"}:
         claims["admin"] = True
-    print(jwt.encode(claims, settings.jwt_secret, algorithm="HS256"))
+    print(jwt.encode(claims, secret, algorithm="HS256"))
     return 0
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from app.chats.context_window import fit
 from app.chats.ports import Catalog
 from app.chats.request import ChatRequest
-from app.chats.rules import ChatRules, Filtered
+from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
 from app.core.entries import END, TEXT
 from app.core.errors import UnsupportedParameter, error_for_code
 from app.core.messages import Message, ProviderMessage, for_provider, text_parts, title_from
@@ -34,7 +34,16 @@ class ChatInterface:
     """One owner's conversation. Thread-safe: it keeps no state of its own but the time of its last
     use."""
 
-    __slots__ = ("owner", "session_id", "last_used", "_catalog", "_clock", "_rules", "_runs")
+    __slots__ = (
+        "owner",
+        "session_id",
+        "last_used",
+        "_catalog",
+        "_clock",
+        "_rules",
+        "_runs",
+        "_filter",
+    )
 
     def __init__(
         self,
@@ -43,7 +52,8 @@ class ChatInterface:
         runs: RunService,
         catalog: Catalog,
         clock: Clock,
-        rules: ChatRules = ChatRules(),
+        rules: ChatRules,
+        text_filter: TextFilter | None = None,
     ) -> None:
         self.owner = owner
         self.session_id = session_id
@@ -52,6 +62,7 @@ class ChatInterface:
         self._catalog = catalog
         self._clock = clock
         self._rules = rules
+        self._filter = text_filter
 
     def start(self, request: ChatRequest, parent_id: str | None = None) -> Run:
         """Start the run that answers the request; `parent_id` counts where its place is no leaf.
@@ -97,8 +108,7 @@ class ChatInterface:
         )
 
     def _filtered(self, provider: Provider) -> Provider:
-        text_filter = self._rules.text_filter
-        return Filtered(provider, text_filter) if text_filter else provider
+        return Filtered(provider, self._filter) if self._filter else provider
 
     def _provider_request(
         self, request: ChatRequest, provider: Provider, model: str, branch: list[Message]
@@ -110,7 +120,7 @@ class ChatInterface:
             messages=fitting.messages,
             model=model,
             temperature=request.temperature,
-            max_tokens=rules.output_tokens(request.max_tokens),
+            max_tokens=output_tokens(rules, request.max_tokens),
             paced=request.paced,
             parameters={n: value for n, value in request.parameters.items() if n in known},
             trimmed=fitting.dropped,
@@ -160,14 +170,13 @@ class ChatInterface:
         )
 
     def _let_in(self, said: ProviderMessage) -> ProviderMessage:
-        text_filter = self._rules.text_filter
-        if text_filter is None or said.role != "user":
+        if self._filter is None or said.role != "user":
             return said
         return replace(
             said,
             content=tuple(
                 (
-                    {**part, "text": text_filter("in", part["text"])}
+                    {**part, "text": self._filter("in", part["text"])}
                     if part["type"] == "text"
                     else part
                 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from app.core.entries import TEXT
 from app.core.errors import RunError
@@ -17,20 +16,24 @@ from app.runs.ports import Piece, PieceStream, Provider
 TextFilter = Callable[[Literal["in", "out"], str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRules:
-    """0 means no bound."""
+class ChatRules(Protocol):
+    """What the operator decides; 0 means no bound."""
 
-    system_prompt: str = ""
-    context_tokens: int = 0
-    max_output_tokens: int = 0
-    text_filter: TextFilter | None = None
+    @property
+    def system_prompt(self) -> str: ...
 
-    def output_tokens(self, asked: int | None) -> int | None:
-        """Return how long the reply may be: as asked, but no longer than is allowed."""
-        if not self.max_output_tokens:
-            return asked
-        return min(asked or self.max_output_tokens, self.max_output_tokens)
+    @property
+    def context_tokens(self) -> int: ...
+
+    @property
+    def max_output_tokens(self) -> int: ...
+
+
+def output_tokens(rules: ChatRules, asked: int | None) -> int | None:
+    """Return how long the reply may be: as asked, but no longer than is allowed."""
+    if not rules.max_output_tokens:
+        return asked
+    return min(asked or rules.max_output_tokens, rules.max_output_tokens)
 
 
 class Filtered:

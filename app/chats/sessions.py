@@ -39,7 +39,7 @@ class SessionRecords:
         runs: RunService,
         feed: SessionFeed,
         clock: Clock,
-        daily: DailyLimits = DailyLimits(),
+        daily: DailyLimits,
     ) -> None:
         self._store = store
         self._map = session_map

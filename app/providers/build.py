@@ -1,65 +1,172 @@
-"""The providers, made from the settings: each with its retries and fallbacks, and the catalog of
+"""The providers, made from their settings: each with its retries and fallbacks, and the catalog of
 them."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from app.providers.catalog import ALIASES, ProviderCatalog
+from pydantic import BaseModel
+
+from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
-from app.providers.google import GoogleProvider
-from app.providers.local import DEFAULT_BASE_URL, find_model
-from app.providers.openai import OpenAICompatible
-from app.providers.wire.http import ReaderOf, no_reader
+from app.providers.google import GoogleSettings
+from app.providers.local import LocalSettings
+from app.providers.openai import OpenAISettings
+from app.providers.settings import SECTION, ProviderSettings, Variables
+from app.providers.wire.http import Bounds, Reader
 from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole
-from app.providers.wrappers.fault import FaultProvider
+from app.providers.wrappers.fault import FaultProvider, parse_fault
 from app.providers.wrappers.recording import Recording
 from app.providers.wrappers.replay import ReplayProvider
 from app.providers.wrappers.retries import Breaker, Guarded, Resilient, RetryRules, Timing
-from app.runs.ports import Clock, Provider, Runtime
-from app.settings import BadSetting, Settings
+from app.runs.ports import Clock, Provider, RunLimits, Runtime
 
-# Every server there is a provider for, and the setting that one without it lacks; in the order
-# they are chosen in.
-LACKS = {"openai": "OPENAI_API_KEY", "google": "GEMINI_API_KEY", "local": "LOCAL_LLM_URL"}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelServer:
-    """One server: its key if it needs one, its address, the model asked for by default."""
-
-    api_key: str
-    base_url: str
-    model: str
-    max_tokens_field: str = ""  # of OpenAI-compatible ones; "" goes by the address
+READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
+# Of FIRST_DELTA_TIMEOUT_S: the chain's own deadline has to come before the run's.
+CHAIN_SHARE = 0.95
+Providers = dict[str, Provider]
 
 
-def make_providers(
-    servers: Mapping[str, ModelServer],
-    read_timeout_s: float,
-    max_reply_bytes: int,
-    connect_timeout_s: float = 5.0,
-    reader_of: ReaderOf = no_reader,
-) -> dict[str, StreamOrWhole]:
-    """Return a provider for each of these servers, in the order of LACKS."""
-    bounds = {
-        "connect_timeout_s": connect_timeout_s,
-        "read_timeout_s": read_timeout_s,
-        "max_reply_bytes": max_reply_bytes,
-        "reader_of": reader_of,
-    }
-    return {name: _make(name, servers[name], bounds) for name in LACKS if name in servers}
+class ProviderRuntime(Runtime, Protocol):
+    """What providers need of a runtime: time, deadlines, and readers of connections."""
+
+    def reader_of(self, connection: Any) -> Reader | None:
+        """Return what reads this socket at less cost than its own recv; None if nothing does."""
 
 
-def _make(name: str, server: ModelServer, bounds: dict[str, Any]) -> StreamOrWhole:
-    where = (server.api_key, server.base_url, server.model)
-    if name == "google":
-        return GoogleProvider(name, *where, **bounds)
-    field = "max_tokens" if name == "local" else server.max_tokens_field
-    return OpenAICompatible(name, *where, max_tokens_field=field, **bounds)
+class Vendors(BaseModel):
+    """Every kind of server there is a provider for, in the order they are chosen in."""
+
+    model_config = SECTION
+
+    openai: OpenAISettings = OpenAISettings()
+    google: GoogleSettings = GoogleSettings()
+    local: LocalSettings = LocalSettings()
+
+
+class Vendor(Protocol):
+    """What each of the vendors' settings offers."""
+
+    aliases: ClassVar[tuple[str, ...]]  # other names that a request may use
+    variables: ClassVar[Variables]
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is asked for streams; else for whole replies."""
+
+    def provider(self, name: str, bounds: Bounds, alone: bool) -> StreamOrWhole | None:
+        """Return the provider, None if it is not set up. `alone`: nor is any before it."""
+
+
+class NotSetUp(Exception):
+    """A setting names a provider that there is not; the text is for the operator."""
+
+
+def rows(vendors: Vendors) -> dict[str, Vendor]:
+    """Return the vendors by name."""
+    return dict(vendors)
+
+
+def aliases() -> dict[str, str]:
+    """Return the other names that vendors answer to, with their own."""
+    return {alias: name for name, vendor in rows(Vendors()).items() for alias in vendor.aliases}
+
+
+def make_providers(vendors: Vendors, bounds: Bounds) -> dict[str, StreamOrWhole]:
+    """Return a provider for each vendor that is set up."""
+    made: dict[str, StreamOrWhole] = {}
+    for name, vendor in rows(vendors).items():
+        provider = vendor.provider(name, bounds, alone=not made)
+        if provider is not None:
+            made[name] = provider
+    return made
+
+
+def make_catalog(
+    settings: ProviderSettings,
+    vendors: Vendors,
+    limits: RunLimits,
+    runtime: ProviderRuntime,
+    clock: Clock,
+    given: Mapping[str, Provider] | None = None,
+) -> ProviderCatalog:
+    """Return the providers that are set up, and what the others lack; `given` go before them.
+
+    Raises NotSetUp.
+    """
+    demo = DemoProvider(runtime.sleep, settings.stream_chunk_words, settings.stream_delay_s)
+    real = {**(given or {}), **_real_providers(settings, vendors, limits, runtime)}
+    table = rows(vendors)
+    missing = {name: row.variables.lacks for name, row in table.items() if name not in real}
+    if settings.record_dir:
+        real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
+    behind: Providers = {**real, demo.name: demo}
+    fault = parse_fault(settings.fault)
+    if fault is None:
+        missing["fault"] = "FAULT"
+    else:
+        spoilt = _named("FAULT_PROVIDER", settings.fault_provider, behind)
+        behind["fault"] = FaultProvider(behind[spoilt], fault, runtime.sleep)
+    made = _with_fallbacks(settings, limits, runtime, clock, behind)
+    if settings.replay_dir:  # by itself: a failure that was recorded is played, not tried again
+        made["replay"] = ReplayProvider(
+            settings.replay_dir, runtime.sleep, clock.monotonic, settings.replay_speed
+        )
+    else:
+        missing["replay"] = "REPLAY_DIR"
+    default = _default(settings.default_provider, made, missing)
+    configured = {name: one for name, one in made.items() if name != demo.name}
+    return ProviderCatalog(configured, missing, made[demo.name], default, aliases())
+
+
+def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:
+    """Return the default provider's own name. Raises NotSetUp."""
+    name = aliases().get(written, written)
+    if name in missing:
+        raise NotSetUp(
+            f"DEFAULT_PROVIDER is {written!r}, which is not set up; set {missing[name]}."
+        )
+    if name and name not in made:
+        allowed = ", ".join([*made, *missing, *aliases()])
+        raise NotSetUp(f"DEFAULT_PROVIDER is {written!r}; it must be one of {allowed}.")
+    return name
+
+
+def _real_providers(
+    settings: ProviderSettings, vendors: Vendors, limits: RunLimits, runtime: ProviderRuntime
+) -> Providers:
+    bounds = Bounds(
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=limits.run_timeout_s + READ_TIMEOUT_SLACK_S,
+        max_reply_bytes=limits.max_reply_bytes,
+        reader_of=runtime.reader_of,
+    )
+    pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
+    table = rows(vendors)
+    made = make_providers(vendors, bounds)
+    return {name: WithWhole(one, pacing, table[name].streams) for name, one in made.items()}
+
+
+def _with_fallbacks(
+    settings: ProviderSettings,
+    limits: RunLimits,
+    runtime: ProviderRuntime,
+    clock: Clock,
+    providers: Providers,
+) -> Providers:
+    fallbacks = [
+        _named("FALLBACK_PROVIDERS", one, providers) for one in settings.fallback_providers
+    ]
+    return chained(
+        providers,
+        fallbacks,
+        lambda: Breaker(settings.breaker_failures, settings.breaker_s, clock.monotonic),
+        settings,
+        CHAIN_SHARE * limits.first_delta_timeout_s,
+        Timing(runtime.sleep, runtime.deadline, clock.monotonic, random.random),
+    )
 
 
 def chained(
@@ -67,8 +174,9 @@ def chained(
     fallbacks: Sequence[str],
     new_breaker: Callable[[], Breaker],
     rules: RetryRules,
+    first_piece_s: float,
     timing: Timing,
-) -> dict[str, Provider]:
+) -> Providers:
     """Return each provider with the fallbacks, less itself, behind it, under its own name.
 
     Raises ValueError for a fallback that is none of the providers; its text says which are.
@@ -80,133 +188,19 @@ def chained(
     order = dict.fromkeys(fallbacks)  # a name that is there twice counts once
     return {
         name: Resilient(
-            [first, *(guarded[other] for other in order if other != name)], rules, timing
+            [first, *(guarded[other] for other in order if other != name)],
+            rules,
+            first_piece_s,
+            timing,
         )
         for name, first in guarded.items()
     }
 
 
-READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
-# Of FIRST_DELTA_TIMEOUT_S: the chain's own deadline has to come before the run's.
-CHAIN_SHARE = 0.95
-Providers = dict[str, Provider]
-
-
-def make_catalog(
-    settings: Settings,
-    runtime: Runtime,
-    clock: Clock,
-    given: Mapping[str, Provider] | None = None,
-    reader_of: ReaderOf = no_reader,
-) -> ProviderCatalog:
-    """Return the providers that are set up, and what the others lack; `given` go before them.
-
-    Raises BadSetting.
-    """
-    demo = DemoProvider(runtime.sleep, settings.stream_chunk_words, settings.stream_delay_s)
-    servers = model_servers(settings)
-    real = {**(given or {}), **_real_providers(settings, servers, runtime, reader_of)}
-    missing = {name: lacks for name, lacks in LACKS.items() if name not in real}
-    if settings.record_dir:
-        real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
-    behind: Providers = {**real, demo.name: demo}
-    if settings.fault is None:
-        missing["fault"] = "FAULT"
-    else:
-        spoilt = _named("FAULT_PROVIDER", settings.fault_provider, behind)
-        behind["fault"] = FaultProvider(behind[spoilt], settings.fault, runtime.sleep)
-    made = _with_fallbacks(settings, runtime, clock, behind)
-    if settings.replay_dir:  # by itself: a failure that was recorded is played, not tried again
-        made["replay"] = ReplayProvider(
-            settings.replay_dir, runtime.sleep, clock.monotonic, settings.replay_speed
-        )
-    else:
-        missing["replay"] = "REPLAY_DIR"
-    default = ALIASES.get(settings.default_provider, settings.default_provider)
-    if default in missing:
-        raise BadSetting(
-            f"DEFAULT_PROVIDER is {settings.default_provider!r}, which is not set up; "
-            f"set {missing[default]}."
-        )
-    configured = {name: one for name, one in made.items() if name != demo.name}
-    return ProviderCatalog(configured, missing, made[demo.name], default)
-
-
-def model_servers(settings: Settings) -> dict[str, ModelServer]:
-    """Return the servers that are set up. Where there is none, an Ollama on this machine is looked
-    for."""
-    found = {}
-    if settings.openai_is_set_up:
-        found["openai"] = ModelServer(
-            settings.openai_api_key,
-            settings.openai_base_url,
-            settings.openai_model,
-            settings.openai_max_tokens_field,
-        )
-    if settings.gemini_api_key:
-        found["google"] = ModelServer(
-            settings.gemini_api_key, settings.gemini_base_url, settings.gemini_model
-        )
-    wanted = settings.local_llm_model
-    if settings.local_llm_url:
-        root = settings.local_llm_url.removesuffix("/v1")
-        model = wanted or find_model(root) or "default"
-        found["local"] = ModelServer("", settings.local_llm_url, model)
-    elif not found and settings.find_ollama:
-        listed = find_model()
-        if listed:
-            found["local"] = ModelServer("", f"{DEFAULT_BASE_URL}/v1", wanted or listed)
-    return found
-
-
-def _real_providers(
-    settings: Settings,
-    servers: Mapping[str, ModelServer],
-    runtime: Runtime,
-    reader_of: ReaderOf,
-) -> Providers:
-    pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
-    streams = {
-        "openai": settings.openai_stream,
-        "google": settings.gemini_stream,
-        "local": settings.local_llm_stream,
-    }
-    made = make_providers(
-        servers,
-        read_timeout_s=settings.run_timeout_s + READ_TIMEOUT_SLACK_S,
-        max_reply_bytes=settings.max_reply_bytes,
-        connect_timeout_s=settings.connect_timeout_s,
-        reader_of=reader_of,
-    )
-    return {name: WithWhole(one, pacing, streams[name]) for name, one in made.items()}
-
-
-def _with_fallbacks(
-    settings: Settings, runtime: Runtime, clock: Clock, providers: Providers
-) -> Providers:
-    fallbacks = [
-        _named("FALLBACK_PROVIDERS", one, providers) for one in settings.fallback_providers
-    ]
-    rules = RetryRules(
-        settings.max_retries,
-        CHAIN_SHARE * settings.first_delta_timeout_s,
-        settings.fallback_after_s,
-        settings.retry_after_max_s,
-    )
-    timing = Timing(runtime.sleep, runtime.deadline, clock.monotonic, random.random)
-    return chained(
-        providers,
-        fallbacks,
-        lambda: Breaker(settings.breaker_failures, settings.breaker_s, clock.monotonic),
-        rules,
-        timing,
-    )
-
-
-def _named(setting: str, name: str, providers: Providers) -> str:
-    """Return the provider's own name. Raises BadSetting for one that is not set up."""
-    own = ALIASES.get(name, name)
-    if own not in providers:
+def _named(setting: str, written: str, providers: Providers) -> str:
+    """Return the provider's own name. Raises NotSetUp for one that is not set up."""
+    name = aliases().get(written, written)
+    if name not in providers:
         allowed = ", ".join(sorted(providers))
-        raise BadSetting(f"{setting} has {name!r}; it must be one that is set up: {allowed}.")
-    return own
+        raise NotSetUp(f"{setting} has {written!r}; it must be one that is set up: {allowed}.")
+    return name

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from app.core.errors import InvalidRequest, ProviderNotConfigured
 from app.runs.ports import Choice, Provider
-
-ALIASES = {"gemini": "google", "ollama": "local"}
 
 
 class ProviderCatalog:
@@ -19,11 +18,13 @@ class ProviderCatalog:
         missing: Mapping[str, str],
         demo: Provider,
         default: str,
+        aliases: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._configured = dict(configured)
         self._missing = dict(missing)  # name -> the setting it lacks
         self._demo = demo
         self._default = default
+        self._aliases = dict(aliases)
 
     def choose(self, name: str | None) -> Provider:
         """Return the provider of that name, or the default one. Raises InvalidRequest,
@@ -31,7 +32,7 @@ class ProviderCatalog:
         name = name or self._default
         if not name:
             return next(iter(self._configured.values()), self._demo)
-        name = ALIASES.get(name, name)
+        name = self._aliases.get(name, name)
         if name in self._configured:
             return self._configured[name]
         if name == self._demo.name:

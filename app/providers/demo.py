@@ -46,9 +46,7 @@ class DemoProvider:
     default_model = "demo"
     parameters: frozenset[str] = frozenset()
 
-    def __init__(
-        self, sleep: Callable[[float], None], chunk_words: int = 3, delay_s: float = 0.1
-    ) -> None:
+    def __init__(self, sleep: Callable[[float], None], chunk_words: int, delay_s: float) -> None:
         self._sleep = sleep
         self._chunk_words = chunk_words
         self._delay_s = delay_s

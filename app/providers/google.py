@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 import orjson
+from pydantic import AfterValidator, BaseModel, SecretStr
 
 from app.core.entries import REASONING, TEXT
 from app.core.errors import (
@@ -26,13 +27,13 @@ from app.core.errors import (
 from app.core.messages import ProviderMessage
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
+from app.providers.settings import SECTION, Address, Variables
 from app.providers.wire.chunks import WholeText, parse_object, token_count
-from app.providers.wire.http import HttpStream, HttpStreams, ReaderOf, no_reader
+from app.providers.wire.http import Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces, read_whole
 from app.providers.wire.status import error_for_status
 from app.runs.ports import FINISH, USAGE, Piece, PieceStream
 
-DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 # OpenAI's names of what is passed on, and Gemini's.
 PARAMETERS = {
     "frequency_penalty": "frequencyPenalty",
@@ -45,6 +46,41 @@ ERROR_BYTES = 16384  # of an error's body: enough for its reason and its RetryIn
 RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9})(\.\d+)?s"')
 
 
+def _header(value: SecretStr) -> SecretStr:
+    """Check that a key can go in a header (RFC 9110, 5.5)."""
+    key = value.get_secret_value()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("printable ASCII, as it was copied")
+    return value
+
+
+class GoogleSettings(BaseModel):
+    """Google's Gemini."""
+
+    model_config = SECTION
+    aliases: ClassVar = ("gemini",)
+    variables: ClassVar = Variables("GEMINI_API_KEY", "GEMINI_BASE_URL", "GEMINI_MODEL")
+
+    gemini_api_key: Annotated[SecretStr, AfterValidator(_header)] = SecretStr("")
+    """Key of Google's Gemini."""
+    gemini_base_url: Address = "https://generativelanguage.googleapis.com/v1beta"
+    """Address of Gemini's API."""
+    gemini_model: str = "gemini-3.8-flash"
+    """Model asked for by default."""
+    gemini_stream: bool = True
+    """0 hands its replies out as if they came whole."""
+
+    @property
+    def streams(self) -> bool:
+        return self.gemini_stream
+
+    def provider(self, name: str, bounds: Bounds, alone: bool) -> GoogleProvider | None:
+        key = self.gemini_api_key.get_secret_value()
+        if not key:
+            return None
+        return GoogleProvider(name, key, self.gemini_base_url, self.gemini_model, bounds)
+
+
 class GoogleProvider:
     """A provider; one pool of connections for all runs."""
 
@@ -54,16 +90,13 @@ class GoogleProvider:
         api_key: str,
         base_url: str,
         default_model: str,
-        connect_timeout_s: float = 5.0,
-        read_timeout_s: float = 600.0,
-        max_reply_bytes: int = 4_000_000,
-        reader_of: ReaderOf = no_reader,
+        bounds: Bounds,
     ) -> None:
         self.name = name
         self.default_model = default_model
         self.parameters = frozenset(PARAMETERS)
         self._base_url = base_url.rstrip("/")
-        self._max_reply_bytes = max_reply_bytes
+        self._max_reply_bytes = bounds.max_reply_bytes
         self._headers = {
             "x-goog-api-key": api_key,  # never in the URL: URLs are logged on the way
             "Content-Type": "application/json",
@@ -71,7 +104,9 @@ class GoogleProvider:
             # Compression would hold back deltas until a block is full.
             "Accept-Encoding": "identity",
         }
-        self._streams = HttpStreams(connect_timeout_s, read_timeout_s, reader_of)
+        self._streams = HttpStreams(
+            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
+        )
         self._thoughtless: set[str] = set()  # models that refuse to be asked for thoughts
 
     def stream(self, request: ProviderRequest) -> PieceStream:

@@ -1,4 +1,5 @@
-"""Look for an Ollama on this machine, so that a laptop that has one needs no settings.
+"""A model server of one's own. An Ollama on this machine is looked for, so that a laptop that has
+one needs no settings.
 
 Source: Ollama API reference, "List local models".
 """
@@ -7,14 +8,53 @@ from __future__ import annotations
 
 import http.client
 import time
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import orjson
+from pydantic import BaseModel
+
+from app.providers.openai import OpenAICompatible
+from app.providers.settings import SECTION, OptionalAddress, Variables
+from app.providers.wire.http import Bounds
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
 MAX_ANSWER_BYTES = 1_000_000  # a list of a thousand models
 MAX_ANSWER_S = 1.0  # for all of it: a start is not to wait for whoever else listens there
+
+
+class LocalSettings(BaseModel):
+    """An Ollama, or another compatible server of one's own."""
+
+    model_config = SECTION
+    aliases: ClassVar = ("ollama",)
+    variables: ClassVar = Variables("LOCAL_LLM_URL", "LOCAL_LLM_URL", "LOCAL_LLM_MODEL")
+
+    local_llm_url: OptionalAddress = ""
+    """Address of an Ollama or another compatible server of yours, with its /v1."""
+    local_llm_model: str = ""
+    """Its model; by default the first that it lists."""
+    find_ollama: bool = True
+    """1 looks for an Ollama here when nothing else is set up."""
+    local_llm_stream: bool = True
+    """0 asks it for whole replies."""
+
+    @property
+    def streams(self) -> bool:
+        return self.local_llm_stream
+
+    def provider(self, name: str, bounds: Bounds, alone: bool) -> OpenAICompatible | None:
+        url, model = self.local_llm_url, self.local_llm_model
+        if url:
+            model = model or find_model(url.removesuffix("/v1")) or "default"
+        elif alone and self.find_ollama:
+            listed = find_model()
+            if not listed:
+                return None
+            url, model = f"{DEFAULT_BASE_URL}/v1", model or listed
+        else:
+            return None
+        return OpenAICompatible(name, "", url, model, bounds, "max_tokens")
 
 
 def find_model(base_url: str = DEFAULT_BASE_URL, timeout_s: float = 0.3) -> str | None:

@@ -6,19 +6,21 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 import orjson
+from pydantic import BaseModel, SecretStr
 
 from app.core.entries import REASONING, TEXT
 from app.core.errors import UpstreamError, UpstreamMalformed, UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
+from app.providers.settings import SECTION, Address, Variables
 from app.providers.wire.chunks import WholeText, parse_object, token_count
-from app.providers.wire.http import HttpStream, HttpStreams, ReaderOf, no_reader
+from app.providers.wire.http import Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces, read_whole
 from app.providers.wire.status import error_for_status
 from app.runs.ports import FINISH, USAGE, Piece, PieceStream
@@ -40,6 +42,41 @@ PARAMETERS = frozenset(
 NEW_NAME_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
+class OpenAISettings(BaseModel):
+    """OpenAI's API, or one that is compatible with it."""
+
+    model_config = SECTION
+    aliases: ClassVar[tuple[str, ...]] = ()
+    variables: ClassVar = Variables("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
+
+    openai_api_key: SecretStr = SecretStr("")
+    """Key of the OpenAI-compatible server."""
+    openai_base_url: Address = "https://api.openai.com/v1"
+    """Address of the OpenAI-compatible server; setting it is enough where no key is needed."""
+    openai_model: str = "gpt-5-mini"
+    """Model asked for when a request names none."""
+    openai_max_tokens_field: Literal["", "max_tokens", "max_completion_tokens"] = ""
+    """What the server calls the limit of a reply; by default what is known of its host."""
+    openai_stream: bool = True
+    """0 asks it for whole replies."""
+
+    @property
+    def streams(self) -> bool:
+        return self.openai_stream
+
+    def provider(self, name: str, bounds: Bounds, alone: bool) -> OpenAICompatible | None:
+        if not self.openai_api_key and "openai_base_url" not in self.model_fields_set:
+            return None
+        return OpenAICompatible(
+            name,
+            self.openai_api_key.get_secret_value(),
+            self.openai_base_url,
+            self.openai_model,
+            bounds,
+            self.openai_max_tokens_field,
+        )
+
+
 class OpenAICompatible:
     """A provider; one pool of connections for all runs."""
 
@@ -49,22 +86,21 @@ class OpenAICompatible:
         api_key: str,
         base_url: str,
         default_model: str,
-        connect_timeout_s: float = 5.0,
-        read_timeout_s: float = 600.0,
-        max_reply_bytes: int = 4_000_000,
+        bounds: Bounds,
         max_tokens_field: str = "",
-        reader_of: ReaderOf = no_reader,
     ) -> None:
         self.name = name
         self.default_model = default_model
         self.parameters = PARAMETERS
         self._max_tokens_field = max_tokens_field or max_tokens_field_of(base_url)
-        self._max_reply_bytes = max_reply_bytes
+        self._max_reply_bytes = bounds.max_reply_bytes
         # At the start: the SDK's imports take 20 ms, and a run would hold up all others for it.
         self._heads = {
             stream: completions_head(api_key, base_url, stream) for stream in (True, False)
         }
-        self._streams = HttpStreams(connect_timeout_s, read_timeout_s, reader_of)
+        self._streams = HttpStreams(
+            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
+        )
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield what each read of the connection brought. Raises RunError."""

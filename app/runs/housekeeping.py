@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Protocol
 
 from app.runs.ports import Clock
 from app.runs.recovery import Recovery
@@ -13,12 +13,15 @@ FOLD_AT_ONCE = 20  # runs a look folds at most, so that no call of the store is 
 DAY_S = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long what is kept; seconds, and days (0: for ever)."""
+class Keeping(Protocol):
+    """How long what is kept."""
 
-    replay_ttl_s: float = DAY_S
-    retention_days: float = 0
+    @property
+    def replay_ttl_s(self) -> float: ...
+
+    @property
+    def retention_days(self) -> float:
+        """0: for ever."""
 
 
 class Sweeper:

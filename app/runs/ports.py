@@ -89,19 +89,36 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
 
 
-@dataclass(frozen=True, slots=True)
-class RunLimits:
+class RunLimits(Protocol):
     """What bounds a run; sizes in bytes, times in seconds."""
 
-    max_runs: int = 2000
-    max_runs_per_user: int = 2000
-    max_reply_bytes: int = 4_000_000
-    first_delta_timeout_s: float = 60
-    delta_timeout_s: float = 60
-    run_timeout_s: float = 600
-    store_timeout_s: float = 5
-    orphan_run_s: float = 0  # 0: a run that nobody watches goes on
-    heartbeat_s: float = 5
+    @property
+    def max_runs(self) -> int: ...
+
+    @property
+    def max_runs_per_user(self) -> int: ...
+
+    @property
+    def max_reply_bytes(self) -> int: ...
+
+    @property
+    def first_delta_timeout_s(self) -> float: ...
+
+    @property
+    def delta_timeout_s(self) -> float: ...
+
+    @property
+    def run_timeout_s(self) -> float: ...
+
+    @property
+    def store_timeout_s(self) -> float: ...
+
+    @property
+    def orphan_run_s(self) -> float:
+        """0: a run that nobody watches goes on."""
+
+    @property
+    def heartbeat_s(self) -> float: ...
 
 
 class WorkerLocks(Protocol):

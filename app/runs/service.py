@@ -59,17 +59,17 @@ class RunService:
         store: Store,
         runtime: Runtime,
         worker_id: Callable[[], str],
-        clock: Clock | None = None,
-        limits: RunLimits | None = None,
+        clock: Clock,
+        limits: RunLimits,
         on_ended: Callable[[Run], None] = lambda run: None,
         on_lost: Callable[[str], None] = lambda worker_id: None,
         cost_of: CostOf = no_cost,
     ) -> None:
-        self.limits = limits or RunLimits()
+        self.limits = limits
         self.worker_id = worker_id
         self.store = store
         self._runtime = runtime
-        self._clock = clock or Clock()
+        self._clock = clock
         self.calls = StoreCalls(store, runtime, self._clock, self.limits.store_timeout_s)
         self.live = LiveRuns(
             self.limits.max_runs, self.limits.max_runs_per_user, self._clock.monotonic

@@ -1,6 +1,7 @@
-"""Every setting, read once into a frozen Settings. The only reader of os.environ."""
+"""Settings: each is declared once, in the section that its consumer is handed; read from the
+environment at the start."""
 
-from app.settings.load import BadSetting, Settings, load_settings
-from app.settings.table import SETTINGS, Setting
+from app.settings.listing import Setting, secrets_of, settings_of
+from app.settings.load import AllSettings, BadSetting, load
 
-__all__ = ["SETTINGS", "BadSetting", "Setting", "Settings", "load_settings"]
+__all__ = ["AllSettings", "BadSetting", "Setting", "load", "secrets_of", "settings_of"]

@@ -1,165 +1,121 @@
-"""Every setting: one table, read once into a frozen Settings. The only reader of os.environ.
+"""Reading the environment into a model. The only reader of os.environ, run.py and tools aside.
 
 An empty value means the default. A bad one stops the start with its name, its value and what is
-allowed; values of secrets are not repeated. The table in README.md is checked against this one.
+allowed; values of secrets are not repeated.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin
 
-from app.providers.wrappers.fault import FaultPlan
-from app.settings.table import SETTINGS
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.settings.listing import is_secret, section_of, unit_of
+
+Model = TypeVar("Model", bound="AllSettings")
+IN_WORDS = {"s": "seconds", "days": "days"}
 
 
 class BadSetting(Exception):
     """A setting that stops the start; the text is for the operator."""
 
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+class AllSettings(BaseSettings):
+    """Sections, in one. By itself it reads nothing: what it is not given has its default."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given alone; load() gives what the environment says."""
+        return (init_settings,)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The values, by lower-case name: `settings.heartbeat_s`."""
+class Environment(PydanticBaseSettingsSource):
+    """One variable a setting, named like it in upper case, whatever section it is in. A list is
+    separated by commas."""
 
-    host: str
-    port: int
-    async_mode: str
-    database_url: str
-    log_dir: str
-    log_level: str
-    log_file_bytes: int
-    log_files: int
-    default_provider: str
-    openai_api_key: str
-    openai_base_url: str
-    openai_model: str
-    openai_max_tokens_field: str
-    openai_stream: bool
-    gemini_api_key: str
-    gemini_base_url: str
-    gemini_model: str
-    gemini_stream: bool
-    local_llm_url: str
-    local_llm_model: str
-    find_ollama: bool
-    local_llm_stream: bool
-    fallback_providers: tuple[str, ...]
-    max_retries: int
-    fallback_after_s: float
-    retry_after_max_s: float
-    breaker_failures: int
-    breaker_s: float
-    system_prompt: str
-    context_tokens: int
-    max_output_tokens: int
-    daily_tokens_per_user: int
-    daily_cost_per_user: Decimal
-    prices_file: str
-    text_filter: str
-    record_dir: str
-    replay_dir: str
-    replay_speed: float
-    fault: FaultPlan | None
-    fault_provider: str
-    stream_chunk_words: int
-    stream_delay_s: float
-    cors_origins: tuple[str, ...]
-    allowed_hosts: tuple[str, ...]
-    auth: str
-    jwt_secret: str
-    jwt_public_key: str
-    jwks_url: str
-    jwt_audience: str
-    jwt_issuer: str
-    allow_anonymous: bool
-    rate_limit_stream: str
-    rate_limit_chat: str
-    rate_limit_read: str
-    trusted_proxies: int
-    max_message_bytes: int
-    max_body_bytes: int
-    max_reply_bytes: int
-    max_runs: int
-    max_runs_per_user: int
-    max_sockets_per_user: int
-    socket_events_per_s: int
-    request_head_timeout_s: float
-    request_body_timeout_s: float
-    session_idle_s: float
-    max_sessions_in_memory: int
-    heartbeat_s: float
-    connect_timeout_s: float
-    first_delta_timeout_s: float
-    delta_timeout_s: float
-    run_timeout_s: float
-    viewer_stall_s: float
-    orphan_run_s: float
-    replay_ttl_s: float
-    retention_days: float
-    store_timeout_s: float
-    shutdown_grace_s: float
-    openai_is_set_up: bool
+    def __init__(self, model: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        super().__init__(model)
+        self._environ = environ
 
-    @property
-    def on_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return self.host in _LOOPBACK or self.host.startswith("127.")
+    def __call__(self) -> dict[str, Any]:
+        """Return what is written, section by section; what is not is left out."""
+        return self._section(self.settings_cls)
 
-    @property
-    def database_path(self) -> str | None:
-        """The SQLite file; None for memory."""
-        prefix = "sqlite:///"
-        return self.database_url[len(prefix) :] if self.database_url.startswith(prefix) else None
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return one section or setting, None if nothing is written; its name; False: no JSON."""
+        section = section_of(field)
+        if section is not None:
+            return self._section(section), field_name, False
+        value = written(self._environ, field_name)
+        if get_origin(field.annotation) is tuple:
+            return [part.strip() for part in value.split(",") if part.strip()], field_name, False
+        return value, field_name, False
+
+    def _section(self, model: type[BaseModel]) -> dict[str, Any]:
+        values = {
+            name: self.get_field_value(field, name)[0] for name, field in model.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value}
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of the environment (os.environ by default). Raises BadSetting."""
+def load(model: type[Model], environ: Mapping[str, str] | None = None) -> Model:
+    """Return the settings of the environment (os.environ by default). Raises BadSetting, with a
+    line for each that is bad."""
     environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    for setting in SETTINGS:
-        written = environ.get(setting.name, "").strip() or setting.default
-        try:
-            values[setting.name.lower()] = setting.read(written)
-        except ValueError as allowed:
+    try:
+        return model(**Environment(model, environ)())
+    except ValidationError as error:
+        lines = [_explained(model, details, environ) for details in error.errors()]
+        raise BadSetting("\n".join(dict.fromkeys(lines))) from None
+
+
+def written(environ: Mapping[str, str], name: str) -> str:
+    """Return what the environment says of a setting."""
+    return environ.get(name.upper(), "").strip()
+
+
+def _explained(model: type[BaseModel], error: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    section: type[BaseModel] | None = model
+    for name in map(str, error["loc"]):
+        assert section is not None
+        field = section.model_fields[name]
+        section = section_of(field)
+        if section is None:
+            value = written(environ, name)
             # An address with a user in it has a password, too.
-            hidden = setting.secret or "@" in written
-            shown = "(not shown)" if hidden else repr(written)
-            raise BadSetting(f"{setting.name} is {shown}; it must be {allowed}.") from None
-    values["openai_is_set_up"] = bool(
-        environ.get("OPENAI_API_KEY", "").strip() or environ.get("OPENAI_BASE_URL", "").strip()
-    )
-    if not values["auth"]:
-        has_key = values["jwt_secret"] or values["jwt_public_key"] or values["jwks_url"]
-        values["auth"] = "required" if has_key else "off"
-    settings = Settings(**values)
-    _check_together(settings)
-    return settings
+            shown = "(not shown)" if is_secret(field) or "@" in value else repr(value)
+            return f"{name.upper()} is {shown}; it must be {_allowed(field, error)}."
+    return str(error["ctx"]["error"])  # of settings that do not go together
 
 
-def _check_together(settings: Settings) -> None:
-    if settings.auth == "off" and not settings.on_loopback and not settings.allow_anonymous:
-        raise BadSetting(
-            f"HOST is {settings.host!r}, which others can reach, and there is no authentication. "
-            "There are two ways: set JWT_SECRET (`openssl rand -hex 32`; `make token SUB=me` makes "
-            "access tokens), or ALLOW_ANONYMOUS=1 if everybody may use it and spend its keys."
-        )
-    keys = [
-        name
-        for name in ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWKS_URL")
-        if getattr(settings, name.lower())
-    ]
-    if settings.auth != "off" and not keys:
-        raise BadSetting(
-            f"AUTH is {settings.auth!r}, and there is no key to check tokens with; "
-            "set one of JWT_SECRET, JWT_PUBLIC_KEY, JWKS_URL."
-        )
-    if len(keys) > 1:
-        raise BadSetting(
-            f"{' and '.join(keys)} are set; set one: a public key must never be taken for a secret."
-        )
+def _allowed(field: FieldInfo, error: Mapping[str, Any]) -> str:
+    """Return what the setting may be: as its own check says, else by its type and bounds."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    kind = field.annotation
+    if kind is bool:
+        return "1 or 0"
+    least = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
+    most = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
+    if kind is int:
+        return f"a whole number from {least} to {most}"
+    if kind is Decimal:
+        return f"an amount like 2.50, from {least} to {most}"
+    if kind is float:
+        return f"{IN_WORDS.get(unit_of(field), 'a number')} from {least:g} to {most:g}"
+    return f"one of {', '.join(word for word in get_args(kind) if word)}"

@@ -20,16 +20,29 @@ from app.transports.guards.rates import RateLimits
 KEY = "tandem.services"
 
 
-@dataclass(frozen=True, slots=True)
-class CallerLimits:
-    """What bounds a caller besides rates."""
+class CallerLimits(Protocol):
+    """What bounds a caller besides rates; sizes in bytes."""
 
-    max_sockets_per_user: int = 200
-    socket_events_per_s: int = 50
-    viewer_stall_s: float = 30
-    request_head_timeout_s: float = 10
-    request_body_timeout_s: float = 10
-    trusted_proxies: int = 0
+    @property
+    def max_message_bytes(self) -> int: ...
+
+    @property
+    def max_body_bytes(self) -> int: ...
+
+    @property
+    def max_sockets_per_user(self) -> int: ...
+
+    @property
+    def socket_events_per_s(self) -> int: ...
+
+    @property
+    def viewer_stall_s(self) -> float: ...
+
+    @property
+    def request_body_timeout_s(self) -> float: ...
+
+    @property
+    def trusted_proxies(self) -> int: ...
 
 
 class Connections(Protocol):
@@ -44,7 +57,7 @@ class Connections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that a transport may call; sizes in bytes."""
+    """All that a transport may call."""
 
     runs: RunService
     sessions: SessionService
@@ -54,13 +67,21 @@ class Services:
     origins: OriginPolicy
     rates: RateLimits
     limits: CallerLimits
-    max_body_bytes: int
-    max_message_bytes: int
     catalog: Catalog
     about: Callable[[bool], dict[str, Any]]
     is_healthy: Callable[[], bool]
     viewers: ViewerCounts = field(default_factory=ViewerCounts)
     errors: ErrorCounts = field(default_factory=ErrorCounts)
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The longest message, in UTF-8."""
+        return self.limits.max_message_bytes
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest request body."""
+        return self.limits.max_body_bytes
 
 
 def services() -> Services:

@@ -14,19 +14,22 @@ from app.runs.ports import Clock, Runtime
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.stores.sqlite.store import SqliteStore
+from app.usage.limits import DailyLimits
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, OneStoreThread
+from tests.support.options import ChatOptions, DailyOptions, RunOptions
 
 IDLE_S = 60.0
 MAX_SIZE = 3
+NO_LIMITS = DailyLimits(DailyOptions())
 
 
 def make_map(runs: RunService, catalog: Catalog, clock: Clock) -> SessionMap:
     """Return a small map."""
 
     def make(owner: str, session_id: str) -> ChatInterface:
-        return ChatInterface(owner, session_id, runs, catalog, clock)
+        return ChatInterface(owner, session_id, runs, catalog, clock, ChatOptions())
 
     return SessionMap(make, IDLE_S, MAX_SIZE, clock.monotonic)
 
@@ -40,10 +43,11 @@ def make_sessions(
         runtime,
         lambda: WORKER,
         clock,
+        RunOptions(),
         on_ended=lambda run: sessions.tell_ended(run),
     )
     feed = SessionFeed(runtime.new_waiter, clock.monotonic)
-    sessions = SessionService(store, make_map(runs, catalog, clock), runs, feed, clock)
+    sessions = SessionService(store, make_map(runs, catalog, clock), runs, feed, clock, NO_LIMITS)
     return sessions
 
 
@@ -61,7 +65,7 @@ def sessions(
     clock: HandClock,
 ) -> SessionService:
     feed = SessionFeed(runtime.new_waiter, clock.clock.monotonic)
-    return SessionService(memory_store, session_map, runs, feed, clock.clock)
+    return SessionService(memory_store, session_map, runs, feed, clock.clock, NO_LIMITS)
 
 
 @pytest.fixture(params=["memory_store", "sql_store"])

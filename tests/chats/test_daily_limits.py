@@ -19,6 +19,7 @@ from app.usage.daily import day_of, until_tomorrow_s
 from app.usage.limits import DailyLimits
 from tests.support.clock import START, HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import DailyOptions
 from tests.support.scripted import ScriptedProvider
 
 
@@ -33,23 +34,23 @@ def check(limits: DailyLimits, *found: UsedTokens) -> None:
 @pytest.mark.parametrize("tokens_in,tokens_out", [(100, 0), (0, 100), (60, 40), (1000, 1000)])
 def test_tokens_in_and_out_count_together(tokens_in: int, tokens_out: int) -> None:
     with pytest.raises(RateLimited) as refused:
-        check(DailyLimits(tokens=100), *used(tokens_in, tokens_out))
+        check(DailyLimits(DailyOptions(daily_tokens_per_user=100)), *used(tokens_in, tokens_out))
     assert "the 100 tokens" in refused.value.message
     assert refused.value.retry_after_s == until_tomorrow_s(START)
 
 
 @pytest.mark.parametrize("tokens_in,tokens_out", [(0, 0), (99, 0), (50, 49)])
 def test_less_than_the_limit_is_let_through(tokens_in: int, tokens_out: int) -> None:
-    check(DailyLimits(tokens=100), *used(tokens_in, tokens_out))
+    check(DailyLimits(DailyOptions(daily_tokens_per_user=100)), *used(tokens_in, tokens_out))
 
 
 def test_all_models_count() -> None:
     with pytest.raises(RateLimited):
-        check(DailyLimits(tokens=100), *used(50), *used(50))
+        check(DailyLimits(DailyOptions(daily_tokens_per_user=100)), *used(50), *used(50))
 
 
 def test_cost_is_compared_exactly() -> None:
-    limits = DailyLimits(cost=Decimal("0.1"))
+    limits = DailyLimits(DailyOptions(daily_cost_per_user=Decimal("0.1")))
     check(limits, *used(cost=PICOS // 10 - 1))
     with pytest.raises(RateLimited) as refused:
         check(limits, *used(cost=PICOS // 20), *used(cost=PICOS // 20))
@@ -57,14 +58,14 @@ def test_cost_is_compared_exactly() -> None:
 
 
 def test_tokens_without_a_price_cost_nothing() -> None:
-    check(DailyLimits(cost=Decimal(1)), *used(10**9))
+    check(DailyLimits(DailyOptions(daily_cost_per_user=Decimal(1))), *used(10**9))
 
 
 def test_without_limits_nobody_is_asked() -> None:
     def never(owner: str, day: str) -> list[UsedTokens]:
         raise AssertionError
 
-    DailyLimits().check("ann", START, never)
+    DailyLimits(DailyOptions()).check("ann", START, never)
 
 
 def test_owner_and_day_are_asked_for() -> None:
@@ -74,7 +75,7 @@ def test_owner_and_day_are_asked_for() -> None:
         asked.append((owner, day))
         return []
 
-    DailyLimits(tokens=1).check("ann", START, used_since)
+    DailyLimits(DailyOptions(daily_tokens_per_user=1)).check("ann", START, used_since)
     assert asked == [("ann", day_of(START))]
 
 
@@ -90,7 +91,7 @@ def limited(
     clock: HandClock,
 ) -> SessionService:
     feed = SessionFeed(runtime.new_waiter, clock.clock.monotonic)
-    daily = DailyLimits(tokens=1)
+    daily = DailyLimits(DailyOptions(daily_tokens_per_user=1))
     return SessionService(memory_store, session_map, runs, feed, clock.clock, daily)
 
 

@@ -10,7 +10,6 @@ import pytest
 from app.chats.chat_interface import ChatInterface
 from app.chats.placing import Place
 from app.chats.request import ChatRequest
-from app.chats.rules import ChatRules
 from app.core.errors import InvalidRequest
 from app.core.messages import ProviderMessage, text_parts
 from app.providers.catalog import ProviderCatalog
@@ -19,6 +18,7 @@ from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import ChatOptions
 from tests.support.scripted import STOP, ScriptedProvider
 
 Direction = Literal["in", "out"]
@@ -46,8 +46,7 @@ def text_filter() -> Filter:
 def chat(
     runs: RunService, catalog: ProviderCatalog, clock: HandClock, text_filter: Filter
 ) -> ChatInterface:
-    rules = ChatRules(text_filter=text_filter)
-    return ChatInterface("ann", "s-1", runs, catalog, clock.clock, rules)
+    return ChatInterface("ann", "s-1", runs, catalog, clock.clock, ChatOptions(), text_filter)
 
 
 def start(chat: ChatInterface, runtime: ManualRuntime, message: str = "hi", **fields: Any) -> Run:

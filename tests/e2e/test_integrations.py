@@ -15,7 +15,8 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import expect
 
-from app.settings import SETTINGS
+from app.settings import settings_of
+from app.wiring import Settings
 from tests.support.node import CLIENTS, MODULES, SCRIPT_S, install, missing
 from tests.support.pages import Pages
 
@@ -299,4 +300,4 @@ def test_every_path_in_the_tables_is_there():
 
 def test_every_setting_in_the_document_is_there():
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", DOCUMENT))
-    assert named <= {setting.name for setting in SETTINGS}
+    assert named <= {setting.name for setting in settings_of(Settings)}

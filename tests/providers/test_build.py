@@ -2,33 +2,132 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from app.providers.build import LACKS, ModelServer, make_providers
-from app.runs.ports import Provider
+from app.providers.build import NotSetUp, Vendors, aliases, make_catalog, make_providers, rows
+from app.providers.settings import ProviderSettings
+from app.runs.ports import Clock, Provider
+from app.runtimes.threads import ThreadRuntime
 from tests.support.asking import ask
+from tests.support.options import RunOptions
 from tests.support.upstream import Upstream
-from tests.support.wires import WIRES, send
+from tests.support.wires import BOUNDS, WIRES, send
+
+NAMES = ["openai", "google", "local"]
+
+
+def vendors(*names: str, origin: str = "http://127.0.0.1:1", field: str = "") -> Vendors:
+    """Return these as set up, and no other."""
+    url = {name: origin + WIRES[name].path for name in NAMES}
+    fields: dict[str, dict[str, Any]] = {
+        "openai": {
+            "openai_api_key": "key",
+            "openai_base_url": url["openai"],
+            "openai_model": "openai-1",
+            "openai_max_tokens_field": field,
+        },
+        "google": {
+            "gemini_api_key": "key",
+            "gemini_base_url": url["google"],
+            "gemini_model": "google-1",
+        },
+        "local": {"local_llm_url": url["local"], "local_llm_model": "local-1"},
+    }
+    return Vendors.model_validate(
+        {"local": {"find_ollama": False}, **{name: fields[name] for name in names}}
+    )
 
 
 def made(*names: str, origin: str = "http://127.0.0.1:1", field: str = "") -> dict[str, Provider]:
-    servers = {
-        name: ModelServer("key", origin + WIRES[name].path, f"{name}-1", field) for name in names
-    }
-    return make_providers(servers, 10, 1000)
+    return {**make_providers(vendors(*names, origin=origin, field=field), BOUNDS)}
+
+
+def catalog(*names: str, **settings: Any) -> list[tuple[str, str | None]]:
+    """Return what can be chosen, and what the others lack."""
+    of = make_catalog(
+        ProviderSettings(**settings), vendors(*names), RunOptions(), ThreadRuntime(), Clock()
+    )
+    return [(choice.name, choice.missing) for choice in of.choices()]
 
 
 def test_providers_come_in_the_order_they_are_chosen_in() -> None:
     providers = made("local", "google", "openai")
 
-    assert list(providers) == list(LACKS) == ["openai", "google", "local"]
-    assert [p.name for p in providers.values()] == list(LACKS)
+    assert list(providers) == list(rows(Vendors())) == NAMES
+    assert [p.name for p in providers.values()] == NAMES
     assert [p.default_model for p in providers.values()] == ["openai-1", "google-1", "local-1"]
 
 
 def test_server_that_is_not_set_up_has_none() -> None:
     assert list(made("local")) == ["local"]
     assert made() == {}
+
+
+def test_address_alone_sets_up_openai() -> None:
+    url = {"openai_base_url": "http://127.0.0.1:1/v1"}
+    other = {"openai_model": "other", "openai_stream": False}
+
+    for fields, names in ((url, ["openai"]), (other, [])):
+        of = Vendors.model_validate({"openai": fields, "local": {"find_ollama": False}})
+        assert list(make_providers(of, BOUNDS)) == names
+
+
+@pytest.mark.parametrize("name,vendor", rows(Vendors()).items())
+def test_vendor_names_settings_that_it_has(name: str, vendor: Any) -> None:
+    declared = {field.upper() for field in type(vendor).model_fields}
+
+    assert set(vendor.variables) <= declared
+    assert vendor.streams is True
+
+
+def test_other_names_are_nobodys_own() -> None:
+    assert aliases() == {"gemini": "google", "ollama": "local"}
+
+
+def test_what_is_not_set_up_says_what_it_lacks() -> None:
+    assert catalog("google") == [
+        ("google", None),
+        ("demo", None),
+        ("openai", "OPENAI_API_KEY"),
+        ("local", "LOCAL_LLM_URL"),
+        ("fault", "FAULT"),
+        ("replay", "REPLAY_DIR"),
+    ]
+
+
+@pytest.mark.parametrize("default,first", [("ollama", "local"), ("demo", "demo"), ("", "google")])
+def test_default_provider_may_have_either_name(default: str, first: str) -> None:
+    assert catalog("google", "local", default_provider=default)[0] == (first, None)
+
+
+@pytest.mark.parametrize(
+    "settings,sentence",
+    [
+        (
+            {"default_provider": "gemini"},
+            "DEFAULT_PROVIDER is 'gemini', which is not set up; set GEMINI_API_KEY.",
+        ),
+        (
+            {"default_provider": "hal"},
+            "DEFAULT_PROVIDER is 'hal'; it must be one of "
+            "openai, demo, google, local, fault, replay, gemini, ollama.",
+        ),
+        (
+            {"fallback_providers": ("hal",)},
+            "FALLBACK_PROVIDERS has 'hal'; it must be one that is set up: demo, openai.",
+        ),
+        (
+            {"fault": "drop:1", "fault_provider": "google"},
+            "FAULT_PROVIDER has 'google'; it must be one that is set up: demo, openai.",
+        ),
+    ],
+)
+def test_name_that_nobody_has_is_told_who_there_is(settings: Any, sentence: str) -> None:
+    with pytest.raises(NotSetUp) as refused:
+        catalog("openai", **settings)
+    assert str(refused.value) == sentence
 
 
 @pytest.mark.parametrize(

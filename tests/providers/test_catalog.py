@@ -12,7 +12,7 @@ from app.providers.demo import DemoProvider
 from app.runs.ports import Provider
 from tests.support.scripted import ScriptedProvider
 
-DEMO = DemoProvider(lambda seconds: None)
+DEMO = DemoProvider(lambda seconds: None, 3, 0.1)
 MISSING = {"openai": "OPENAI_API_KEY"}
 
 

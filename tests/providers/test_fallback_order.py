@@ -8,8 +8,9 @@ import pytest
 
 from app.core.errors import UpstreamAuth
 from app.providers.build import chained
-from app.providers.wrappers.retries import Breaker, RetryRules, Timing
+from app.providers.wrappers.retries import Breaker, Timing
 from app.runs.ports import Provider
+from tests.support.options import RetryOptions
 from tests.support.samples import provider_request
 from tests.support.scripted import ScriptedProvider
 from tests.support.stopwatch import Stopwatch
@@ -26,7 +27,12 @@ def chains(fallbacks: Sequence[str], failing: str = "") -> dict[str, Provider]:
             providers[name].enqueue(UpstreamAuth())
     timing = Timing(watch.sleep, watch.deadline, watch.monotonic, lambda: 0.0)
     return chained(
-        providers, fallbacks, lambda: Breaker(2, 30, watch.monotonic), RetryRules(), timing
+        providers,
+        fallbacks,
+        lambda: Breaker(2, 30, watch.monotonic),
+        RetryOptions(),
+        57,
+        timing,
     )
 
 

@@ -13,7 +13,7 @@ from app.providers.google import request_body
 from app.runs.ports import Provider
 from tests.support.asking import ask, joined, request_of
 from tests.support.upstream import Exchange, Upstream, event_bytes
-from tests.support.wires import GOOGLE, send
+from tests.support.wires import BOUNDS, GOOGLE, send
 
 NO_THOUGHTS = "Thinking is not enabled for models/model-1"
 WHOLE = (GOOGLE.text("a"), GOOGLE.end("STOP", 5, 3))
@@ -177,7 +177,7 @@ def test_delay_is_in_the_body(
 
 @pytest.mark.parametrize("key", ["a\r\nb", "\u201ckey\u201d"])
 def test_key_that_cannot_be_sent_is_not_told(model_server: Upstream, key: str) -> None:
-    provider = GOOGLE.make("google", key, f"http://127.0.0.1:{model_server.port}", "m")
+    provider = GOOGLE.make("google", key, f"http://127.0.0.1:{model_server.port}", "m", BOUNDS)
 
     with pytest.raises(Exception) as failed:
         ask(provider)

@@ -14,7 +14,7 @@ from app.core.runs import ProviderRequest
 from app.providers.openai import OpenAICompatible, body_bytes
 from tests.support.asking import request_of
 from tests.support.upstream import Exchange, Upstream, completion
-from tests.support.wires import KEY, MODEL, OPENAI, send
+from tests.support.wires import BOUNDS, KEY, MODEL, OPENAI, send
 
 UNICODE = 'é 漢字 🙂 \u2028 \u0085 \u202e e\u0301 👩‍👩‍👧 \x00 \x7f \\ " \t\n end'
 FORMAT = {"type": "json_schema", "json_schema": {"name": "é", "schema": {"type": "object"}}}
@@ -51,7 +51,7 @@ def headers_of(exchange: Exchange) -> dict[str, str]:
 
 def sent_by_us(server: Upstream, base_url: str, request: ProviderRequest, **options: Any) -> None:
     stream = options.pop("stream", True)
-    provider = OpenAICompatible("openai", KEY, base_url, MODEL, **options)
+    provider = OpenAICompatible("openai", KEY, base_url, MODEL, BOUNDS, **options)
     server.reply = send(OPENAI.end("stop", 5, 3)) if stream else completion("a")
     list((provider.stream if stream else provider.whole)(request))
 
@@ -147,7 +147,7 @@ def test_each_request_has_its_own_body(model_server: Upstream) -> None:
     "key", ["sk-secret-é", "sk-secret-漢", "sk-secret-\ud800", "sk-secret\r\nX: y"]
 )
 def test_key_that_cannot_be_in_a_header(model_server: Upstream, key: str, stream: bool) -> None:
-    provider = OpenAICompatible("openai", key, model_server.url, MODEL)
+    provider = OpenAICompatible("openai", key, model_server.url, MODEL, BOUNDS)
     request = request_of()
     with pytest.raises(UpstreamRefused) as refused:
         list((provider.stream if stream else provider.whole)(request))

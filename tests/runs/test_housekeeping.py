@@ -8,7 +8,6 @@ import pytest
 
 from app.core.errors import LogReset, StorageUnavailable
 from app.runs.housekeeping import DAY_S, EVERY_S, FOLD_AT_ONCE, Keeping, Sweeper
-from app.runs.ports import RunLimits
 from app.runs.recovery import Recovery
 from app.runs.registry import KEEP_ENDED_S
 from app.runs.service import RunService
@@ -17,6 +16,7 @@ from app.stores.sqlite.locks import NoLocks
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import KeepingOptions, RunOptions
 from tests.support.samples import ended, provider_request, run_record, texts, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 
@@ -58,14 +58,14 @@ class House:
         self.clock = clock
         self.runtime = runtime
         self.store = NotingStore()
-        limits = RunLimits(store_timeout_s=1)
+        limits = RunOptions(store_timeout_s=1)
         self.runs = RunService(self.store, runtime, lambda: WORKER, clock.clock, limits)
         self.recovery = Recovery(self.store, NoLocks(), self.runs.calls, clock.clock)
 
     def sweep(self, keeping: Keeping | None = None) -> list[Any]:
         """Sweep with a new sweeper; return what the store was asked for."""
         self.store.asked.clear()
-        Sweeper(self.runs, self.recovery, self.clock.clock, keeping or Keeping()).sweep()
+        Sweeper(self.runs, self.recovery, self.clock.clock, keeping or KeepingOptions()).sweep()
         return self.store.asked
 
     def complete(self, count: int) -> None:
@@ -109,7 +109,7 @@ def test_logs_of_other_processes_are_polled(house: House) -> None:
 
 
 def test_old_things_are_looked_for_now_and_then(house: House, clock: HandClock) -> None:
-    sweeper = Sweeper(house.runs, house.recovery, clock.clock, Keeping())
+    sweeper = Sweeper(house.runs, house.recovery, clock.clock, KeepingOptions())
     sweeper.sweep()
     clock.advance(EVERY_S - 0.1)
     sweeper.sweep()
@@ -121,7 +121,7 @@ def test_old_things_are_looked_for_now_and_then(house: House, clock: HandClock) 
 
 
 def test_keeping_says_what_is_old(house: House, clock: HandClock) -> None:
-    asked = house.sweep(Keeping(replay_ttl_s=10, retention_days=2))
+    asked = house.sweep(KeepingOptions(replay_ttl_s=10, retention_days=2))
 
     assert ("fold", clock.wall - 10) in asked
     assert ("delete_old", clock.wall - 2 * DAY_S, clock.wall - 10) in asked
@@ -141,7 +141,7 @@ def test_all_that_is_old_is_folded_some_at_a_time(house: House, clock: HandClock
 
 
 def test_failing_store_leaves_the_rest_for_the_next_time(house: House) -> None:
-    sweeper = Sweeper(house.runs, house.recovery, house.clock.clock, Keeping())
+    sweeper = Sweeper(house.runs, house.recovery, house.clock.clock, KeepingOptions())
     house.store.fails = True
     with pytest.raises(StorageUnavailable):
         sweeper.sweep()

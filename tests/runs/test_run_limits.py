@@ -10,7 +10,7 @@ import pytest
 from app.core.errors import OverCapacity, SessionBusy, ShuttingDown
 from app.core.messages import Message
 from app.core.runs import Turn
-from app.runs.ports import RunLimits
+from app.runs.ports import Clock
 from app.runs.run import STOPPED
 from app.runs.service import RunService
 from app.runtimes.threads import ThreadRuntime
@@ -19,6 +19,7 @@ from tests.conftest import WORKER
 from tests.runs.conftest import Start
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, at_once
+from tests.support.options import RunOptions
 from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.stepped import HandProvider, SteppedRuntime
@@ -60,7 +61,7 @@ def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: Script
     def start(run_id: str) -> None:
         runs.start(turn_of(run_id, session_id=run_id), scripted, lambda _: provider_request())
 
-    runs = RunService(Store(), runtime, lambda: WORKER, limits=RunLimits(max_runs=1))
+    runs = RunService(Store(), runtime, lambda: WORKER, Clock(), RunOptions(max_runs=1))
     start("run-1")
 
     assert len(refused) == 1
@@ -70,8 +71,8 @@ def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: Script
 def test_caller_over_its_share_is_refused_until_one_of_its_runs_ends(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
-    limits = RunLimits(max_runs_per_user=1)
-    runs = RunService(memory_store, runtime, lambda: WORKER, limits=limits)
+    limits = RunOptions(max_runs_per_user=1)
+    runs = RunService(memory_store, runtime, lambda: WORKER, Clock(), limits)
 
     def start(run_id: str, caller: str) -> None:
         turn = turn_of(run_id, session_id=run_id)
@@ -89,8 +90,8 @@ def test_capacity_holds_against_many_starts_at_once(scripted: ScriptedProvider) 
     gate = threading.Event()
     for _ in range(100):
         scripted.enqueue(gate, STOP)
-    limits = RunLimits(max_runs=7)
-    runs = RunService(MemoryStore(), ThreadRuntime(), lambda: WORKER, limits=limits)
+    limits = RunOptions(max_runs=7)
+    runs = RunService(MemoryStore(), ThreadRuntime(), lambda: WORKER, Clock(), limits)
 
     def start(index: int) -> str:
         turn = turn_of(f"run-{index}", session_id=f"s-{index}")
@@ -159,7 +160,7 @@ class Watched:
 
     def __init__(self, clock: HandClock, stop_when_unwatched: bool = False) -> None:
         self.runtime = SteppedRuntime(clock)
-        limits = RunLimits(orphan_run_s=0 if stop_when_unwatched else 30)
+        limits = RunOptions(orphan_run_s=0 if stop_when_unwatched else 30)
         self.runs = RunService(MemoryStore(), self.runtime, lambda: WORKER, clock.clock, limits)
         provider = HandProvider(self.runtime)
         provider.hands["hi"] = deque()

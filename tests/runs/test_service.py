@@ -8,7 +8,7 @@ from app.core.errors import BadCursor, NotFound, SessionBusy
 from app.core.messages import Message
 from app.core.runs import Turn
 from app.runs.log import LogReader
-from app.runs.ports import RunLimits
+from app.runs.ports import Clock
 from app.runs.registry import KEEP_ENDED_S
 from app.runs.run import Run
 from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
@@ -17,6 +17,7 @@ from tests.conftest import WORKER
 from tests.runs.conftest import Start
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import RunOptions
 from tests.support.samples import USAGE, provider_request, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.sinks import FaultyStore
@@ -52,7 +53,7 @@ def test_turn_takes_the_store_thread_only_where_it_cannot_be_stored_now(
 
     store = Store()
     store.locked = locked
-    runs = RunService(store, runtime, lambda: WORKER)
+    runs = RunService(store, runtime, lambda: WORKER, Clock(), RunOptions())
     runs.start(turn_of(), scripted, lambda _: provider_request())
 
     assert taken == [locked]
@@ -191,7 +192,7 @@ def test_receipt_is_true_when_the_end_is_not_stored_yet(
     runtime: ManualRuntime, clock: HandClock, scripted: ScriptedProvider
 ) -> None:
     store = FaultyStore()
-    limits = RunLimits(store_timeout_s=1000)
+    limits = RunOptions(store_timeout_s=1000)
     runs = RunService(store, runtime, lambda: WORKER, clock.clock, limits)
     runs.start(turn_of(), scripted, lambda _: provider_request())
     runtime.call_soon = lambda function: None  # type: ignore[method-assign]
@@ -268,7 +269,9 @@ def test_end_is_told_to_who_wants_to_know(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
     told: list[Run] = []
-    runs = RunService(memory_store, runtime, lambda: WORKER, on_ended=told.append)
+    runs = RunService(
+        memory_store, runtime, lambda: WORKER, Clock(), RunOptions(), on_ended=told.append
+    )
     scripted.enqueue("a", ("usage", USAGE), STOP)
     runs.start(turn_of(), scripted, lambda _: provider_request())
     runtime.run()

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from app.providers.google import GoogleProvider
 from app.providers.openai import OpenAICompatible
+from app.providers.wire.http import Bounds
 from app.runs.ports import Provider
 from tests.support.upstream import Exchange, Reply, event_bytes
 
 KEY = "sk-planted-0123456789abcdef"
 MODEL = "model-1"
+BOUNDS = Bounds(connect_timeout_s=2, read_timeout_s=10, max_reply_bytes=4_000_000)
+BOUND_NAMES = {field.name for field in fields(Bounds)}
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Wire:
 
     def provider(self, origin: str, **options: Any) -> Provider:
         """Return a provider of the server at that origin."""
-        made = {"connect_timeout_s": 2, "read_timeout_s": 10, **options}
-        return self.make(self.name, KEY, origin + self.path, MODEL, **made)
+        bounds = {name: options.pop(name) for name in BOUND_NAMES & options.keys()}
+        made = replace(BOUNDS, **bounds)
+        return self.make(self.name, KEY, origin + self.path, MODEL, made, **options)
 
 
 def send(*parts: bytes, content_type: str = "text/event-stream") -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from app.core.entries import Entry
-from app.runs.ports import RunLimits
 from app.runs.recovery import Recovery
 from app.runs.run import Run
 from app.runs.service import RunService
@@ -13,6 +12,7 @@ from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
+from tests.support.options import RunOptions
 from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import ScriptedProvider
 
@@ -25,7 +25,7 @@ class Worker:
         self.scripted = ScriptedProvider()
         self.store = SqliteStore(path, busy_timeout_s=5)
         self.locks = FileLocks(f"{path}.workers")
-        limits = RunLimits(store_timeout_s=1, heartbeat_s=5)
+        limits = RunOptions(store_timeout_s=1, heartbeat_s=5)
         self.runs = RunService(
             self.store,
             self.runtime,

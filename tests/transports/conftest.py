@@ -3,15 +3,14 @@ stream as one body."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.runtimes.threads import ThreadRuntime
 from app.server import Tandem
-from app.settings import load_settings
-from app.wiring import create_app
+from app.wiring import create_app, load_settings
 from tests.support.scripted import ScriptedProvider
 
 
@@ -21,7 +20,7 @@ def built(scripted: ScriptedProvider | None = None, **settings: Any) -> Tandem:
     defaults = {"DATABASE_URL": "memory:", "STREAM_DELAY_S": "0"}
     loaded = load_settings(defaults | {name: str(value) for name, value in settings.items()})
     providers = None if scripted is None else {scripted.name: scripted}
-    return create_app(replace(loaded, async_mode="threading"), providers)
+    return create_app(loaded, providers, ThreadRuntime())
 
 
 @pytest.fixture(scope="package")

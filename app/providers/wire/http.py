@@ -11,6 +11,7 @@ import http.client
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -48,6 +49,16 @@ ReaderOf = Callable[[Any], Reader | None]  # for a socket
 
 def no_reader(connection: Any) -> None:
     """Return nothing: the connection's own recv will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds a call of any server, and what reads its connection."""
+
+    connect_timeout_s: float
+    read_timeout_s: float
+    max_reply_bytes: int
+    reader_of: ReaderOf = no_reader
 
 
 class HttpStreams:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from app.core.entries import STATUS, is_content
 from app.core.errors import (
@@ -91,20 +91,24 @@ DISGUISES = (UpstreamIncomplete, UpstreamRefused, UpstreamTimeout)
 EARLY_S = 0.05  # a timer may fire that much before the clock says so (gevent's loop caches time)
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRules:
-    """How often and how patiently; times in seconds.
+BACKOFF_S = 0.5  # before the first retry; twice as long before each further one
+LONGEST_BACKOFF_S = 8.0
 
-    `first_piece_s` is for the whole chain, and must be a little less than what ends the run from
-    outside; `silence_s` for each provider that has another after it.
-    """
 
-    retries: int = 2
-    first_piece_s: float = 57.0
-    silence_s: float = 20.0
-    retry_after_cap_s: float = 30.0
-    base_s: float = 0.5
-    longest_s: float = 8.0
+class RetryRules(Protocol):
+    """How often and how patiently; times in seconds."""
+
+    @property
+    def max_retries(self) -> int:
+        """Of the same provider, before the next is asked."""
+
+    @property
+    def fallback_after_s(self) -> float:
+        """How long a provider that has another after it may be silent."""
+
+    @property
+    def retry_after_max_s(self) -> float:
+        """The longest Retry-After that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +140,21 @@ class _Unanswered(Exception):
 
 
 class Resilient:
-    """A chain of providers that is one: the first, its retries, then the next."""
+    """A chain of providers that is one: the first, its retries, then the next.
 
-    def __init__(self, chain: Sequence[Guarded], rules: RetryRules, timing: Timing) -> None:
+    `first_piece_s` is for the whole chain, and must be a little less than what ends the run from
+    outside.
+    """
+
+    def __init__(
+        self, chain: Sequence[Guarded], rules: RetryRules, first_piece_s: float, timing: Timing
+    ) -> None:
         self.name = chain[0].provider.name
         self.default_model = chain[0].provider.default_model
         self.parameters = chain[0].provider.parameters
         self._chain = tuple(chain)
         self._rules = rules
+        self._first_piece_s = first_piece_s
         self._timing = timing
 
     def stream(self, request: ProviderRequest) -> PieceStream:
@@ -164,7 +175,7 @@ class Resilient:
 
     def _answer(self, request: ProviderRequest) -> Answering[tuple[Guarded, PieceStream]]:
         """Yield what comes until somebody has answered; return who, and the rest of it."""
-        give_up_at = self._timing.monotonic() + self._rules.first_piece_s
+        give_up_at = self._timing.monotonic() + self._first_piece_s
         failure: RunError | None = None
         for index, link in enumerate(self._chain):
             if not link.breaker.claim():
@@ -188,12 +199,12 @@ class Resilient:
 
     def _until(self, index: int, give_up_at: float) -> float:
         """Return when that provider's time is over: the last has what is left, the others an even
-        share of it or `silence_s`, whichever is less."""
+        share of it or `fallback_after_s`, whichever is less."""
         after = sum(not link.breaker.is_out for link in self._chain[index + 1 :])
         if not after:
             return give_up_at
         now = self._timing.monotonic()
-        return now + min(self._rules.silence_s, (give_up_at - now) / (after + 1))
+        return now + min(self._rules.fallback_after_s, (give_up_at - now) / (after + 1))
 
     def _ask(self, link: Guarded, request: ProviderRequest, until: float) -> Answering[PieceStream]:
         """Yield what comes until the provider answers, after retries if need be; return the rest.
@@ -217,13 +228,13 @@ class Resilient:
     def _pause_s(self, unanswered: _Unanswered, retry: int, until: float) -> float | None:
         """Return how long to wait before the next try, None for no more tries."""
         rules, error = self._rules, unanswered.error
-        if unanswered.silent or retry >= rules.retries or not isinstance(error, PASSING):
+        if unanswered.silent or retry >= rules.max_retries or not isinstance(error, PASSING):
             return None
         asked_s = error.retry_after_s or 0
-        if asked_s > rules.retry_after_cap_s:
+        if asked_s > rules.retry_after_max_s:
             return None
         # Full jitter: many runs that failed at once must not come back at once.
-        backoff_s = self._timing.random() * min(rules.longest_s, rules.base_s * 2**retry)
+        backoff_s = self._timing.random() * min(LONGEST_BACKOFF_S, BACKOFF_S * 2**retry)
         pause_s = max(asked_s, backoff_s)
         return pause_s if self._timing.monotonic() + pause_s < until else None
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
+from pydantic import SecretStr
 
 from app.chats.request import ANONYMOUS, Principal
 from app.core.errors import Unauthorized
@@ -26,16 +26,27 @@ SYMMETRIC = ["HS256"]
 ASYMMETRIC = ["RS256", "ES256"]
 
 
-@dataclass(frozen=True, slots=True)
-class AuthOptions:
-    """How tokens are checked: `mode` is off, optional or required; one key of the three."""
+class AuthOptions(Protocol):
+    """How tokens are checked; one key of the three."""
 
-    mode: str = "off"
-    secret: str = ""
-    public_key: str = ""
-    jwks_url: str = ""
-    audience: str = ""
-    issuer: str = ""
+    @property
+    def mode(self) -> str:
+        """It is off, optional or required."""
+
+    @property
+    def jwt_secret(self) -> SecretStr: ...
+
+    @property
+    def jwt_public_key(self) -> SecretStr: ...
+
+    @property
+    def jwks_url(self) -> str: ...
+
+    @property
+    def jwt_audience(self) -> str: ...
+
+    @property
+    def jwt_issuer(self) -> str: ...
 
 
 class Authenticator:
@@ -43,9 +54,12 @@ class Authenticator:
 
     def __init__(self, options: AuthOptions, now: Callable[[], float] = time.time) -> None:
         self.mode = options.mode
-        self._options = options
+        self._audience = options.jwt_audience
+        self._issuer = options.jwt_issuer
         self._now = now
-        self._algorithms = SYMMETRIC if options.secret else ASYMMETRIC
+        secret = options.jwt_secret.get_secret_value()
+        self._fixed_key = secret or options.jwt_public_key.get_secret_value()
+        self._algorithms = SYMMETRIC if secret else ASYMMETRIC
         self._jwks = (
             jwt.PyJWKClient(options.jwks_url, timeout=JWKS_TIMEOUT_S) if options.jwks_url else None
         )
@@ -80,16 +94,15 @@ class Authenticator:
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > MAX_TOKEN_BYTES:
             raise Unauthorized()
-        options = self._options
         try:
             return jwt.decode(
                 token,
                 self._key(token),
                 algorithms=self._algorithms,
-                audience=options.audience or None,
-                issuer=options.issuer or None,
+                audience=self._audience or None,
+                issuer=self._issuer or None,
                 leeway=SKEW_S,
-                options={"require": ["exp", "sub"], "verify_aud": bool(options.audience)},
+                options={"require": ["exp", "sub"], "verify_aud": bool(self._audience)},
             )
         except jwt.PyJWKClientConnectionError as error:
             log.warning("the issuer's keys cannot be fetched: %s", type(error).__name__)
@@ -100,4 +113,4 @@ class Authenticator:
     def _key(self, token: str) -> Any:
         if self._jwks is not None:
             return self._jwks.get_signing_key_from_jwt(token).key
-        return self._options.secret or self._options.public_key
+        return self._fixed_key

@@ -10,7 +10,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, get_args
 
 import limits
 from flask_limiter import Limiter
@@ -38,13 +38,27 @@ def caller_of(principal: Principal, environ: dict[str, Any]) -> str:
     return f"address:{parsed}"
 
 
+class Rates(Protocol):
+    """How often, each like `30 per minute`, or off."""
+
+    @property
+    def rate_limit_stream(self) -> str: ...
+
+    @property
+    def rate_limit_chat(self) -> str: ...
+
+    @property
+    def rate_limit_read(self) -> str: ...
+
+
 class RateLimits:
     """The three buckets of each caller."""
 
-    def __init__(self, limiter: Limiter, rates: dict[Kind, str]) -> None:
+    def __init__(self, limiter: Limiter, rates: Rates) -> None:
         self._limiter = limiter
+        written = {kind: getattr(rates, f"rate_limit_{kind}") for kind in get_args(Kind)}
         self._items = {
-            kind: limits.parse(rate) if rate != "off" else None for kind, rate in rates.items()
+            kind: limits.parse(rate) if rate != "off" else None for kind, rate in written.items()
         }
 
     def check(self, kind: Kind, caller: str) -> None:

@@ -22,20 +22,23 @@ from app.core.errors import (
 )
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
-from app.providers.wrappers.retries import Breaker, Guarded, Resilient, RetryRules, Timing
+from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
 from app.runs.ports import Piece
+from tests.support.options import RetryOptions
 from tests.support.samples import provider_request
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.stopwatch import Stopwatch
 
-RULES = RetryRules(first_piece_s=60)
+RULES = RetryOptions()
 FAILURES, LEFT_OUT_S = 3, 30.0
 
 
 class Chain:
     """Three scripted providers behind one; `ask` returns what came of a request."""
 
-    def __init__(self, names: str = "abc", rules: RetryRules = RULES) -> None:
+    def __init__(
+        self, names: str = "abc", rules: RetryOptions = RULES, first_piece_s: float = 60
+    ) -> None:
         self.watch = Stopwatch()
         self.random = 1.0
         self.providers = {name: named(name) for name in names}
@@ -45,7 +48,7 @@ class Chain:
         ]
         watch = self.watch
         timing = Timing(watch.sleep, watch.deadline, watch.monotonic, lambda: self.random)
-        self.resilient = Resilient(guarded, rules, timing)
+        self.resilient = Resilient(guarded, rules, first_piece_s, timing)
         self.request = provider_request()
 
     def script(self, name: str, *scripts: Sequence[Any] | BaseException) -> None:
@@ -112,7 +115,7 @@ def test_empty_stream_is_tried_again() -> None:
 
 
 def test_back_off_doubles_up_to_its_limit_with_full_jitter() -> None:
-    chain = Chain("a", replace(RULES, retries=6))
+    chain = Chain("a", RetryOptions(max_retries=6))
     chain.script("a", *[UpstreamError() for _ in range(6)])
     chain.ask()
     assert chain.watch.sleeps == [0.5, 1, 2, 4, 8, 8]
@@ -133,7 +136,7 @@ def test_retry_after_is_honoured() -> None:
 
 @pytest.mark.parametrize("wait_s,silence_s", [(31, 60), (7, 6)])
 def test_retry_after_that_is_too_long_goes_to_the_next(wait_s: int, silence_s: float) -> None:
-    chain = Chain("ab", replace(RULES, first_piece_s=120, silence_s=silence_s))
+    chain = Chain("ab", RetryOptions(fallback_after_s=silence_s), first_piece_s=120)
     chain.script("a", UpstreamRateLimited(retry_after_s=wait_s))
 
     assert chain.ask() == [retrying(2, "b"), *REPLY]
@@ -229,7 +232,7 @@ def test_late_failure_keeps_its_name() -> None:
 
 
 def test_each_has_its_share_of_the_time() -> None:
-    chain = Chain("abcd", replace(RULES, first_piece_s=60, silence_s=20))
+    chain = Chain("abcd", RetryOptions(fallback_after_s=20))
     for name in "abcd":
         chain.script(name, [chain.watch.silence()])
 
@@ -238,7 +241,7 @@ def test_each_has_its_share_of_the_time() -> None:
 
 
 def test_silence_counts_from_the_share_and_the_last_gets_the_rest() -> None:
-    chain = Chain("ab", replace(RULES, first_piece_s=60, silence_s=20))
+    chain = Chain("ab", RetryOptions(fallback_after_s=20))
     for name in "ab":
         chain.script(name, [chain.watch.silence()])
     chain.fail()
@@ -366,7 +369,7 @@ def test_stop_before_the_second_try_asks_nobody() -> None:
 
 
 def test_pauses_never_outlast_the_time_that_is_left() -> None:
-    chain = Chain("a", replace(RULES, first_piece_s=6))
+    chain = Chain("a", first_piece_s=6)
     chain.script("a", UpstreamRateLimited(retry_after_s=7))
 
     assert chain.fail().retry_after_s == 7

@@ -9,15 +9,17 @@ import pytest
 
 from app.core.errors import RunError, UpstreamError, UpstreamIncomplete
 from app.providers.openai import OpenAICompatible
-from app.providers.wrappers.retries import Breaker, Guarded, Resilient, RetryRules, Timing
+from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
 from app.runs.ports import Provider
 from app.runs.run import STOPPED, Run
 from app.runs.service import RunService
 from tests.support.manual import ManualRuntime
+from tests.support.options import RetryOptions
 from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import ScriptedProvider
 from tests.support.stopwatch import Stopwatch
 from tests.support.upstream import Exchange, Upstream
+from tests.support.wires import BOUNDS
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def resilient(
 ) -> Resilient:
     timing = Timing(sleep or watch.sleep, watch.deadline, watch.monotonic, lambda: 0.5)
     guarded = [Guarded(provider, Breaker(3, 30, watch.monotonic)) for provider in providers]
-    return Resilient(guarded, RetryRules(), timing)
+    return Resilient(guarded, RetryOptions(), 57, timing)
 
 
 def start(runs: RunService, provider: Provider) -> Run:
@@ -95,7 +97,7 @@ def test_real_answer_says_how_long_to_wait(upstream: Upstream, status: str) -> N
         exchange.raw(f"HTTP/1.1 {status}\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n".encode())
 
     upstream.reply = refuse
-    provider = OpenAICompatible("openai", "key", upstream.url, "m")
+    provider = OpenAICompatible("openai", "key", upstream.url, "m", BOUNDS)
     with pytest.raises(RunError) as raised:
         list(provider.stream(provider_request()))
 
@@ -112,7 +114,9 @@ def test_real_providers_are_tried_in_turn(upstream: Upstream, watch: Stopwatch) 
             exchange.finish()
 
     upstream.reply = fail_then_answer
-    chain = [OpenAICompatible(name, "key", upstream.url, name) for name in ("first", "second")]
+    chain = [
+        OpenAICompatible(name, "key", upstream.url, name, BOUNDS) for name in ("first", "second")
+    ]
     request = replace(provider_request(), model="first")
     batches = list(resilient(watch, *chain).stream(request))
 

@@ -9,7 +9,8 @@ from flask_limiter.util import get_remote_address
 
 from app.chats.request import ANONYMOUS, Principal
 from app.core.errors import RateLimited
-from app.transports.guards.rates import Kind, RateLimits, caller_of
+from app.transports.guards.rates import RateLimits, caller_of
+from tests.support.options import RateOptions
 
 ANN = Principal(id="user:ann", name="ann", is_admin=False, expires_at=2e9)
 
@@ -58,8 +59,7 @@ def test_a_subject_is_the_same_caller_from_everywhere() -> None:
 def rates() -> RateLimits:
     limiter = Limiter(get_remote_address, strategy="moving-window", storage_uri="memory://")
     limiter.init_app(Flask("test"))
-    written: dict[Kind, str] = {"stream": "2 per minute", "chat": "1 per hour", "read": "off"}
-    return RateLimits(limiter, written)
+    return RateLimits(limiter, RateOptions("2 per minute", "1 per hour", "off"))
 
 
 def test_one_more_than_the_rate_is_refused_with_when_to_come_back(rates: RateLimits) -> None:

@@ -1,0 +1,226 @@
+"""The sections: every setting of the server itself, with its type, default, unit and sentence.
+
+A setting is named in the environment as here, in upper case. Those of the providers are declared
+beside the providers, in the same way.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from annotated_types import Unit
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from app.settings.types import (
+    Bytes,
+    DatabaseUrl,
+    Days,
+    LogLevel,
+    OptionalAddress,
+    Origin,
+    PublicKey,
+    Rate,
+    Seconds,
+    SharedKey,
+    Tokens,
+)
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_SQLITE = "sqlite:///"
+
+
+class Section(BaseModel):
+    """Frozen; a default is checked like what is written."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+
+class ServerSettings(Section):
+    """Where it listens, and who may call it from where."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=5000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    async_mode: Literal["eventlet", "gevent"] = "eventlet"
+    """What runs the tasks."""
+    shutdown_grace_s: Seconds = Field(default=10, ge=0, le=600)
+    """What running replies get at SIGTERM."""
+    cors_origins: tuple[Origin, ...] = ()
+    """Origins, besides its own and loopback ones, whose pages may use the server; * for all."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names, besides loopback ones, that a server bound to loopback answers to."""
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+
+class LogSettings(Section):
+    """Where log lines go."""
+
+    log_dir: str = "logs"
+    """Folder of app.log."""
+    log_level: LogLevel = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    log_file_bytes: Bytes = Field(default=10_000_000, ge=1000, le=10**10)
+    """app.log is rotated then."""
+    log_files: Annotated[int, Unit("files")] = Field(default=5, ge=1, le=1000)
+    """How many rotated files are kept."""
+
+
+class StoreSettings(Section):
+    """Where everything is kept, and for how long."""
+
+    database_url: DatabaseUrl = "sqlite:///instance/tandem.db"
+    """Where everything is kept; memory: forgets it at the end."""
+    replay_ttl_s: Seconds = Field(default=86400, ge=1, le=10**8)
+    """Then a reply's pieces become one."""
+    retention_days: Days = Field(default=0, ge=0, le=36500)
+    """Unused sessions go; 0: never."""
+
+    @property
+    def database_path(self) -> str | None:
+        """The SQLite file; None for memory."""
+        url = self.database_url
+        return url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else None
+
+
+class AuthSettings(Section):
+    """Who must show a token, and how tokens are checked."""
+
+    auth: Literal["", "off", "optional", "required"] = ""
+    """Who needs a token; by default required when there is a key to check it with, else off."""
+    jwt_secret: SharedKey = SecretStr("")
+    """Key of HS256 access tokens, 32 bytes."""
+    jwt_public_key: PublicKey = SecretStr("")
+    """Public key (PEM) of RS256 or ES256 tokens."""
+    jwks_url: OptionalAddress = ""
+    """Where the issuer publishes its public keys."""
+    jwt_audience: str = ""
+    """The `aud` that tokens must have, if set."""
+    jwt_issuer: str = ""
+    """The `iss` that tokens must have, if set."""
+    allow_anonymous: bool = False
+    """1 lets a HOST off loopback serve without authentication."""
+
+    @property
+    def mode(self) -> str:
+        """How it is: off, optional or required."""
+        return self.auth or ("required" if self._keys() else "off")
+
+    def _keys(self) -> list[str]:
+        keys = ("jwt_secret", "jwt_public_key", "jwks_url")
+        return [name.upper() for name in keys if getattr(self, name)]
+
+    @model_validator(mode="after")
+    def _one_key(self) -> AuthSettings:
+        keys = self._keys()
+        if self.mode != "off" and not keys:
+            raise ValueError(
+                f"AUTH is {self.mode!r}, and there is no key to check tokens with; "
+                "set one of JWT_SECRET, JWT_PUBLIC_KEY, JWKS_URL."
+            )
+        if len(keys) > 1:
+            raise ValueError(
+                f"{' and '.join(keys)} are set; "
+                "set one: a public key must never be taken for a secret."
+            )
+        return self
+
+
+class LimitSettings(Section):
+    """What bounds a caller besides rates."""
+
+    max_message_bytes: Bytes = Field(default=128_000, ge=1, le=10**8)
+    """Longest message, in UTF-8."""
+    max_body_bytes: Bytes = Field(default=1_000_000, ge=1024, le=10**8)
+    """Largest request body."""
+    trusted_proxies: Annotated[int, Unit("proxies")] = Field(default=0, ge=0, le=10)
+    """How many proxies of yours stand in front and append to X-Forwarded-For."""
+    max_sockets_per_user: Annotated[int, Unit("sockets")] = Field(default=200, ge=1, le=100_000)
+    """Socket.IO connections."""
+    socket_events_per_s: Annotated[int, Unit("events/s")] = Field(default=50, ge=1, le=10_000)
+    """Events of one socket."""
+    request_head_timeout_s: Seconds = Field(default=10, ge=0.1, le=600)
+    """Longest wait for headers."""
+    request_body_timeout_s: Seconds = Field(default=10, ge=0.1, le=600)
+    """Longest wait for a body."""
+    viewer_stall_s: Seconds = Field(default=30, ge=1, le=3600)
+    """A viewer that takes nothing is let go."""
+
+
+class RateSettings(Section):
+    """How often."""
+
+    rate_limit_stream: Rate = "30 per minute"
+    """New streamed replies a user; or off."""
+    rate_limit_chat: Rate = "60 per minute"
+    """New whole replies a user; or off."""
+    rate_limit_read: Rate = "300 per minute"
+    """Reads, resumes and stops a user; or off."""
+
+
+class RunSettings(Section):
+    """What bounds a run."""
+
+    max_reply_bytes: Bytes = Field(default=4_000_000, ge=1, le=10**9)
+    """Longest reply, in UTF-8."""
+    max_runs: Annotated[int, Unit("runs")] = Field(default=2000, ge=1, le=100_000)
+    """Runs going at once; more get 503."""
+    max_runs_per_user: Annotated[int, Unit("runs")] = Field(default=100, ge=1, le=100_000)
+    """The same, for one user."""
+    heartbeat_s: Seconds = Field(default=5, ge=0.05, le=60)
+    """Silence before a ping."""
+    first_delta_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)
+    """Longest wait for piece 1."""
+    delta_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)
+    """Longest wait for a later piece."""
+    run_timeout_s: Seconds = Field(default=600, ge=0.05, le=86400)
+    """Longest run."""
+    orphan_run_s: Seconds = Field(default=0, ge=0, le=86400)
+    """Unwatched runs are stopped; 0: never."""
+    store_timeout_s: Seconds = Field(default=5, ge=0.1, le=60)
+    """How long a failing store is tried."""
+
+
+class ChatSettings(Section):
+    """What holds for every conversation."""
+
+    system_prompt: str = ""
+    """System prompt where nothing else gives one."""
+    context_tokens: Tokens = Field(default=100_000, ge=0, le=10**8)
+    """Room for a conversation: its oldest exchanges are left out over it; 0: no bound."""
+    max_output_tokens: Tokens = Field(default=0, ge=0, le=10**8)
+    """Longest reply asked for; 0: as the request and the model say."""
+    text_filter: str = ""
+    """`module:callable` that every message and piece passes; docs/upstream.md says how."""
+    session_idle_s: Seconds = Field(default=3600, ge=1, le=10**7)
+    """Idle sessions leave memory."""
+    max_sessions_in_memory: Annotated[int, Unit("sessions")] = Field(default=10_000, ge=1, le=10**7)
+    """More push out the oldest."""
+
+
+class UsageSettings(Section):
+    """What a user may use, and what it costs."""
+
+    daily_tokens_per_user: Tokens = Field(default=0, ge=0, le=10**12)
+    """A user who has used so many since 00:00 UTC gets 429; 0: no limit."""
+    daily_cost_per_user: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000)
+    """The same for cost, in the currency of PRICES_FILE; 0: no limit."""
+    prices_file: str = ""
+    """Prices of models (TOML); docs/prices.example.toml is an example."""
+
+
+def check_reach(server: ServerSettings, auth: AuthSettings) -> None:
+    """Raise ValueError if others can reach the server, and nobody decided who may use it."""
+    if auth.mode == "off" and not server.on_loopback and not auth.allow_anonymous:
+        raise ValueError(
+            f"HOST is {server.host!r}, which others can reach, and there is no authentication. "
+            "There are two ways: set JWT_SECRET (`openssl rand -hex 32`; `make token SUB=me` makes "
+            "access tokens), or ALLOW_ANONYMOUS=1 if everybody may use it and spend its keys."
+        )

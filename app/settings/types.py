@@ -1,0 +1,71 @@
+"""Kinds of values that pydantic has no type for: each takes text, and says what is allowed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import limits
+from annotated_types import Unit
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+Seconds = Annotated[float, Unit("s")]
+Days = Annotated[float, Unit("days")]
+Bytes = Annotated[int, Unit("bytes")]
+Tokens = Annotated[int, Unit("tokens")]
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    complete = parts.scheme in {"http", "https"} and parts.netloc
+    if value != "*" and (not complete or parts.path or parts.query or parts.fragment):
+        raise ValueError("origins like https://chat.example.com, separated by commas, or *")
+    return value
+
+
+def _optional_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise ValueError("an address that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+def _database(value: str) -> str:
+    if value == "memory:" or (value.startswith("sqlite:///") and len(value) > len("sqlite:///")):
+        return value
+    raise ValueError("sqlite:///<path> (four slashes for an absolute one) or memory:")
+
+
+def _rate(value: str) -> str:
+    if value.lower() == "off":
+        return "off"
+    try:
+        limits.parse(value)
+    except ValueError:
+        raise ValueError("like `30 per minute`, or off") from None
+    return value
+
+
+def _shared_key(value: SecretStr) -> SecretStr:
+    if value and len(value.get_secret_value().encode()) < 32:
+        raise ValueError("at least 32 bytes; `openssl rand -hex 32` makes one")
+    return value
+
+
+def _public_key(value: SecretStr) -> SecretStr:
+    pem = value.get_secret_value().replace("\\n", "\n")
+    if pem and not pem.startswith("-----BEGIN PUBLIC KEY-----"):
+        raise ValueError("a PEM that starts with -----BEGIN PUBLIC KEY-----")
+    return SecretStr(pem)
+
+
+# RFC 6454: scheme, host, port, nothing more; or `*`.
+Origin = Annotated[str, AfterValidator(_origin)]
+OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+Rate = Annotated[str, AfterValidator(_rate)]
+# For HMAC: at least as long as SHA-256's output (RFC 7518, 3.2).
+SharedKey = Annotated[SecretStr, AfterValidator(_shared_key)]
+# In PEM; `\n` may stand for line ends.
+PublicKey = Annotated[SecretStr, AfterValidator(_public_key)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
