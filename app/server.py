@@ -9,8 +9,8 @@ from typing import Any
 
 from app.core.errors import StorageUnavailable
 from app.runs.ports import Clock, Provider, Runtime
+from app.runs.registry import RunRegistry
 from app.runs.run import interrupted
-from app.runs.service import RunService
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1  # how exact heartbeats and deadlines are
@@ -24,7 +24,7 @@ class Tandem:
 
     app: Any  # of Flask, which only the transports know
     runtime: Runtime
-    runs: RunService
+    registry: RunRegistry
     clock: Clock
     answers: Provider  # where a request names nobody
     head_timeout_s: float
@@ -60,17 +60,17 @@ class Tandem:
     def stopping(self) -> None:
         """Refuse new runs, give those going their grace, then interrupt them, stored and told."""
         log.info("stopping: no new replies")
-        self.runs.live.refuse_new()
+        self.registry.refuse_new()
         deadline = self.clock.monotonic() + self.shutdown_grace_s
-        while self.runs.live.going() and self.clock.monotonic() < deadline - LAST_EVENTS_S:
+        while self.registry.going() and self.clock.monotonic() < deadline - LAST_EVENTS_S:
             self.runtime.sleep(TICK_S)
-        cut = self.runs.live.going()
+        cut = self.registry.going()
         for run in cut:
             self.runtime.spawn(run.end_with, interrupted())
         until = self.clock.monotonic() + LAST_EVENTS_S
-        while self.runs.live.going() and self.clock.monotonic() < until:
+        while self.registry.going() and self.clock.monotonic() < until:
             self.runtime.sleep(TICK_S / 10)
-        if cut or self.runs.live.counts()["ended"]:
+        if cut or self.registry.counts()["ended"]:
             self.runtime.sleep(LAST_EVENTS_S)
         self.stopped = True
         for duty in self.at_end:

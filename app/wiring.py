@@ -4,27 +4,36 @@ listens."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from pydantic import model_validator
 
 from app import __version__
+from app.broker.local import LocalBroker
 from app.chats.chat_interface import ChatInterface
 from app.chats.rules import TextFilter
-from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.sessions import SessionService
-from app.core.runs import new_id
+from app.core.entries import Entry
+from app.core.store import Store
+from app.core.usage import CostOf, no_cost
+from app.metrics.counts import Metrics
 from app.providers.build import NotSetUp, Vendors, make_catalog
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.settings import ProviderSettings
-from app.runs.housekeeping import Sweeper
-from app.runs.ports import Clock, Provider
+from app.runs.committer import Committer
+from app.runs.housekeeping import Housekeeper
+from app.runs.ports import Clock, Provider, RunLimits, RunMetrics
+from app.runs.ports import Runtime as RunRuntime
+from app.runs.ports import WorkerLocks
 from app.runs.recovery import Recovery
+from app.runs.registry import RunRegistry
+from app.runs.remote_logs import RemoteLogs
 from app.runs.service import RunService
+from app.runs.worker import Worker
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.runtimes.threads import ThreadRuntime
@@ -42,19 +51,18 @@ from app.settings.sections import (
     UsageSettings,
     check_reach,
 )
-from app.stores.memory import MemoryStore
+from app.stores.calls import StoreCalls
+from app.stores.memory import MemoryStore, NoLocks
 from app.stores.sql.migrate import migrate
-from app.stores.sqlite.locks import FileLocks, NoLocks
+from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
-from app.transports.services import Services
+from app.transports.services import ServerFacts, Services
 from app.usage.limits import DailyLimits
 from app.usage.prices import Prices
-
-Store = MemoryStore | SqliteStore
 
 
 class Settings(AllSettings):
@@ -99,45 +107,46 @@ def create_app(
     prices = read_prices(settings.usage.prices_file)
     text_filter = load_filter(settings.chats.text_filter)
     store = make_store(settings)
-    runs = RunService(
-        store,
-        runtime,
-        lambda: recovery.worker_id,
-        clock,
-        settings.runs,
-        lambda run: sessions.tell_ended(run),
-        lambda lost: recovery.register(lost),
-        prices.cost,
+    metrics = Metrics()
+    parts = make_runs(
+        store, make_locks(settings), runtime, clock, settings.runs, metrics, prices.cost
     )
-    recovery = Recovery(store, make_locks(settings), runs.calls, clock, prices.cost)
-    sweeper = Sweeper(runs, recovery, clock, settings.store)
+    recovery = Recovery(store, parts.locks, parts.calls, parts.worker, clock, prices.cost)
+    housekeeper = Housekeeper(
+        store, parts.calls, parts.committer, recovery, parts.remote, clock, settings.store
+    )
     session_map = SessionMap(
         lambda owner, session_id: ChatInterface(
-            owner, session_id, runs, catalog, clock, settings.chats, text_filter
+            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter
         ),
         settings.chats.session_idle_s,
         settings.chats.max_sessions_in_memory,
         clock.monotonic,
     )
-    feed = SessionFeed(runtime.new_waiter, clock.monotonic)
-    sessions = SessionService(store, session_map, runs, feed, clock, DailyLimits(settings.usage))
-    about = _about(settings, runtime, store, catalog, runs, sessions, clock)
-    services = _make_services(settings, runtime, clock, catalog, runs, sessions, about)
+    daily = DailyLimits(settings.usage)
+    sessions = SessionService(
+        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily
+    )
+    services = _make_services(settings, runtime, clock, catalog, store, parts, sessions, metrics)
     app = make_app(services, runtime.name)
-    recovery.register()
+    parts.worker.register()
     recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
     return Tandem(
         app=app,
         runtime=runtime,
-        runs=runs,
+        registry=parts.registry,
         clock=clock,
         answers=catalog.choose(None),
         head_timeout_s=settings.limits.request_head_timeout_s,
         viewer_stall_s=settings.limits.viewer_stall_s,
         shutdown_grace_s=settings.server.shutdown_grace_s,
-        each_tick=[runs.tick, feed.wake_due, app.extensions["tandem.sockets"].drop_expired],
+        each_tick=[
+            parts.runs.tick,
+            parts.broker.wake_due,
+            app.extensions["tandem.sockets"].drop_expired,
+        ],
         each_second=[
-            sweeper.sweep,
+            housekeeper.work,
             session_map.evict_idle,
             lambda: runtime.run_blocking(store.tidy, clock.wall()),
         ],
@@ -145,18 +154,71 @@ def create_app(
     )
 
 
+class RunParts(NamedTuple):
+    """What runs are made of; a run is started by `runs`."""
+
+    calls: StoreCalls
+    locks: WorkerLocks
+    registry: RunRegistry
+    worker: Worker
+    broker: LocalBroker
+    committer: Committer
+    remote: RemoteLogs
+    runs: RunService
+
+
+def make_runs(
+    store: Store,
+    locks: WorkerLocks,
+    runtime: RunRuntime,
+    clock: Clock,
+    limits: RunLimits,
+    metrics: RunMetrics,
+    cost_of: CostOf = no_cost,
+    broker: LocalBroker | None = None,
+) -> RunParts:
+    """Build what runs need, from the store up. The worker has still to be registered."""
+    calls = StoreCalls(store, runtime, clock, limits.store_timeout_s)
+    registry = RunRegistry(limits.max_runs, limits.max_runs_per_user, clock.monotonic)
+    worker = Worker(store, locks, calls, registry, runtime, clock)
+    broker = broker or LocalBroker(runtime.new_waiter, clock.monotonic)
+    committer = Committer(
+        store,
+        calls,
+        worker,
+        registry,
+        broker,
+        metrics,
+        runtime,
+        clock,
+        limits.store_timeout_s,
+        cost_of,
+    )
+
+    def read(run_id: str, after: int) -> list[Entry]:
+        return calls(store.read_entries, run_id, after)
+
+    remote = RemoteLogs(read, broker)
+    runs = RunService(
+        store, calls, worker, registry, committer, remote, broker, runtime, clock, limits
+    )
+    return RunParts(calls, locks, registry, worker, broker, committer, remote, runs)
+
+
 def _make_services(
     settings: Settings,
     runtime: Runtime,
     clock: Clock,
     catalog: ProviderCatalog,
-    runs: RunService,
+    store: Store,
+    parts: RunParts,
     sessions: SessionService,
-    about: Callable[[bool], dict[str, Any]],
+    metrics: Metrics,
 ) -> Services:
+    started = clock.monotonic()
     server = settings.server
     return Services(
-        runs=runs,
+        runs=parts.runs,
         sessions=sessions,
         runtime=runtime,
         connections=runtime,
@@ -165,8 +227,15 @@ def _make_services(
         rates=RateLimits(limiter, settings.rates),
         limits=settings.limits,
         catalog=catalog,
-        about=about,
-        is_healthy=lambda: not (runs.calls.failing or runs.live.refusing),
+        facts=ServerFacts(
+            version=__version__,
+            async_mode=runtime.name,
+            store=store.name,
+            uptime_s=lambda: clock.monotonic() - started,
+            task_count=runtime.task_count,
+        ),
+        is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
+        metrics=metrics,
     )
 
 
@@ -179,10 +248,10 @@ def open_chat(provider: Provider | None = None, session_id: str = "local") -> Ch
     runtime, clock, settings = ThreadRuntime(), Clock(), Settings()
     pacing = settings.providers
     demo = provider or DemoProvider(runtime.sleep, pacing.stream_chunk_words, pacing.stream_delay_s)
-    worker_id = new_id()
-    runs = RunService(MemoryStore(), runtime, lambda: worker_id, clock, settings.runs)
+    parts = make_runs(MemoryStore(), NoLocks(), runtime, clock, settings.runs, Metrics())
+    parts.worker.register()
     catalog = ProviderCatalog({}, {}, demo, "")
-    return ChatInterface("local", session_id, runs, catalog, clock, settings.chats)
+    return ChatInterface("local", session_id, parts.runs, catalog, clock, settings.chats)
 
 
 def read_catalog(
@@ -209,37 +278,10 @@ def make_store(settings: Settings) -> Store:
     return SqliteStore(path, settings.runs.store_timeout_s)
 
 
-def make_locks(settings: Settings) -> FileLocks | NoLocks:
+def make_locks(settings: Settings) -> WorkerLocks:
     """Return the locks by which workers on one database know each other."""
     path = settings.store.database_path
     return NoLocks() if path is None else FileLocks(f"{path}.workers")
-
-
-def _about(
-    settings: Settings,
-    runtime: Runtime,
-    store: Store,
-    catalog: ProviderCatalog,
-    runs: RunService,
-    sessions: SessionService,
-    clock: Clock,
-) -> Callable[[bool], dict[str, Any]]:
-    started = clock.monotonic()
-
-    def about(for_admin: bool) -> dict[str, Any]:
-        counts = {
-            "version": __version__,
-            "uptime_s": round(clock.monotonic() - started, 1),
-            "async_mode": runtime.name,
-            "store": store.name,
-            "providers": catalog.names(),
-            "runs": runs.live.counts(),
-            "sessions": sessions.counts(),
-            "tasks": runtime.task_count(),
-        }
-        return {**counts, "details": runs.details()} if for_admin else counts
-
-    return about
 
 
 def read_prices(file: str) -> Prices:

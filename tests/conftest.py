@@ -14,9 +14,11 @@ from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.store import SqliteStore
+from app.wiring import RunParts
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
+from tests.support.running import running
 from tests.support.scripted import ScriptedProvider
 
 WORKER = "worker"
@@ -68,8 +70,8 @@ def sql_store(sql_path: str) -> Iterator[SqliteStore]:
 
 
 @pytest.fixture
-def runs(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) -> RunService:
-    """The service, with small limits, in memory."""
+def parts(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) -> RunParts:
+    """What runs are made of, with small limits, in memory."""
     limits = RunOptions(
         max_runs=2,
         max_runs_per_user=2,
@@ -79,4 +81,10 @@ def runs(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) ->
         store_timeout_s=1,
         heartbeat_s=5,
     )
-    return RunService(memory_store, runtime, lambda: WORKER, clock.clock, limits)
+    return running(memory_store, runtime, clock.clock, limits)
+
+
+@pytest.fixture
+def runs(parts: RunParts) -> RunService:
+    """The service."""
+    return parts.runs

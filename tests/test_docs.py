@@ -24,6 +24,7 @@ MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z0-9-]+)", re.MULTILINE)
 EVENT_OUT = re.compile(r'(?:_emit\(sid, |outlet\.emit\(|Event\(|News\()"([a-z_]+)"')
 SENDERS = (
     "app/chats/sessions.py",
+    "app/runs/committer.py",
     "app/dialects/native.py",
     "app/transports/socketio/chat.py",
     "app/transports/socketio/viewers.py",

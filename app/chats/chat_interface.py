@@ -194,7 +194,7 @@ class ChatInterface:
             message_id=message_id,
             provider=provider.name,
             model=request.model or provider.default_model,
-            worker_id=self._runs.worker_id(),
+            worker_id=self._runs.worker_id,
             created_at=now,
             dialect=request.dialect,
             status="running",

@@ -14,6 +14,9 @@ class Catalog(Protocol):
         """Return the provider of that name, or the default one. Raises InvalidRequest,
         ProviderNotConfigured."""
 
+    def names(self) -> list[str]:
+        """Return the names of those that are set up."""
+
     def providers(self) -> list[Provider]:
         """Return those that can be chosen, the default first."""
 

@@ -10,15 +10,15 @@ from app.chats.key_locks import KeyLocks
 from app.chats.numbers import numbered_session
 from app.chats.placing import AT_LEAF, parent_of
 from app.chats.request import ChatRequest, check_session_id, check_texts
-from app.chats.session_feed import Listener, News, SessionFeed
 from app.chats.session_map import SessionMap
+from app.core.broker import Broker, Listener, News
 from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
 from app.core.messages import Message, newest_leaf
 from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
 from app.core.store import Store
 from app.core.usage import UsedTokens
-from app.runs.ports import Clock
+from app.runs.ports import Calls, Clock
 from app.runs.run import Run
 from app.runs.service import FoundRun, RunService
 from app.usage.daily import DAY_S, day_of
@@ -29,22 +29,35 @@ MAX_SYSTEM_BYTES = 128_000
 Messages = list[Message]
 
 
-class SessionRecords:
-    """The stored conversations of each owner. Raises NotFound alike for absent and foreign ones."""
+Admit = Callable[[bool], None]
+CUT = {"stopped", "failed", "interrupted"}
+
+
+class Started(NamedTuple):
+    """A run to follow, and whether it was there before."""
+
+    found: FoundRun
+    joined: bool
+
+
+class SessionService:
+    """The conversations of each owner. Raises NotFound alike for absent and foreign ones."""
 
     def __init__(
         self,
         store: Store,
+        calls: Calls,
         session_map: SessionMap,
         runs: RunService,
-        feed: SessionFeed,
+        broker: Broker,
         clock: Clock,
         daily: DailyLimits,
     ) -> None:
         self._store = store
+        self._calls = calls
         self._map = session_map
         self._runs = runs
-        self.feed = feed
+        self._broker = broker
         self._keys = KeyLocks()
         self._clock = clock
         self._daily = daily
@@ -52,13 +65,13 @@ class SessionRecords:
     def usage(self, owner: str, days: int) -> list[UsedTokens]:
         """Return what the owner used on each of the last days: a day, provider and model each."""
         since = day_of(self._clock.wall() - (days - 1) * DAY_S)
-        found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, since)
+        found: list[UsedTokens] = self._calls(self._store.used_by_day, owner, since)
         return found
 
     def usage_of_session(self, owner: str, session_id: str) -> list[UsedTokens]:
         """Return what each run of the session used. Raises NotFound."""
         self.get(owner, session_id)
-        found: list[UsedTokens] = self._runs.calls(self._store.used_in_session, owner, session_id)
+        found: list[UsedTokens] = self._calls(self._store.used_in_session, owner, session_id)
         return found
 
     def create(
@@ -81,19 +94,19 @@ class SessionRecords:
             title or "",
             system=system or None,
         )
-        stored: ChatSession = self._runs.calls(self._store.create_session, wanted)
+        stored: ChatSession = self._calls(self._store.create_session, wanted)
         return stored
 
     def get(self, owner: str, session_id: str) -> ChatSession:
         """Return the record."""
-        found: ChatSession | None = self._runs.calls(self._store.find_session, owner, session_id)
+        found: ChatSession | None = self._calls(self._store.find_session, owner, session_id)
         if found is None:
             raise NotFound()
         return found
 
     def list(self, owner: str, page: Page = Page()) -> list[ChatSession]:
         """Return a page of the owner's sessions, newest first."""
-        found: list[ChatSession] = self._runs.calls(self._store.list_sessions, owner, page)
+        found: list[ChatSession] = self._calls(self._store.list_sessions, owner, page)
         return found
 
     def update(
@@ -109,13 +122,13 @@ class SessionRecords:
         if system is not None:
             values["system"] = system or None
         if values:
-            self._runs.calls(self._store.update_session, owner, session_id, values)
+            self._calls(self._store.update_session, owner, session_id, values)
         return self.get(owner, session_id)
 
     def tree(self, owner: str, session_id: str) -> dict[str, Message]:
         """Return all messages by id, in the order they came."""
         self.get(owner, session_id)
-        found: dict[str, Message] = self._runs.calls(self._store.read_tree, owner, session_id)
+        found: dict[str, Message] = self._calls(self._store.read_tree, owner, session_id)
         return found
 
     def choose_branch(self, owner: str, session_id: str, message_id: str) -> None:
@@ -124,62 +137,41 @@ class SessionRecords:
         leaf_id = newest_leaf(self.tree(owner, session_id), message_id)
         if leaf_id is None:
             raise InvalidRequest({"message_id": "must be a message of this session"})
-        self._runs.calls(self._store.update_session, owner, session_id, {"leaf_id": leaf_id})
+        self._calls(self._store.update_session, owner, session_id, {"leaf_id": leaf_id})
 
     def delete_all(self, owner: str) -> int:
         """Stop all that the owner has under way, then delete all of the owner's sessions; return
         how many."""
-        self._stop_runs(owner)
-        deleted: int = self._runs.calls(self._store.delete_all, owner)
-        self._stop_runs(owner)
-        self._runs.live.forget_owner(owner)
+        self._runs.stop_all(owner)
+        deleted: int = self._calls(self._store.delete_all, owner)
+        self._runs.stop_all(owner)
+        self._runs.forget(owner)
         self._map.forget_owner(owner)
         return deleted
 
     def messages(self, owner: str, session_id: str) -> Messages:
         """Return the branch in use, oldest first."""
         self.get(owner, session_id)
-        found: Messages = self._runs.calls(self._store.read_branch, owner, session_id)
+        found: Messages = self._calls(self._store.read_branch, owner, session_id)
         return found
 
     def delete(self, owner: str, session_id: str) -> None:
         """Stop what runs in the session, then delete it with all that belongs to it."""
         self.get(owner, session_id)
-        self._stop_runs(owner, session_id)
-        self._runs.calls(self._store.delete_session, owner, session_id)
-        self._stop_runs(owner, session_id)  # what started in between has lost its session
-        self._runs.live.forget_session(owner, session_id)
+        self._runs.stop_all(owner, session_id)
+        self._calls(self._store.delete_session, owner, session_id)
+        self._runs.stop_all(owner, session_id)  # what started in between has lost its session
+        self._runs.forget(owner, session_id)
         self._map.forget(owner, session_id)
-
-    def _stop_runs(self, owner: str, session_id: str | None = None) -> None:
-        for run in self._runs.live.going():
-            record = run.record
-            if record.owner == owner and session_id in {None, record.session_id}:
-                self._runs.stop(owner, record.id)
 
     def counts(self) -> dict[str, int | None]:
         """Return how many sessions are in memory and stored (None while the store fails)."""
         stored: int | None
         try:
-            stored = self._runs.calls(self._store.count_sessions)
+            stored = self._calls(self._store.count_sessions)
         except StorageUnavailable:
             stored = None
         return {"in_memory": len(self._map), "stored": stored}
-
-
-Admit = Callable[[bool], None]
-CUT = {"stopped", "failed", "interrupted"}
-
-
-class Started(NamedTuple):
-    """A run to follow, and whether it was there before."""
-
-    found: FoundRun
-    joined: bool
-
-
-class SessionService(SessionRecords):
-    """The conversations of each owner. Raises NotFound alike for absent and foreign ones."""
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.
@@ -193,7 +185,7 @@ class SessionService(SessionRecords):
             return Started(FoundRun.of(self._start(owner, request)), False)
         with self._keys.holding((owner, key)):
             since = self._clock.wall() - KEY_TTL_S
-            known = self._runs.calls(self._store.find_key, owner, key, since)
+            known = self._calls(self._store.find_key, owner, key, since)
             admit(known is not None)
             if known is not None:
                 return self._join(owner, known, request)
@@ -223,7 +215,7 @@ class SessionService(SessionRecords):
 
     def _check_day(self, owner: str) -> None:
         def used_since(owner: str, day: str) -> list[UsedTokens]:
-            found: list[UsedTokens] = self._runs.calls(self._store.used_by_day, owner, day)
+            found: list[UsedTokens] = self._calls(self._store.used_by_day, owner, day)
             return found
 
         self._daily.check(owner, self._clock.wall(), used_since)
@@ -232,21 +224,21 @@ class SessionService(SessionRecords):
         if not request.numbered:
             return new_id()
         while True:
-            number: int = self._runs.calls(self._store.next_number, owner)
+            number: int = self._calls(self._store.next_number, owner)
             session_id = numbered_session(number)
             # Clients that name their sessions themselves may have taken the name of a new one.
-            if self._runs.calls(self._store.find_session, owner, session_id) is None:
+            if self._calls(self._store.find_session, owner, session_id) is None:
                 return session_id
 
     def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
         if request.place == AT_LEAF:
             return None
-        found = self._runs.calls(self._store.find_session, owner, session_id)
+        found = self._calls(self._store.find_session, owner, session_id)
         if found is None:
             if request.place.kind == "after":
                 return None  # the client has more of it than we do
             raise NotFound()
-        tree = self._runs.calls(self._store.read_tree, owner, session_id)
+        tree = self._calls(self._store.read_tree, owner, session_id)
         return parent_of(request.place, tree, found.leaf_id)
 
     def continue_run(self, owner: str, run_id: str, request: ChatRequest) -> FoundRun:
@@ -266,25 +258,14 @@ class SessionService(SessionRecords):
     def _tell_started(self, run: Run) -> None:
         record = run.record
         data = {"run_id": record.id, "session_id": record.session_id, "seq": 0}
-        self.feed.tell(record.owner, record.session_id, News("run_started", data))
-
-    def tell_ended(self, run: Run) -> None:
-        """Tell the session's listeners that a run has ended."""
-        record = run.record
-        data = {
-            "run_id": record.id,
-            "session_id": record.session_id,
-            "seq": run.log.last_seq,
-            "status": record.status,
-        }
-        self.feed.tell(record.owner, record.session_id, News("run_ended", data))
+        self._broker.publish_news(record.owner, record.session_id, News("run_started", data))
 
     def listen(self, owner: str, session_id: str) -> Listener:
         """Return a listener to the session, which is told of the run under way at once.
 
-        Raises NotFound. The caller must `feed.leave` with it.
+        Raises NotFound. The caller must `leave` with it.
         """
-        listener = self.feed.listen(owner, session_id)
+        listener = self._broker.listen(owner, session_id)
         try:
             active = self.get(owner, session_id).active_run_id
             if active is not None:
@@ -292,6 +273,10 @@ class SessionService(SessionRecords):
                 data = {"run_id": active, "session_id": session_id, "seq": seq}
                 listener.tell(News("run_started", data))
         except BaseException:
-            self.feed.leave(owner, session_id, listener)
+            self._broker.leave(owner, session_id, listener)
             raise
         return listener
+
+    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+        """Listen no longer."""
+        self._broker.leave(owner, session_id, listener)

@@ -13,19 +13,22 @@ goes to the store's thread and is tried again for `store_timeout_s`; then its ru
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
+from app.core.broker import Broker, News
 from app.core.entries import END, Entry, content_of
 from app.core.errors import RunInternalError, RunStorageFailed, StorageUnavailable
 from app.core.messages import extended, text_of
-from app.core.runs import RunEnd
+from app.core.runs import RunEnd, RunRecord
 from app.core.store import Batch, EndedRun, Immediate, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
-from app.runs.ports import Clock, Runtime
+from app.runs.ports import Calls, Clock, RunMetrics, Runtime
+from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
+from app.runs.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -71,28 +74,34 @@ class Committer:
     def __init__(
         self,
         store: Store,
+        calls: Calls,
+        worker: Worker,
+        registry: RunRegistry,
+        broker: Broker,
+        metrics: RunMetrics,
         runtime: Runtime,
         clock: Clock,
         store_timeout_s: float,
-        on_ended: Callable[[Run, RunEnd], None] = lambda run, end: None,
-        on_lost: Callable[[str], None] = lambda worker_id: None,
-        on_health: Callable[[bool], None] = lambda works: None,
         cost_of: CostOf = no_cost,
     ) -> None:
         self._store = store
         self._append_now = store.append_now if isinstance(store, Immediate) else _not_now
+        self._calls = calls
+        self._worker = worker
+        self._registry = registry
+        self._broker = broker
+        self._metrics = metrics
         self._runtime = runtime
         self._clock = clock
         self._store_timeout_s = store_timeout_s
-        self._on_ended = on_ended
-        self._on_lost = on_lost
-        self._on_health = on_health
         self._cost_of = cost_of
         self._lock = Lock()
         self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
         self._writing = False  # guarded by _lock
-        self._owed: list[tuple[str, Batch]] = []  # ends that were shown unstored; guarded by _lock
+        self._late_ends: list[tuple[str, Batch]] = (
+            []
+        )  # ends that were shown unstored; guarded by _lock
         self._due_since = 0.0  # when the next flush was asked for
 
     def offer(self, run: Run, entries: list[Entry]) -> None:
@@ -117,7 +126,7 @@ class Committer:
         if schedule:
             self._runtime.call_soon(self._flush)
 
-    def breathe(self) -> None:
+    def give_up_turn(self) -> None:
         """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never
         waits."""
         if self._scheduled and self._clock.monotonic() - self._due_since > TURN_S:
@@ -199,7 +208,7 @@ class Committer:
         except WorkerLost:
             log.error("this worker was taken for dead; its runs are interrupted")
             self._end_as_stored(offered)
-            self._on_lost(worker_id)
+            self._worker.was_lost(worker_id)
         except StorageUnavailable:
             log.error("the store failed for %s s", self._store_timeout_s)
             self._give_up(worker_id, offered, Outcome("failed", "error", RunStorageFailed()))
@@ -214,10 +223,10 @@ class Committer:
         while True:
             try:
                 self._runtime.run_blocking(self._append, deadline, worker_id, batch)
-                self._on_health(True)
+                self._calls.note(True)
                 return
             except StorageUnavailable:
-                self._on_health(False)
+                self._calls.note(False)
                 if self._clock.monotonic() >= deadline:
                     raise
             self._runtime.sleep(RETRY_S)
@@ -238,11 +247,21 @@ class Committer:
         if end is not None:
             run.record = run.record.ended(end, entries[-1].seq, one.end_at)
         run.log.append(entries)
+        self._broker.publish_entries(run.record.id, entries)
         if end is not None:
-            self._on_ended(run, end)
+            self._tell_end(run, end)
+
+    def _tell_end(self, run: Run, end: RunEnd) -> None:
+        record = run.record
+        self._registry.ended(run)
+        log.info("run %s", end.status, extra=_figures(record, end))
+        self._metrics.run_ended(record)
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": run.log.last_seq}
+        news = News("run_ended", {**data, "status": record.status})
+        self._broker.publish_news(record.owner, record.session_id, news)
 
     def _give_up(self, worker_id: str, offered: list[Offered], outcome: Outcome) -> None:
-        """End the runs of a batch that cannot be stored: show the end alone, and owe it."""
+        """End the runs of a batch that cannot be stored: show the end alone, and store it later."""
         self._close(offered, outcome)
         owed = Batch()
         for one in offered:
@@ -254,7 +273,7 @@ class Committer:
             owed.ends.append(EndedRun(run.record, one.end, kept, one.end_at))
             self._show(one, [entry])
         with self._lock:
-            self._owed.append((worker_id, owed))
+            self._late_ends.append((worker_id, owed))
 
     def _end_as_stored(self, offered: list[Offered]) -> None:
         """End the runs that another worker has ended: show what it stored, and nothing of ours.
@@ -287,20 +306,38 @@ class Committer:
                 one.end = (late.end if late else None) or one.end
                 one.end_at = self._clock.wall()
 
-    def settle(self) -> None:
+    def store_late_ends(self) -> None:
         """Store the ends that were shown unstored. Raises StorageUnavailable while it cannot."""
-        while self._owed:
-            worker_id, batch = self._owed[0]
+        while self._late_ends:
+            worker_id, batch = self._late_ends[0]
             try:
                 self._runtime.run_blocking(self._store.append, worker_id, batch)
             except StorageUnavailable:
                 raise
             except Exception as error:  # WorkerLost: another has written them; or nobody ever can
-                log.warning("ends that are owed are given up: %s", type(error).__name__)
+                log.warning("ends that were shown unstored are given up: %s", type(error).__name__)
             with self._lock:
-                self._owed.pop(0)
+                self._late_ends.pop(0)
 
 
 def _not_now(worker_id: str, batch: Batch) -> bool:
     """Leave it to the store's thread."""
     return False
+
+
+def _figures(record: RunRecord, end: RunEnd) -> dict[str, Any]:
+    """Return what the log line of a finished run says."""
+    tokens = end.usage.output_tokens
+    return {
+        "run_id": record.id,
+        "session_id": record.session_id,
+        "provider": record.provider,
+        "model": record.model,
+        "finish_reason": end.finish_reason,
+        "code": end.error["code"] if end.error else None,
+        "error_id": end.error["error_id"] if end.error else None,
+        "tokens": tokens,
+        "duration_s": round(end.duration_s, 3),
+        "tokens_per_s": round(tokens / end.duration_s, 1) if end.duration_s else None,
+        "ttft_s": None if end.ttft_s is None else round(end.ttft_s, 3),
+    }

@@ -1,12 +1,15 @@
-"""Keeping house, once a second: what other workers left, what is owed, what is old."""
+"""What is done once a second: what other workers left, ends that could not be stored, what is
+old."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from app.runs.ports import Clock
+from app.core.store import Store
+from app.runs.committer import Committer
+from app.runs.ports import Calls, Clock
 from app.runs.recovery import Recovery
-from app.runs.service import RunService
+from app.runs.remote_logs import RemoteLogs
 
 EVERY_S = 30.0  # between looks for what is old: nothing waits for it
 FOLD_AT_ONCE = 20  # runs a look folds at most, so that no call of the store is long
@@ -24,32 +27,41 @@ class Keeping(Protocol):
         """0: for ever."""
 
 
-class Sweeper:
+class Housekeeper:
     """One for a process; several on one database harm nothing."""
 
     def __init__(
-        self, runs: RunService, recovery: Recovery, clock: Clock, keeping: Keeping
+        self,
+        store: Store,
+        calls: Calls,
+        committer: Committer,
+        recovery: Recovery,
+        remote: RemoteLogs,
+        clock: Clock,
+        keeping: Keeping,
     ) -> None:
-        self._runs = runs
+        self._store = store
+        self._calls = calls
+        self._committer = committer
         self._recovery = recovery
+        self._remote = remote
         self._clock = clock
         self._keeping = keeping
         self._next_look = 0.0
 
-    def sweep(self) -> None:
+    def work(self) -> None:
         """Do all that is due. Raises StorageUnavailable; what is left is done the next time."""
-        runs = self._runs
-        runs.calls.probe()
-        runs.committer.settle()
+        self._calls.probe()
+        self._committer.store_late_ends()
         self._recovery.sweep()
-        runs.remote.poll()
+        self._remote.poll()
         if self._clock.monotonic() >= self._next_look:
             self._next_look = self._clock.monotonic() + EVERY_S
             self._tidy()
 
     def _tidy(self) -> None:
         now, keeping = self._clock.wall(), self._keeping
-        store, calls = self._runs.store, self._runs.calls
+        store, calls = self._store, self._calls
         while calls(store.fold, now - keeping.replay_ttl_s, FOLD_AT_ONCE) == FOLD_AT_ONCE:
             pass
         days = keeping.retention_days

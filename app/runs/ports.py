@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from app.core.runs import ProviderRequest
+from app.core.runs import ProviderRequest, RunRecord
 
 
 class Waiter(Protocol):
@@ -27,6 +27,9 @@ class Waiter(Protocol):
 # one read of its connection brought.
 FINISH = "finish"
 USAGE = "usage"
+P = ParamSpec("P")
+R = TypeVar("R")
+
 Piece = tuple[str, Any]
 PieceStream = Generator[Sequence[Piece], None, None]
 
@@ -132,3 +135,27 @@ class WorkerLocks(Protocol):
 
     def is_gone(self, worker_id: str) -> bool:
         """Whether nobody holds that worker's lock."""
+
+
+class Calls(Protocol):
+    """The store as tasks see it (stores/calls.py): `calls(store.method, *args)`."""
+
+    def __call__(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the method returns. Raises StorageUnavailable, within the store's time."""
+
+    def note(self, works: bool) -> None:
+        """Remember whether the store works."""
+
+    def probe(self) -> None:
+        """Find out whether a store that failed works again. Raises StorageUnavailable."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the store failed last."""
+
+
+class RunMetrics(Protocol):
+    """Who counts runs."""
+
+    def run_ended(self, record: RunRecord) -> None:
+        """Count a run once, at its end."""

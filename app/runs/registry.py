@@ -16,7 +16,7 @@ from app.runs.run import Run
 KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute
 
 
-class LiveRuns:
+class RunRegistry:
     """A bounded register; thread-safe."""
 
     def __init__(
@@ -45,7 +45,7 @@ class LiveRuns:
             self._starting += 1
             self._of_caller[caller] += 1
 
-    def give_back(self, caller: str) -> None:
+    def release(self, caller: str) -> None:
         """Give up a place that was reserved."""
         with self._lock:
             self._starting -= 1
@@ -92,18 +92,11 @@ class LiveRuns:
                     break
                 del self._ended[run_id]
 
-    def forget_session(self, owner: str, session_id: str) -> None:
-        """Forget the ended runs of a session that was deleted."""
+    def forget(self, owner: str, session_id: str | None = None) -> None:
+        """Forget the ended runs of a session that was deleted, or of all of an owner's."""
         with self._lock:
             for run_id, (run, _) in list(self._ended.items()):
-                if (run.record.owner, run.record.session_id) == (owner, session_id):
-                    del self._ended[run_id]
-
-    def forget_owner(self, owner: str) -> None:
-        """Forget all ended runs of an owner whose sessions were deleted."""
-        with self._lock:
-            for run_id, (run, _) in list(self._ended.items()):
-                if run.record.owner == owner:
+                if run.record.owner == owner and session_id in {None, run.record.session_id}:
                     del self._ended[run_id]
 
     def refuse_new(self) -> None:

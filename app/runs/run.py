@@ -44,7 +44,7 @@ class Sink(Protocol):
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end, to be stored after all entries."""
 
-    def breathe(self) -> None:
+    def give_up_turn(self) -> None:
         """Let the other tasks have their turn if this one has run for long."""
 
 
@@ -200,7 +200,7 @@ class Run:
         self._sink.offer(self, entries)
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
-        self._sink.breathe()
+        self._sink.give_up_turn()
 
     def _completed(self) -> Outcome:
         if self._finish_reason is None:

@@ -8,18 +8,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.core.broker import Broker, Stop
 from app.core.errors import NotFound, RunError, RunTimeout, StorageUnavailable, UpstreamTimeout
 from app.core.messages import Message
-from app.core.runs import ENDED, ProviderRequest, Receipt, RunEnd, RunRecord, Turn
+from app.core.runs import ENDED, ProviderRequest, Receipt, RunRecord, Turn
 from app.core.store import Immediate, Store, WorkerLost
-from app.core.usage import CostOf, no_cost
 from app.runs.committer import Committer
 from app.runs.log import LogReader, RunLog
-from app.runs.ports import Clock, Provider, RunLimits, Runtime
-from app.runs.registry import LiveRuns
+from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime
+from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
-from app.runs.run import STOPPED, Outcome, Run, interrupted
-from app.runs.store_calls import StoreCalls
+from app.runs.run import STOPPED, Outcome, Run
+from app.runs.worker import Worker
 
 log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
@@ -57,38 +57,33 @@ class RunService:
     def __init__(
         self,
         store: Store,
+        calls: Calls,
+        worker: Worker,
+        registry: RunRegistry,
+        committer: Committer,
+        remote: RemoteLogs,
+        broker: Broker,
         runtime: Runtime,
-        worker_id: Callable[[], str],
         clock: Clock,
         limits: RunLimits,
-        on_ended: Callable[[Run], None] = lambda run: None,
-        on_lost: Callable[[str], None] = lambda worker_id: None,
-        cost_of: CostOf = no_cost,
     ) -> None:
         self.limits = limits
-        self.worker_id = worker_id
-        self.store = store
+        self._store = store
+        self._begin_now = store.begin_now if isinstance(store, Immediate) else _not_now
+        self._calls = calls
+        self._worker = worker
+        self._registry = registry
+        self._committer = committer
+        self._remote = remote
+        self._broker = broker
         self._runtime = runtime
         self._clock = clock
-        self.calls = StoreCalls(store, runtime, self._clock, self.limits.store_timeout_s)
-        self.live = LiveRuns(
-            self.limits.max_runs, self.limits.max_runs_per_user, self._clock.monotonic
-        )
-        self.remote = RemoteLogs(
-            lambda run_id, after: self.calls(store.read_entries, run_id, after)
-        )
-        self._notify_ended = on_ended
-        self._notify_lost = on_lost
-        self.committer = Committer(
-            store,
-            runtime,
-            self._clock,
-            self.limits.store_timeout_s,
-            self._ended,
-            self._lost,
-            self.calls.note,
-            cost_of,
-        )
+        broker.serve(worker, lambda command: self.stop(command.owner, command.run_id))
+
+    @property
+    def worker_id(self) -> str:
+        """The id that a run which starts now is stored under."""
+        return self._worker.id
 
     def start(
         self,
@@ -103,24 +98,24 @@ class RunService:
         Raises OverCapacity, ShuttingDown, StorageUnavailable, and what the store's begin_turn
         raises.
         """
-        self.live.reserve(caller)
+        self._registry.reserve(caller)
         try:
             turn, branch = self._begin(turn)
             run = Run(
                 replace(turn.run, status="running"),
                 make_request(branch),
-                self.committer,
+                self._committer,
                 self._clock,
                 self.limits.max_reply_bytes,
                 caller,
             )
         except BaseException:
-            self.live.give_back(caller)
+            self._registry.release(caller)
             raise
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
             run.base = branch[-1].content
-        self.live.add(run)
+        self._registry.add(run)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
         return run
@@ -130,8 +125,8 @@ class RunService:
         try:
             return turn, self._store_turn(turn)
         except WorkerLost:
-            self._lost(turn.run.worker_id)
-        turn = replace(turn, run=replace(turn.run, worker_id=self.worker_id()))
+            self._worker.was_lost(turn.run.worker_id)
+        turn = replace(turn, run=replace(turn.run, worker_id=self._worker.id))
         try:
             return turn, self._store_turn(turn)
         except WorkerLost:
@@ -140,39 +135,27 @@ class RunService:
     def _store_turn(self, turn: Turn) -> list[Message]:
         """Store it here and now; by way of the store's thread only where that would hold up
         others."""
-        branch = self.store.begin_now(turn) if isinstance(self.store, Immediate) else None
-        return self.calls(self.store.begin_turn, turn) if branch is None else branch
-
-    def _ended(self, run: Run, end: RunEnd) -> None:
-        self.live.ended(run)
-        log.info("run %s", end.status, extra=_figures(run, end))
-        self._notify_ended(run)
-
-    def _lost(self, worker_id: str) -> None:
-        """Another worker has ended our runs: end them here too, and go on as a new worker."""
-        for run in self.live.going():
-            if run.record.worker_id == worker_id:
-                self._runtime.spawn(run.end_with, interrupted())
-        self._notify_lost(worker_id)
+        branch = self._begin_now(turn)
+        return self._calls(self._store.begin_turn, turn) if branch is None else branch
 
     def find(self, owner: str, run_id: str) -> FoundRun:
         """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""
-        run = self.live.get(run_id)
+        run = self._registry.get(run_id)
         if run is None:
-            record = self.calls(self.store.find_run, owner, run_id)
+            record = self._calls(self._store.find_run, owner, run_id)
             if record is None:
                 raise NotFound()
-            if record.ended_at is None and record.worker_id == self.worker_id():
+            if record.ended_at is None and record.worker_id == self._worker.id:
                 run = self._wait_until_registered(run_id)
             if run is None:
-                return FoundRun(record, self.remote.open(run_id))
+                return FoundRun(record, self._remote.open(run_id))
         if run.record.owner != owner:
             raise NotFound()
         return FoundRun.of(run)
 
     def _wait_until_registered(self, run_id: str) -> Run | None:
         deadline = self._clock.monotonic() + STARTING_WAIT_S
-        while (run := self.live.get(run_id)) is None and self._clock.monotonic() < deadline:
+        while (run := self._registry.get(run_id)) is None and self._clock.monotonic() < deadline:
             self._runtime.sleep(STARTING_LOOK_S)
         return run
 
@@ -198,12 +181,15 @@ class RunService:
     def stop(self, owner: str, run_id: str) -> Receipt:
         """End the run, upstream closed and text kept; the same receipt however often.
 
-        Raises NotFound. A run of another living process goes on, and its receipt says so.
+        Raises NotFound. A run of a process that cannot be reached goes on, and its receipt says so.
         """
         found = self.find(owner, run_id)
         run = found.live
         if run is None:
-            return _receipt(found)
+            ended = found.status in ENDED
+            command = Stop(owner, run_id)
+            answer = None if ended else self._broker.command(found.record.worker_id, command)
+            return answer or _receipt(found)
         run.end_with(STOPPED)
         self._wait_for_end(run)
         return _receipt(FoundRun.of(run))
@@ -220,12 +206,23 @@ class RunService:
             if not reader.read():
                 return
 
+    def stop_all(self, owner: str, session_id: str | None = None) -> None:
+        """Stop what runs in the session, or in all of the owner's."""
+        for run in self._registry.going():
+            record = run.record
+            if record.owner == owner and session_id in {None, record.session_id}:
+                self.stop(owner, record.id)
+
+    def forget(self, owner: str, session_id: str | None = None) -> None:
+        """Forget the ended runs of a session that was deleted, or of all of an owner's."""
+        self._registry.forget(owner, session_id)
+
     def tick(self) -> None:
         """Do what time brings: heartbeats, deadlines, forgetting. Called a few times a second."""
         now = self._clock.monotonic()
-        self.live.forget_old()
-        self.remote.wake_due(now)
-        for run in self.live.going():
+        self._registry.forget_old()
+        self._remote.wake_due(now)
+        for run in self._registry.going():
             run.log.wake_due(now)
             outcome = self._due(run, now)
             if outcome is not None and not run.ending:
@@ -247,6 +244,10 @@ class RunService:
             late = now - run.waiting_since >= self.limits.delta_timeout_s
         return UpstreamTimeout() if late else None
 
+    def counts(self) -> dict[str, int]:
+        """Return how many are going, starting, and have ended since the start."""
+        return self._registry.counts()
+
     def details(self) -> list[dict[str, Any]]:
         """Return what an operator may see of the runs under way; nothing of what was said."""
         return [
@@ -259,26 +260,12 @@ class RunService:
                 "seq": run.log.last_seq,
                 "age_s": self.age_s(FoundRun.of(run)),
             }
-            for run in self.live.going()
+            for run in self._registry.going()
         ]
 
 
-def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
-    """Return what the log line of a finished run says."""
-    tokens = end.usage.output_tokens
-    return {
-        "run_id": run.record.id,
-        "session_id": run.record.session_id,
-        "provider": run.record.provider,
-        "model": run.record.model,
-        "finish_reason": end.finish_reason,
-        "code": end.error["code"] if end.error else None,
-        "error_id": end.error["error_id"] if end.error else None,
-        "tokens": tokens,
-        "duration_s": round(end.duration_s, 3),
-        "tokens_per_s": round(tokens / end.duration_s, 1) if end.duration_s else None,
-        "ttft_s": None if end.ttft_s is None else round(end.ttft_s, 3),
-    }
+def _not_now(turn: Turn) -> None:
+    """Leave it to the store's thread."""
 
 
 def _receipt(found: FoundRun) -> Receipt:

@@ -282,3 +282,17 @@ class MemoryStore(MemorySessions):
 
     def close(self) -> None:
         """Nothing to let go."""
+
+
+class NoLocks:
+    """For a store that dies with its process: there is no other worker."""
+
+    def hold(self, worker_id: str) -> None:
+        """Nothing to hold."""
+
+    def let_go(self, worker_id: str) -> None:
+        """Nothing to let go."""
+
+    def is_gone(self, worker_id: str) -> bool:
+        """Nobody else was ever there."""
+        return False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import current_app
 
 from app.chats.ports import Catalog
 from app.chats.sessions import SessionService
-from app.metrics.counts import ErrorCounts, ViewerCounts
+from app.metrics.counts import Metrics
 from app.runs.ports import Runtime
 from app.runs.service import RunService
 from app.transports.guards.auth import Authenticator
@@ -56,6 +56,17 @@ class Connections(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What /api/status says of the process."""
+
+    version: str
+    async_mode: str
+    store: str
+    uptime_s: Callable[[], float]
+    task_count: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """All that a transport may call."""
 
@@ -68,10 +79,9 @@ class Services:
     rates: RateLimits
     limits: CallerLimits
     catalog: Catalog
-    about: Callable[[bool], dict[str, Any]]
+    facts: ServerFacts
     is_healthy: Callable[[], bool]
-    viewers: ViewerCounts = field(default_factory=ViewerCounts)
-    errors: ErrorCounts = field(default_factory=ErrorCounts)
+    metrics: Metrics
 
     @property
     def max_message_bytes(self) -> int:

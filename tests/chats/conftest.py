@@ -6,19 +6,20 @@ import pytest
 
 from app.chats.chat_interface import ChatInterface
 from app.chats.ports import Catalog
-from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.sessions import SessionService
+from app.core.store import Store
 from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock, Runtime
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.stores.sqlite.store import SqliteStore
 from app.usage.limits import DailyLimits
-from tests.conftest import WORKER
+from app.wiring import RunParts
 from tests.support.clock import HandClock
-from tests.support.manual import ManualRuntime, OneStoreThread
-from tests.support.options import ChatOptions, DailyOptions, RunOptions
+from tests.support.manual import OneStoreThread
+from tests.support.options import ChatOptions, DailyOptions
+from tests.support.running import running
 
 IDLE_S = 60.0
 MAX_SIZE = 3
@@ -38,17 +39,19 @@ def make_sessions(
     store: MemoryStore | SqliteStore, runtime: Runtime, clock: Clock, catalog: Catalog
 ) -> SessionService:
     """Return a service with runs of its own, which tell it how they end."""
-    runs = RunService(
-        store,
-        runtime,
-        lambda: WORKER,
-        clock,
-        RunOptions(),
-        on_ended=lambda run: sessions.tell_ended(run),
-    )
-    feed = SessionFeed(runtime.new_waiter, clock.monotonic)
-    sessions = SessionService(store, make_map(runs, catalog, clock), runs, feed, clock, NO_LIMITS)
-    return sessions
+    parts = running(store, runtime, clock)
+    return service_of(parts, store, make_map(parts.runs, catalog, clock), clock)
+
+
+def service_of(
+    parts: RunParts,
+    store: Store,
+    session_map: SessionMap,
+    clock: Clock,
+    daily: DailyLimits = NO_LIMITS,
+) -> SessionService:
+    """Return the service of sessions whose runs are of these parts."""
+    return SessionService(store, parts.calls, session_map, parts.runs, parts.broker, clock, daily)
 
 
 @pytest.fixture
@@ -60,12 +63,10 @@ def session_map(runs: RunService, catalog: ProviderCatalog, clock: HandClock) ->
 def sessions(
     memory_store: MemoryStore,
     session_map: SessionMap,
-    runs: RunService,
-    runtime: ManualRuntime,
+    parts: RunParts,
     clock: HandClock,
 ) -> SessionService:
-    feed = SessionFeed(runtime.new_waiter, clock.clock.monotonic)
-    return SessionService(memory_store, session_map, runs, feed, clock.clock, NO_LIMITS)
+    return service_of(parts, memory_store, session_map, clock.clock)
 
 
 @pytest.fixture(params=["memory_store", "sql_store"])

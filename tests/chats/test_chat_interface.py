@@ -89,7 +89,7 @@ def test_stopped_reply_just_ends(
     session_map: SessionMap, runs: RunService, scripted: ScriptedProvider
 ) -> None:
     def stop() -> None:
-        [run] = runs.live.going()
+        [run] = runs._registry.going()
         runs.stop("ann", run.record.id)
 
     scripted.enqueue("so far", stop, "never", STOP)

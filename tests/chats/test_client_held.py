@@ -121,7 +121,7 @@ def test_session_that_must_exist_is_not_made(chats: SessionService) -> None:
         ask(chats, session_id="s-1", must_exist=True)
 
     assert chats.counts() == {"in_memory": 0, "stored": 0}
-    assert chats._runs.live.going() == []
+    assert chats._runs._registry.going() == []
 
 
 def test_session_of_somebody_else_does_not_exist(chats: SessionService) -> None:

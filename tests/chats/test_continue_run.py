@@ -112,7 +112,7 @@ def test_model_is_that_of_the_run_before(talk: Conversation) -> None:
 
 def test_stopped_reply_is_carried_on(talk: Conversation) -> None:
     def stop() -> None:
-        [run] = talk.sessions._runs.live.going()
+        [run] = talk.sessions._runs._registry.going()
         run.end_with(STOPPED)
 
     first = talk.say("one, ", stop, "never", STOP)

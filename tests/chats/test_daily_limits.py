@@ -7,16 +7,16 @@ from decimal import Decimal
 import pytest
 
 from app.chats.request import ChatRequest
-from app.chats.session_feed import SessionFeed
 from app.chats.session_map import SessionMap
 from app.chats.sessions import SessionService
 from app.core.errors import RateLimited
 from app.core.messages import text_parts
 from app.core.usage import PICOS, UsedTokens
-from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from app.usage.daily import day_of, until_tomorrow_s
 from app.usage.limits import DailyLimits
+from app.wiring import RunParts
+from tests.chats.conftest import service_of
 from tests.support.clock import START, HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import DailyOptions
@@ -86,13 +86,11 @@ def test_owner_and_day_are_asked_for() -> None:
 def limited(
     memory_store: MemoryStore,
     session_map: SessionMap,
-    runs: RunService,
-    runtime: ManualRuntime,
+    parts: RunParts,
     clock: HandClock,
 ) -> SessionService:
-    feed = SessionFeed(runtime.new_waiter, clock.clock.monotonic)
     daily = DailyLimits(DailyOptions(daily_tokens_per_user=1))
-    return SessionService(memory_store, session_map, runs, feed, clock.clock, daily)
+    return service_of(parts, memory_store, session_map, clock.clock, daily)
 
 
 def ask(sessions: SessionService, runtime: ManualRuntime, owner: str = "ann", **fields: str) -> str:

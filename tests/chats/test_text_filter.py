@@ -109,7 +109,7 @@ def test_refused_message_leaves_nothing(
     with pytest.raises(InvalidRequest):
         start(chat, runtime, "forbidden")
     assert memory_store.find_session("ann", "s-1") is None
-    assert runs.live.counts()["running"] == 0
+    assert runs.counts()["running"] == 0
 
 
 def test_fingerprint_is_that_of_what_was_sent(chat: ChatInterface, runtime: ManualRuntime) -> None:

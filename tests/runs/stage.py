@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.runs import Turn
+from app.broker.local import LocalBroker
+from app.core.errors import StorageUnavailable
+from app.core.runs import RunRecord, Turn
 from app.runs.committer import Committer
 from app.runs.run import Run
 from tests.support.clock import HandClock
@@ -25,18 +27,34 @@ class Stage:
         self.shown: list[tuple[str, str]] = []
         self.lost: list[str] = []
         self.health: list[bool] = []
+        self.fails_to_register = False
+        self.broker = LocalBroker(runtime.new_waiter, clock.clock.monotonic)
+        others: Any = self  # the calls, the worker, the registry and the metrics, each in part
         self.committer = Committer(
             self.store,
+            others,
+            others,
+            others,
+            self.broker,
+            others,
             runtime,
             clock.clock,
             STORE_TIMEOUT_S,
-            self._on_shown,
-            self.lost.append,
-            self.health.append,
         )
 
-    def _on_shown(self, run: Run, end: Any) -> None:
-        self.shown.append((run.record.id, end.status))
+    def note(self, works: bool) -> None:
+        self.health.append(works)
+
+    def was_lost(self, worker_id: str) -> None:
+        self.lost.append(worker_id)
+        if self.fails_to_register:
+            raise StorageUnavailable()
+
+    def ended(self, run: Run) -> None:
+        self.shown.append((run.record.id, run.record.status))
+
+    def run_ended(self, record: RunRecord) -> None:
+        assert record.ended_at is not None
 
     def run(self, run_id: str = "run-1", **fields: Any) -> Run:
         return self.begin(turn_of(run_id, session_id=f"session of {run_id}", **fields))

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from app.core.usage import Usage
-from app.runs.committer import TURN_S, Committer
-from app.runs.run import Run
+from app.runs.committer import TURN_S
 from tests.runs.stage import Stage
-from tests.support.clock import HandClock
-from tests.support.manual import ManualRuntime
-from tests.support.samples import provider_request, run_end, texts, turn_of
-from tests.support.sinks import FaultyStore
+from tests.support.samples import texts
 
 
 def test_nothing_is_shown_before_it_is_stored(stage: Stage) -> None:
@@ -107,7 +103,7 @@ def test_producer_that_never_waits_gives_up_its_turn(stage: Stage) -> None:
     run = stage.run()
     stage.offer(run, "a")
     stage.clock.advance(2 * TURN_S)
-    stage.committer.breathe()
+    stage.committer.give_up_turn()
 
     assert stage.runtime.sleeps == [0]
     assert run.log.text() == "a"
@@ -119,17 +115,6 @@ def test_producer_goes_on_while_its_turn_lasts(stage: Stage) -> None:
     stage.runtime.run()
     stage.offer(run, "b", first=2)
     stage.clock.advance(TURN_S / 2)
-    stage.committer.breathe()
+    stage.committer.give_up_turn()
 
     assert stage.runtime.sleeps == []
-
-
-def test_nobody_is_told_of_an_end_by_default(runtime: ManualRuntime, clock: HandClock) -> None:
-    store = FaultyStore()
-    store.begin_turn(turn_of())
-    committer = Committer(store, runtime, clock.clock, 1)
-    run = Run(turn_of().run, provider_request(), committer, clock.clock, 1000)
-    committer.offer_end(run, run_end(), clock.wall)
-    runtime.run()
-
-    assert run.record.status == "completed"

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from app.core.errors import LogReset, StorageUnavailable
-from app.runs.housekeeping import DAY_S, EVERY_S, FOLD_AT_ONCE, Keeping, Sweeper
+from app.runs.housekeeping import DAY_S, EVERY_S, FOLD_AT_ONCE, Housekeeper, Keeping
 from app.runs.recovery import Recovery
 from app.runs.registry import KEEP_ENDED_S
-from app.runs.service import RunService
 from app.stores.memory import MemoryStore
-from app.stores.sqlite.locks import NoLocks
 from tests.conftest import WORKER
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import KeepingOptions, RunOptions
+from tests.support.running import running
 from tests.support.samples import ended, provider_request, run_record, texts, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 
@@ -52,20 +51,28 @@ class NotingStore(MemoryStore):
 
 
 class House:
-    """A sweeper and what it sweeps."""
+    """A housekeeper and its house."""
 
     def __init__(self, runtime: ManualRuntime, clock: HandClock) -> None:
         self.clock = clock
         self.runtime = runtime
         self.store = NotingStore()
         limits = RunOptions(store_timeout_s=1)
-        self.runs = RunService(self.store, runtime, lambda: WORKER, clock.clock, limits)
-        self.recovery = Recovery(self.store, NoLocks(), self.runs.calls, clock.clock)
+        self.parts = running(self.store, runtime, clock.clock, limits)
+        self.runs, self.calls = self.parts.runs, self.parts.calls
+
+    def keeper(self, keeping: Keeping | None = None) -> Housekeeper:
+        parts, clock = self.parts, self.clock.clock
+        recovery = Recovery(self.store, parts.locks, parts.calls, parts.worker, clock)
+        keeping = keeping or KeepingOptions()
+        return Housekeeper(
+            self.store, parts.calls, parts.committer, recovery, parts.remote, clock, keeping
+        )
 
     def sweep(self, keeping: Keeping | None = None) -> list[Any]:
-        """Sweep with a new sweeper; return what the store was asked for."""
+        """Work as a new housekeeper; return what the store was asked for."""
         self.store.asked.clear()
-        Sweeper(self.runs, self.recovery, self.clock.clock, keeping or KeepingOptions()).sweep()
+        self.keeper(keeping).work()
         return self.store.asked
 
     def complete(self, count: int) -> None:
@@ -95,10 +102,10 @@ def test_store_that_works_is_not_probed(house: House) -> None:
 
 
 def test_store_that_failed_is_probed_first(house: House) -> None:
-    house.runs.calls.note(works=False)
+    house.calls.note(works=False)
 
     assert house.sweep()[0] == ("probe",)
-    assert not house.runs.calls.failing
+    assert not house.calls.failing
 
 
 def test_logs_of_other_processes_are_polled(house: House) -> None:
@@ -109,14 +116,14 @@ def test_logs_of_other_processes_are_polled(house: House) -> None:
 
 
 def test_old_things_are_looked_for_now_and_then(house: House, clock: HandClock) -> None:
-    sweeper = Sweeper(house.runs, house.recovery, clock.clock, KeepingOptions())
-    sweeper.sweep()
+    keeper = house.keeper()
+    keeper.work()
     clock.advance(EVERY_S - 0.1)
-    sweeper.sweep()
+    keeper.work()
     assert [asked[0] for asked in house.store.asked].count("fold") == 1
 
     clock.advance(0.1)
-    sweeper.sweep()
+    keeper.work()
     assert [asked[0] for asked in house.store.asked].count("fold") == 2
 
 
@@ -141,14 +148,14 @@ def test_all_that_is_old_is_folded_some_at_a_time(house: House, clock: HandClock
 
 
 def test_failing_store_leaves_the_rest_for_the_next_time(house: House) -> None:
-    sweeper = Sweeper(house.runs, house.recovery, house.clock.clock, KeepingOptions())
+    keeper = house.keeper()
     house.store.fails = True
     with pytest.raises(StorageUnavailable):
-        sweeper.sweep()
+        keeper.work()
     assert ("fold", house.clock.wall - DAY_S) not in house.store.asked
 
     house.store.fails = False
-    sweeper.sweep()
+    keeper.work()
     assert ("fold", house.clock.wall - DAY_S) in house.store.asked
 
 

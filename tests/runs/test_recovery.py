@@ -10,10 +10,8 @@ import pytest
 from app.core.errors import SessionBusy
 from app.core.store import Batch, WorkerLost
 from app.runs.recovery import Recovery
-from app.runs.service import RunService
-from app.stores.memory import MemoryStore
-from app.stores.sqlite.locks import NoLocks
-from tests.conftest import WORKER
+from app.stores.memory import MemoryStore, NoLocks
+from app.wiring import RunParts
 from tests.support.clock import HandClock
 from tests.support.manual import at_once
 from tests.support.samples import texts, turn_of
@@ -137,7 +135,7 @@ def test_viewer_elsewhere_is_told_of_the_end(worker: MakeWorker) -> None:
     assert reader.read() == other.store.read_entries("run-1")
 
     other.recovery.sweep()
-    other.runs.remote.poll()
+    other.runs._remote.poll()
     [end] = reader.read()
     assert (end.seq, end.data["status"], reader.done) == (2, "interrupted", True)
 
@@ -183,7 +181,7 @@ def test_all_runs_of_a_lost_worker_see_their_stored_ends(worker: MakeWorker) -> 
     for run in runs:
         assert run.log.end is not None
         assert run.log.since(0) == other.store.read_entries(run.record.id)
-    assert lost.runs.live.going() == []
+    assert lost.runs._registry.going() == []
 
 
 def test_run_that_was_silent_at_the_loss_sees_its_stored_end(worker: MakeWorker) -> None:
@@ -207,7 +205,7 @@ def test_lost_worker_goes_on_as_a_new_one(worker: MakeWorker) -> None:
     run = lost.start("run-2")
     lost.runtime.run()
 
-    assert run.record.worker_id == lost.recovery.worker_id != lost.id
+    assert run.record.worker_id == lost.worker.id != lost.id
     assert other.store.read_entries("run-2") == run.log.since(0)
     assert run.record.status == "completed"
     assert other.recovery.sweep() == []  # the new one is alive
@@ -226,7 +224,7 @@ def test_run_that_began_as_the_new_worker_is_not_interrupted(worker: MakeWorker)
     lost, other = worker(), worker()
     old = lost.start("run-1")
     other.recovery.take_over(lost.id)
-    lost.recovery.register()
+    lost.worker.register()
     new = lost.start("run-2")
     lost.runtime.run()
 
@@ -239,22 +237,21 @@ def test_run_that_began_as_the_new_worker_is_not_interrupted(worker: MakeWorker)
 
 
 @pytest.fixture
-def alone(memory_store: MemoryStore, runs: RunService, clock: HandClock) -> Recovery:
-    return Recovery(memory_store, NoLocks(), runs.calls, clock.clock)
+def alone(memory_store: MemoryStore, parts: RunParts, clock: HandClock) -> Recovery:
+    return Recovery(memory_store, parts.locks, parts.calls, parts.worker, clock.clock)
 
 
-def test_in_memory_nobody_else_was_ever_there(alone: Recovery) -> None:
-    alone.register()
-    first = alone.worker_id
-    alone.register()
+def test_in_memory_nobody_else_was_ever_there(alone: Recovery, parts: RunParts) -> None:
+    parts.worker.register()
+    first = parts.worker.id
+    parts.worker.register()
 
-    assert alone.worker_id != first
+    assert parts.worker.id != first
     assert alone.sweep() == []
     assert not NoLocks().is_gone(first)
 
 
 def test_in_memory_retiring_ends_what_runs(alone: Recovery, memory_store: MemoryStore) -> None:
-    alone.worker_id = WORKER
     memory_store.begin_turn(turn_of())
     alone.retire()
 

@@ -6,6 +6,7 @@ import gc
 
 import pytest
 
+from app.broker.local import LocalBroker
 from app.core.entries import Entry
 from app.core.errors import StorageUnavailable
 from app.runs.log import LogReader, RunLog
@@ -39,8 +40,13 @@ def stored() -> Stored:
 
 
 @pytest.fixture
-def logs(stored: Stored) -> RemoteLogs:
-    return RemoteLogs(stored.read)
+def broker(runtime: ManualRuntime, clock: HandClock) -> LocalBroker:
+    return LocalBroker(runtime.new_waiter, clock.clock.monotonic)
+
+
+@pytest.fixture
+def logs(stored: Stored, broker: LocalBroker) -> RemoteLogs:
+    return RemoteLogs(stored.read, broker)
 
 
 def reader_of(log: RunLog, runtime: ManualRuntime, clock: HandClock) -> LogReader:
@@ -135,3 +141,50 @@ def test_readers_are_woken_for_their_heartbeat(
 
     logs.wake_due(clock.monotonic + 5)
     assert reader._waiter.woken  # type: ignore[attr-defined]
+
+
+# --- what the broker tells ------------------------------------------------------------------------
+
+
+def test_entries_that_are_told_need_no_poll(
+    logs: RemoteLogs, stored: Stored, broker: LocalBroker
+) -> None:
+    log = logs.open("run-1")
+    broker.publish_entries("run-1", texts("c", first=3))
+
+    assert log.since(0) == texts("a", "b", "c")
+    assert len(stored.reads) == 1
+
+
+@pytest.mark.parametrize("told", [texts("b", "c", first=2), texts("a", "b", "c")])
+def test_entries_that_are_told_twice_are_there_once(
+    logs: RemoteLogs, broker: LocalBroker, told: list[Entry]
+) -> None:
+    log = logs.open("run-1")
+    broker.publish_entries("run-1", told)
+    broker.publish_entries("run-1", told)
+
+    assert log.since(0) == texts("a", "b", "c")
+
+
+def test_gap_is_filled_from_the_store(
+    logs: RemoteLogs, stored: Stored, broker: LocalBroker
+) -> None:
+    log = logs.open("run-1")
+    broker.publish_entries("run-1", texts("d", first=4))
+    assert log.since(0) == texts("a", "b")
+
+    stored.write(*texts("c", "d", first=3))
+    logs.poll()
+    assert log.since(0) == texts("a", "b", "c", "d")
+
+
+def test_nobody_is_told_of_a_run_that_nobody_watches(logs: RemoteLogs, broker: LocalBroker) -> None:
+    logs.open("run-1")
+    ended = logs.open("run-2")
+    broker.publish_entries("run-2", [end_entry(3)])
+    assert ended.end is not None
+    gc.collect()
+    logs.poll()
+
+    assert broker._followers == {}

@@ -73,7 +73,7 @@ def test_pieces_become_numbered_entries_in_order(driven: Driven) -> None:
 def test_run_lets_others_have_their_turn_after_each_batch(driven: Driven) -> None:
     driven.drive("a", "b", STOP)
 
-    assert driven.sink.order == ["entries", "breathe", "entries", "breathe", "end"]
+    assert driven.sink.order == ["entries", "give up turn", "entries", "give up turn", "end"]
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "tool_calls"])
@@ -150,7 +150,7 @@ def test_nothing_is_offered_after_the_claim(driven: Driven) -> None:
     driven.drive("a", lambda: driven.run.end_with(STOPPED), "late", "later", STOP)
 
     assert [entry.data for entry in driven.sink.entries] == ["a"]
-    assert driven.sink.order == ["entries", "breathe", "end"]
+    assert driven.sink.order == ["entries", "give up turn", "end"]
 
 
 def test_error_after_a_stop_is_not_a_second_end(driven: Driven) -> None:

@@ -15,11 +15,11 @@ from app.runs.run import STOPPED
 from app.runs.service import RunService
 from app.runtimes.threads import ThreadRuntime
 from app.stores.memory import MemoryStore
-from tests.conftest import WORKER
 from tests.runs.conftest import Start
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, at_once
 from tests.support.options import RunOptions
+from tests.support.running import running
 from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.stepped import HandProvider, SteppedRuntime
@@ -31,7 +31,7 @@ def test_refused_start_takes_no_capacity(start: Start, runs: RunService) -> None
         start("run-2", "s-1")
 
     start("run-3", "s-3")
-    assert runs.live.counts()["running"] == 2
+    assert runs._registry.counts()["running"] == 2
 
 
 def test_start_over_capacity_is_refused_until_one_ends(
@@ -44,7 +44,7 @@ def test_start_over_capacity_is_refused_until_one_ends(
     runtime.run()
 
     start("run-3")
-    assert runs.live.counts() == {"running": 1, "queued": 0, "ended": 2}
+    assert runs._registry.counts() == {"running": 1, "queued": 0, "ended": 2}
 
 
 def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: ScriptedProvider) -> None:
@@ -61,18 +61,18 @@ def test_start_that_is_under_way_counts(runtime: ManualRuntime, scripted: Script
     def start(run_id: str) -> None:
         runs.start(turn_of(run_id, session_id=run_id), scripted, lambda _: provider_request())
 
-    runs = RunService(Store(), runtime, lambda: WORKER, Clock(), RunOptions(max_runs=1))
+    runs = running(Store(), runtime, Clock(), RunOptions(max_runs=1)).runs
     start("run-1")
 
     assert len(refused) == 1
-    assert runs.live.counts()["running"] == 1
+    assert runs._registry.counts()["running"] == 1
 
 
 def test_caller_over_its_share_is_refused_until_one_of_its_runs_ends(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
     limits = RunOptions(max_runs_per_user=1)
-    runs = RunService(memory_store, runtime, lambda: WORKER, Clock(), limits)
+    runs = running(memory_store, runtime, Clock(), limits).runs
 
     def start(run_id: str, caller: str) -> None:
         turn = turn_of(run_id, session_id=run_id)
@@ -91,7 +91,7 @@ def test_capacity_holds_against_many_starts_at_once(scripted: ScriptedProvider) 
     for _ in range(100):
         scripted.enqueue(gate, STOP)
     limits = RunOptions(max_runs=7)
-    runs = RunService(MemoryStore(), ThreadRuntime(), lambda: WORKER, Clock(), limits)
+    runs = running(MemoryStore(), ThreadRuntime(), Clock(), limits).runs
 
     def start(index: int) -> str:
         turn = turn_of(f"run-{index}", session_id=f"s-{index}")
@@ -161,7 +161,7 @@ class Watched:
     def __init__(self, clock: HandClock, stop_when_unwatched: bool = False) -> None:
         self.runtime = SteppedRuntime(clock)
         limits = RunOptions(orphan_run_s=0 if stop_when_unwatched else 30)
-        self.runs = RunService(MemoryStore(), self.runtime, lambda: WORKER, clock.clock, limits)
+        self.runs = running(MemoryStore(), self.runtime, clock.clock, limits).runs
         provider = HandProvider(self.runtime)
         provider.hands["hi"] = deque()
         self.run = self.runs.start(
@@ -225,8 +225,8 @@ def test_unwatched_run_goes_on_by_default(
 
 def test_start_is_refused_while_shutting_down(start: Start, runs: RunService) -> None:
     start("run-1")
-    runs.live.refuse_new()
+    runs._registry.refuse_new()
 
     with pytest.raises(ShuttingDown):
         start("run-2")
-    assert [run.record.id for run in runs.live.going()] == ["run-1"]
+    assert [run.record.id for run in runs._registry.going()] == ["run-1"]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.errors import BadCursor, NotFound, SessionBusy
+from app.core.errors import BadCursor, NotFound, SessionBusy, UpstreamTimeout
 from app.core.messages import Message
 from app.core.runs import Turn
+from app.metrics.counts import Metrics
 from app.runs.log import LogReader
 from app.runs.ports import Clock
 from app.runs.registry import KEEP_ENDED_S
-from app.runs.run import Run
 from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
-from app.stores.memory import MemoryStore
-from tests.conftest import WORKER
+from app.stores.memory import MemoryStore, NoLocks
+from app.wiring import make_runs
 from tests.runs.conftest import Start
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
+from tests.support.running import running
 from tests.support.samples import USAGE, provider_request, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.sinks import FaultyStore
@@ -53,11 +54,11 @@ def test_turn_takes_the_store_thread_only_where_it_cannot_be_stored_now(
 
     store = Store()
     store.locked = locked
-    runs = RunService(store, runtime, lambda: WORKER, Clock(), RunOptions())
+    runs = running(store, runtime, Clock(), RunOptions()).runs
     runs.start(turn_of(), scripted, lambda _: provider_request())
 
     assert taken == [locked]
-    assert not runs.calls.failing
+    assert not runs._calls.failing
     assert store.find_run("ann", "run-1") is not None
 
 
@@ -108,8 +109,8 @@ def test_run_that_is_stored_but_not_registered_is_waited_for(
     start: Start, runs: RunService, runtime: ManualRuntime
 ) -> None:
     run = start()
-    runs.live._going.clear()
-    runtime.call_soon(lambda: runs.live._going.update({"run-1": run}))
+    runs._registry._going.clear()
+    runtime.call_soon(lambda: runs._registry._going.update({"run-1": run}))
 
     assert runs.find("ann", "run-1").live is run
     assert runtime.sleeps[0] == STARTING_LOOK_S
@@ -141,7 +142,7 @@ def test_second_start_on_a_busy_session_is_refused(start: Start, runs: RunServic
     with pytest.raises(SessionBusy) as refused:
         start("run-2", "s-1")
     assert refused.value.run_id == "run-1"
-    assert runs.live.counts() == {"running": 1, "queued": 0, "ended": 0}
+    assert runs._registry.counts() == {"running": 1, "queued": 0, "ended": 0}
 
 
 def test_stop_keeps_the_text_and_gives_a_receipt(
@@ -193,7 +194,7 @@ def test_receipt_is_true_when_the_end_is_not_stored_yet(
 ) -> None:
     store = FaultyStore()
     limits = RunOptions(store_timeout_s=1000)
-    runs = RunService(store, runtime, lambda: WORKER, clock.clock, limits)
+    runs = running(store, runtime, clock.clock, limits).runs
     runs.start(turn_of(), scripted, lambda _: provider_request())
     runtime.call_soon = lambda function: None  # type: ignore[method-assign]
     before = clock.monotonic
@@ -228,7 +229,7 @@ def test_ended_run_of_a_deleted_session_is_forgotten(
     start("run-2", "s-2")
     runtime.run()
     memory_store.delete_session("ann", "s-1")
-    runs.live.forget_session("ann", "s-1")
+    runs.forget("ann", "s-1")
 
     with pytest.raises(NotFound):
         runs.find("ann", "run-1")
@@ -265,15 +266,55 @@ def test_details_say_nothing_of_what_was_said(start: Start, runs: RunService) ->
     assert "hi" not in details.values()
 
 
-def test_end_is_told_to_who_wants_to_know(
+def test_end_is_told_and_counted_once(
     memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
-    told: list[Run] = []
-    runs = RunService(
-        memory_store, runtime, lambda: WORKER, Clock(), RunOptions(), on_ended=told.append
-    )
+    metrics = Metrics()
+    parts = make_runs(memory_store, NoLocks(), runtime, Clock(), RunOptions(), metrics)
+    listener = parts.broker.listen("ann", "s-1")
     scripted.enqueue("a", ("usage", USAGE), STOP)
-    runs.start(turn_of(), scripted, lambda _: provider_request())
+    scripted.enqueue(UpstreamTimeout())
+    for run_id in ("run-1", "run-2"):
+        parts.runs.start(turn_of(run_id), scripted, lambda _: provider_request())
+        runtime.run()
+
+    ends = [listener.next(0), listener.next(0)]
+    assert [(news.name, news.data["status"]) for news in ends if news] == [
+        ("run_ended", "completed"),
+        ("run_ended", "failed"),
+    ]
+    assert metrics.runs.all() == {"completed": 1, "stopped": 0, "failed": 1, "interrupted": 0}
+    assert metrics.errors.all() == {"upstream_timeout": 1}
+
+
+def test_run_of_another_worker_is_stopped_through_the_broker(
+    memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider, clock: HandClock
+) -> None:
+    owner = running(memory_store, runtime, clock.clock)
+    other = make_runs(
+        memory_store, NoLocks(), runtime, clock.clock, RunOptions(), Metrics(), broker=owner.broker
+    )
+    other.worker.register()
+    run = owner.runs.start(turn_of(), scripted, lambda _: provider_request())
+    receipt = other.runs.stop("ann", "run-1")
+
+    assert (receipt.status, run.record.status) == ("stopped", "stopped")
+    assert other.runs.stop("ann", "run-1") == receipt
+
+
+def test_run_of_another_worker_is_followed_without_a_poll(
+    memory_store: MemoryStore, runtime: ManualRuntime, scripted: ScriptedProvider, clock: HandClock
+) -> None:
+    owner = running(memory_store, runtime, clock.clock)
+    other = make_runs(
+        memory_store, NoLocks(), runtime, clock.clock, RunOptions(), Metrics(), broker=owner.broker
+    )
+    other.worker.register()
+    scripted.enqueue("Hel", "lo", STOP)
+    owner.runs.start(turn_of(), scripted, lambda _: provider_request())
+    found = other.runs.find("ann", "run-1")
     runtime.run()
 
-    assert [(run.record.status, run.record.usage) for run in told] == [("completed", USAGE)]
+    assert found.live is None
+    assert found.log.text() == "Hello"
+    assert found.log.end is not None

@@ -223,7 +223,7 @@ class Tandem(RuleBasedStateMachine):
     def ended_runs_are_forgotten(self) -> None:
         self.clock.advance(min(KEEP_ENDED_S, 5))
         self.clock.monotonic += KEEP_ENDED_S
-        self.runs.live.forget_old()
+        self.runs._registry.forget_old()
 
     # --- what always holds -----------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Tandem(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "runs"):
-            for run in self.runs.live.going():
+            for run in self.runs._registry.going():
                 self.runs.stop("ann", run.record.id)
             self.settle()
             self.viewers_see_the_reply_and_one_end_at_last()

@@ -28,9 +28,9 @@ class ListSink:
         self.ends.append(end)
         self.order.append("end")
 
-    def breathe(self) -> None:
+    def give_up_turn(self) -> None:
         """Note a pause."""
-        self.order.append("breathe")
+        self.order.append("give up turn")
 
 
 class FaultyStore(MemoryStore):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from app.core.entries import Entry
+from app.metrics.counts import Metrics
 from app.runs.recovery import Recovery
 from app.runs.run import Run
-from app.runs.service import RunService
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
+from app.wiring import make_runs
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
@@ -26,23 +27,16 @@ class Worker:
         self.store = SqliteStore(path, busy_timeout_s=5)
         self.locks = FileLocks(f"{path}.workers")
         limits = RunOptions(store_timeout_s=1, heartbeat_s=5)
-        self.runs = RunService(
-            self.store,
-            self.runtime,
-            lambda: self.recovery.worker_id,
-            clock.clock,
-            limits,
-            on_lost=lambda lost: self.recovery.register(lost),
-        )
-        self.recovery = Recovery(self.store, self.locks, self.runs.calls, clock.clock)
-        self.recovery.register()
-        self.id = self.recovery.worker_id
+        parts = make_runs(self.store, self.locks, self.runtime, clock.clock, limits, Metrics())
+        self.runs = parts.runs
+        self.worker = parts.worker
+        self.recovery = Recovery(self.store, self.locks, parts.calls, parts.worker, clock.clock)
+        self.worker.register()
+        self.id = self.worker.id
 
     def start(self, run_id: str = "run-1", session_id: str = "") -> Run:
         """Start a run in a session of its own."""
-        turn = turn_of(
-            run_id, session_id=session_id or f"of {run_id}", worker_id=self.recovery.worker_id
-        )
+        turn = turn_of(run_id, session_id=session_id or f"of {run_id}", worker_id=self.worker.id)
         return self.runs.start(turn, self.scripted, lambda _: provider_request())
 
     def seen(self, run_id: str, after: int = 0) -> list[Entry]:

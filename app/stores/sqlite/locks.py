@@ -52,17 +52,3 @@ class FileLocks:
 
     def _path(self, worker_id: str) -> Path:
         return self._folder / f"{worker_id}.lock"
-
-
-class NoLocks:
-    """For a store that dies with its process: there is no other worker."""
-
-    def hold(self, worker_id: str) -> None:
-        """Nothing to hold."""
-
-    def let_go(self, worker_id: str) -> None:
-        """Nothing to let go."""
-
-    def is_gone(self, worker_id: str) -> bool:
-        """Nobody else was ever there."""
-        return False

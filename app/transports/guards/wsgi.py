@@ -24,7 +24,7 @@ class Guards:
     def __init__(self, app: WsgiApp, services: Services) -> None:
         self._app = app
         self._origins = services.origins
-        self._errors = services.errors
+        self._metrics = services.metrics
         self._deadline = services.runtime.deadline
         self._stop_reading = services.connections.stop_reading
         self._body_timeout_s = services.limits.request_body_timeout_s
@@ -34,7 +34,7 @@ class Guards:
     ) -> Iterable[bytes]:
         """Pass the request on, or answer it here."""
         if not self._origins.allows(environ):
-            self._errors.note(ForbiddenOrigin.code)
+            self._metrics.errors.add(ForbiddenOrigin.code)
             return _refuse(ForbiddenOrigin(), start_response)
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
             environ["wsgi.input_terminated"] = True  # else Werkzeug reads a chunked body as empty

@@ -99,7 +99,7 @@ def bearer_token() -> str | None:
 def _log(response: Response, services: Services) -> None:
     error = g.get("error")
     if error is not None:
-        services.errors.note(error.code)
+        services.metrics.answered(error)
     line = (request.method, request.path, response.status_code)
     extra = {
         "request_id": g.get("request_id"),

@@ -29,11 +29,15 @@ class Health(TypedDict):
 
 
 class RunCounts(TypedDict):
-    """Replies: going, about to start, and ended since the start."""
+    """Replies: going, about to start, and ended since the start, in all and by how."""
 
     running: int
     queued: int
     ended: int
+    completed: int
+    stopped: int
+    failed: int
+    interrupted: int
 
 
 class SessionCounts(TypedDict):
@@ -129,10 +133,23 @@ def health() -> tuple[Health, int]:
 @operation("Counts, for people", Answer("The counts."), errors=())
 def status() -> ServerStatus:
     """Counts for everybody; an `admin` token sees the runs too."""
-    counts = services().about(_is_admin())
-    counts["viewers"] = services().viewers.counts()
-    counts["errors"] = services().errors.counts()
-    return cast(ServerStatus, counts)
+    asked = services()
+    facts, metrics = asked.facts, asked.metrics
+    counts: ServerStatus = {
+        "version": facts.version,
+        "uptime_s": round(facts.uptime_s(), 1),
+        "async_mode": facts.async_mode,
+        "store": facts.store,
+        "providers": asked.catalog.names(),
+        "runs": cast(RunCounts, {**asked.runs.counts(), **metrics.runs.all()}),
+        "sessions": cast(SessionCounts, asked.sessions.counts()),
+        "tasks": facts.task_count(),
+        "viewers": cast(ViewerCount, metrics.viewers.all()),
+        "errors": metrics.errors.all(),
+    }
+    if _is_admin():
+        counts["details"] = cast(list[RunDetails], asked.runs.details())
+    return counts
 
 
 def _is_admin() -> bool:

@@ -220,7 +220,7 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
     except NotFound:
         return  # deleted since the headers left
     try:
-        with services.viewers.watching("sse"):
+        with services.metrics.watching("sse"):
             yield OPEN
             while True:
                 news = listener.next(services.runs.limits.heartbeat_s)
@@ -229,4 +229,4 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
                 else:
                     yield b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
     finally:
-        services.sessions.feed.leave(owner, session_id, listener)
+        services.sessions.leave(owner, session_id, listener)

@@ -100,7 +100,7 @@ def _frames(
 
     May raise ReplyCut.
     """
-    with services.viewers.watching("sse"), found.watched():
+    with services.metrics.watching("sse"), found.watched():
         yield encoder.opening
         silent = 0
         while not reader.done:

@@ -120,7 +120,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             caller = caller_of(principal, environ)
             self._check_sockets(caller)
         except ChatError as error:
-            self._services.errors.note(error.code)
+            self._services.metrics.answered(error)
             raise RefusedError(error.code) from None
         except Exception:
             # Anything else would be taken for a handler of the old kind, and the client let in.
@@ -176,7 +176,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
         payload = error.payload()
-        self._services.errors.note(error.code)
+        self._services.metrics.answered(error)
         known = event if event in self._handlers else "unknown"
         extra = {"code": error.code, "error_id": error.error_id}
         log.info("event %s refused", known, extra=extra)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.chats.session_feed import Listener
+from app.core.broker import Listener
 from app.dialects.dialect import Reply
 from app.dialects.native import NativeEvents
 from app.runs.log import LogReader
@@ -46,7 +46,7 @@ class SocketViewers:
         listener = self._services.sessions.listen(owner, session_id)  # before the ack says so
 
         def leave() -> None:
-            self._services.sessions.feed.leave(owner, session_id, listener)
+            self._services.sessions.leave(owner, session_id, listener)
 
         key = f"session {session_id}"
         if not self._replace(sid, key, leave, self._forward_news, listener):
@@ -83,7 +83,7 @@ class SocketViewers:
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
         outlet = self.outlet_to(self._server(), sid)
-        with self._services.viewers.watching("socket"), found.watched():
+        with self._services.metrics.watching("socket"), found.watched():
             while not reader.done:
                 if not self._wait_until_sent(outlet):
                     # Nobody takes it: let the client go. It may come back with its cursor.

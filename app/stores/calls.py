@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
 from app.core.errors import StorageUnavailable
+from app.core.store import Store
 from app.runs.ports import Clock, Runtime
 
 log = logging.getLogger(__name__)
@@ -21,22 +22,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class PatientStore(Protocol):
-    """A store that can be told how long a call may wait for another process's lock."""
-
-    def set_patience(self, seconds: float) -> None:
-        """Let the calls that follow wait that long."""
-
-    def probe(self) -> None:
-        """Write something that changes nothing. Raises StorageUnavailable."""
-
-
 class StoreCalls:
     """`calls(store.method, *args)`; thread-safe."""
 
-    def __init__(
-        self, store: PatientStore, runtime: Runtime, clock: Clock, timeout_s: float
-    ) -> None:
+    def __init__(self, store: Store, runtime: Runtime, clock: Clock, timeout_s: float) -> None:
         self._store = store
         self._runtime = runtime
         self._clock = clock

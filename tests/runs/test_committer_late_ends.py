@@ -45,7 +45,7 @@ def active_run(stage: Stage, run_id: str = "run-1") -> str | None:
 def test_end_that_was_shown_unstored_is_stored_when_the_store_is_back(stage: Stage) -> None:
     run = failed(stage)
     mend_store(stage)
-    stage.committer.settle()
+    stage.committer.store_late_ends()
 
     assert stage.store.read_entries("run-1") == run.log.since(0)
     stored = stage.store.find_run("ann", "run-1")
@@ -60,27 +60,27 @@ def test_session_is_free_again_once_settled(stage: Stage) -> None:
     mend_store(stage)
     assert active_run(stage) == "run-1"
 
-    stage.committer.settle()
+    stage.committer.store_late_ends()
     assert active_run(stage) is None
 
 
 def test_settling_waits_until_the_store_works(stage: Stage) -> None:
     run = failed(stage)
     with pytest.raises(StorageUnavailable):
-        stage.committer.settle()
+        stage.committer.store_late_ends()
     assert stage.store.read_entries("run-1") == texts("kept")
 
     mend_store(stage)
-    stage.committer.settle()
+    stage.committer.store_late_ends()
     assert stage.store.read_entries("run-1") == run.log.since(0)
 
 
 def test_end_is_settled_once(stage: Stage) -> None:
     failed(stage)
     mend_store(stage)
-    stage.committer.settle()
+    stage.committer.store_late_ends()
     before = stage.store.tries
-    stage.committer.settle()
+    stage.committer.store_late_ends()
 
     assert stage.store.tries == before
 
@@ -90,7 +90,7 @@ def test_all_that_is_owed_is_settled(stage: Stage) -> None:
     mend_store(stage)
     failed(stage, "run-2")
     mend_store(stage)
-    stage.committer.settle()
+    stage.committer.store_late_ends()
 
     assert active_run(stage, "run-1") is active_run(stage, "run-2") is None
 
@@ -99,8 +99,8 @@ def test_end_that_another_worker_wrote_is_not_owed(stage: Stage) -> None:
     failed(stage)
     mend_store(stage)
     stage.store.take_over(WORKER, RunInterrupted().end_data(), stage.clock.wall)
-    stage.committer.settle()
-    stage.committer.settle()
+    stage.committer.store_late_ends()
+    stage.committer.store_late_ends()
 
     stored = stage.store.find_run("ann", "run-1")
     assert stored and stored.status == "interrupted"
@@ -112,7 +112,7 @@ def test_end_that_can_never_be_stored_holds_up_no_other(stage: Stage) -> None:
     failed(stage, "run-2")
     mend_store(stage)
     stage.store.errors = [TypeError("Integer exceeds 64-bit range")]
-    stage.committer.settle()
+    stage.committer.store_late_ends()
 
     assert active_run(stage, "run-1") == "run-1"
     assert active_run(stage, "run-2") is None
@@ -130,7 +130,7 @@ def test_settled_end_of_a_continuation_keeps_the_text_before(stage: Stage) -> No
     stage.offer(run, "lo")
     stage.runtime.run()
     mend_store(stage)
-    stage.committer.settle()
+    stage.committer.store_late_ends()
 
     assert stage.store.read_branch("ann", session_id)[-1].text == "Hel"
 
@@ -225,10 +225,7 @@ def test_lost_run_whose_end_cannot_be_read_ends_all_the_same(
 
 
 def test_failure_to_go_on_as_a_new_worker_holds_up_nobody(stage: Stage) -> None:
-    def on_lost(worker_id: str) -> None:
-        raise StorageUnavailable()
-
-    stage.committer._on_lost = on_lost
+    stage.fails_to_register = True
     old, new = stage.run("run-1"), stage.run("run-2", worker_id="new")
     lose(stage)
     stage.offer(old, "a")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import SessionBusy, StorageUnavailable
-from app.runs.store_calls import StoreCalls
+from app.stores.calls import StoreCalls
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 

@@ -1,0 +1,113 @@
+"""The broker of one process, or of several workers in it: everything is a call.
+
+A listener is a small queue; one that does not keep up loses its oldest news, which is never the
+only place where it stands: the session's record names the active run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from app.core.broker import Listener, News, Stop, TakeEntries, Worker
+from app.core.entries import Entry
+from app.core.runs import Receipt
+from app.runs.ports import Waiter
+
+Key = tuple[str, str]
+KEPT = 100  # news a listener may have waiting
+
+
+class LocalListener:
+    """A queue, and a place to sleep."""
+
+    def __init__(self, waiter: Waiter, monotonic: Callable[[], float]) -> None:
+        self.deadline = 0.0
+        self._news: deque[News] = deque(maxlen=KEPT)
+        self._waiter = waiter
+        self._monotonic = monotonic
+
+    def tell(self, news: News) -> None:
+        self._news.append(news)
+        self._waiter.wake()
+
+    def wake(self) -> None:
+        """Let a sleeping `next` look at the time."""
+        self._waiter.wake()
+
+    def next(self, heartbeat_s: float) -> News | None:
+        self.deadline = self._monotonic() + heartbeat_s
+        while not self._news:
+            if self._monotonic() >= self.deadline:
+                return None
+            self._waiter.wait()
+        return self._news.popleft()
+
+
+class LocalBroker:
+    """Who listens, who follows and who obeys, in memory."""
+
+    def __init__(self, new_waiter: Callable[[], Waiter], monotonic: Callable[[], float]) -> None:
+        self._new_waiter = new_waiter
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._listeners: dict[Key, list[LocalListener]] = {}  # guarded by _lock
+        self._followers: dict[str, list[TakeEntries]] = {}  # guarded by _lock
+        self._workers: list[tuple[Worker, Callable[[Stop], Receipt]]] = []
+
+    def publish_entries(self, run_id: str, entries: Sequence[Entry]) -> None:
+        for take in self._followers.get(run_id, ()):
+            take(entries)
+
+    def follow(self, run_id: str, take: TakeEntries) -> Callable[[], None]:
+        with self._lock:
+            self._followers[run_id] = [*self._followers.get(run_id, ()), take]
+
+        def leave() -> None:
+            with self._lock:
+                left = [one for one in self._followers.pop(run_id, ()) if one is not take]
+                if left:
+                    self._followers[run_id] = left
+
+        return leave
+
+    def publish_news(self, owner: str, session_id: str, news: News) -> None:
+        with self._lock:
+            listeners = list(self._listeners.get((owner, session_id), ()))
+        for listener in listeners:
+            listener.tell(news)
+
+    def listen(self, owner: str, session_id: str) -> LocalListener:
+        listener = LocalListener(self._new_waiter(), self._monotonic)
+        with self._lock:
+            self._listeners.setdefault((owner, session_id), []).append(listener)
+        return listener
+
+    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+        with self._lock:
+            listeners = self._listeners.pop((owner, session_id), [])
+            left = [one for one in listeners if one is not listener]
+            if left:
+                self._listeners[(owner, session_id)] = left
+
+    def wake_due(self) -> None:
+        now = self._monotonic()
+        with self._lock:
+            due = [one for some in self._listeners.values() for one in some if one.deadline <= now]
+        for listener in due:
+            listener.wake()
+
+    def serve(self, worker: Worker, obey: Callable[[Stop], Receipt]) -> None:
+        self._workers.append((worker, obey))
+
+    def command(self, worker_id: str, command: Stop) -> Receipt | None:
+        for worker, obey in self._workers:
+            if worker.id == worker_id:
+                return obey(command)
+        return None
+
+    def count_listeners(self) -> int:
+        """Return how many listen."""
+        with self._lock:
+            return sum(len(some) for some in self._listeners.values())

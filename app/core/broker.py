@@ -1,0 +1,80 @@
+"""What a broker must do: let others hear of what was stored. The implementations are in app/broker.
+
+A broker is a doorbell, never the truth. What it loses, repeats or delays is read from the store:
+who follows a run asks the store when there is a gap or a silence; who missed a session's news reads
+its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.core.entries import Entry
+from app.core.runs import Receipt
+
+TakeEntries = Callable[[Sequence[Entry]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened in a session: `run_started` or `run_ended`, and its data."""
+
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A command to the worker that owns a run: end it, and answer with the receipt."""
+
+    owner: str
+    run_id: str
+
+
+class Listener(Protocol):
+    """Who listens to a session; used by one task."""
+
+    def tell(self, news: News) -> None:
+        """Add news, of this listener's own, and wake it."""
+
+    def next(self, heartbeat_s: float) -> News | None:
+        """Return the next news, waiting for it; None when a heartbeat is due."""
+
+
+class Worker(Protocol):
+    """A process that owns runs, by the id that its runs have."""
+
+    @property
+    def id(self) -> str: ...
+
+
+class Broker(Protocol):
+    """Thread-safe; nothing in it waits for anybody but `command`."""
+
+    def publish_entries(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Tell who follows the run elsewhere of entries that are stored."""
+
+    def follow(self, run_id: str, take: TakeEntries) -> Callable[[], None]:
+        """Hand on what is published of a run; return what ends that. Entries may be missing, or
+        come twice."""
+
+    def publish_news(self, owner: str, session_id: str, news: News) -> None:
+        """Tell all who listen to the session."""
+
+    def listen(self, owner: str, session_id: str) -> Listener:
+        """Return a listener to the session; `leave` must be called for it."""
+
+    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+        """Take the listener out."""
+
+    def wake_due(self) -> None:
+        """Wake the listeners whose heartbeat is due."""
+
+    def serve(self, worker: Worker, obey: Callable[[Stop], Receipt]) -> None:
+        """Carry out the commands to that worker from now on. What `obey` raises goes to the one who
+        asked."""
+
+    def command(self, worker_id: str, command: Stop) -> Receipt | None:
+        """Have the worker carry out a command; None where it cannot be reached."""
