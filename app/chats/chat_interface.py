@@ -1,7 +1,7 @@
 """One conversation, live: `for text in chat.chat("hello", stream=True): ...`
 
-It holds no history (the store does, and another process may add to it); it is the handle that a
-session in use is known by.
+The history is the store's, and another process may add to it; what is held here of it is only what
+need not be read again.
 """
 
 from __future__ import annotations
@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.chats.context_window import fit
+from app.chats.branch_in_use import BranchInUse
+from app.chats.context_window import cost_of, fit
 from app.chats.ports import Catalog
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
 from app.core.entries import END, TEXT
 from app.core.errors import UnsupportedParameter, error_for_code
-from app.core.messages import Message, ProviderMessage, for_provider, text_parts, title_from
+from app.core.messages import (
+    SESSION_PROMPT,
+    KnownBranch,
+    Message,
+    ProviderMessage,
+    prompt_of,
+    text_parts,
+    title_from,
+)
 from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
 from app.core.sessions import ChatSession
 from app.runs.ports import Clock, Provider
@@ -31,13 +40,14 @@ CONTINUE = (
 
 
 class ChatInterface:
-    """One owner's conversation. Thread-safe: it keeps no state of its own but the time of its last
-    use."""
+    """One owner's conversation. Thread-safe: what it keeps besides the time of its last use is what
+    need not be read again."""
 
     __slots__ = (
         "owner",
         "session_id",
         "last_used",
+        "branch",
         "_catalog",
         "_clock",
         "_rules",
@@ -58,6 +68,7 @@ class ChatInterface:
         self.owner = owner
         self.session_id = session_id
         self.last_used = clock.monotonic()
+        self.branch: BranchInUse | None = None  # as the last turn found it
         self._runs = runs
         self._catalog = catalog
         self._clock = clock
@@ -98,6 +109,7 @@ class ChatInterface:
             messages=(),
             reply=Message(before.message_id, "assistant", (), now),
             run=run,
+            known=self._known(),
         )
         return self._runs.start(
             turn,
@@ -114,8 +126,8 @@ class ChatInterface:
         self, request: ChatRequest, provider: Provider, model: str, branch: list[Message]
     ) -> ProviderRequest:
         rules, known = self._rules, provider.parameters
-        given = for_provider(branch, request.system, rules.system_prompt)
-        fitting = fit(given, rules.context_tokens)
+        given, costs = self._given(request, branch)
+        fitting = fit(given, rules.context_tokens, costs)
         return ProviderRequest(
             messages=fitting.messages,
             model=model,
@@ -126,6 +138,23 @@ class ChatInterface:
             trimmed=fitting.dropped,
             fall_back_whole=request.fall_back_whole,
         )
+
+    def _given(
+        self, request: ChatRequest, branch: list[Message]
+    ) -> tuple[list[ProviderMessage], list[int]]:
+        """Return what the model is given, with what it costs; note the branch for the next turn.
+
+        Kept text of a reply that was stopped or cut belongs to the conversation: the reader saw it.
+        """
+        session_prompt = None
+        if branch and branch[0].id == SESSION_PROMPT:
+            session_prompt, branch = branch[0].text, branch[1:]
+        self.branch = used = BranchInUse(branch, self.branch)
+        prompt = prompt_of(used.given, request.system, session_prompt, self._rules.system_prompt)
+        if not prompt:
+            return used.given, used.costs
+        first = ProviderMessage("system", text_parts(prompt))
+        return [first, *used.given], [cost_of(first), *used.costs]
 
     def chat(self, message: str, stream: bool = False) -> str | Iterator[str]:
         """Answer `message`: the whole text, or with `stream` an iterator of its pieces as they
@@ -167,7 +196,11 @@ class ChatInterface:
             at_leaf=request.place.kind == "leaf",
             parent_id=parent_id,
             must_exist=request.must_exist,
+            known=self._known(),
         )
+
+    def _known(self) -> KnownBranch | None:
+        return self.branch.known if self.branch is not None else None
 
     def _let_in(self, said: ProviderMessage) -> ProviderMessage:
         if self._filter is None or said.role != "user":

@@ -25,9 +25,12 @@ class Trimmed(NamedTuple):
     dropped: int
 
 
-def fit(messages: Sequence[ProviderMessage], tokens: int) -> Trimmed:
-    """Return the newest whole exchanges that fit into `tokens`; 0 means there is no bound."""
-    costs = [_tokens(message) + PER_MESSAGE for message in messages]
+def fit(
+    messages: Sequence[ProviderMessage], tokens: int, costs: Sequence[int] | None = None
+) -> Trimmed:
+    """Return the newest whole exchanges that fit into `tokens`; 0 means there is no bound. `costs`
+    are those of the messages, where they are known."""
+    costs = costs or [cost_of(message) for message in messages]
     over = sum(costs) - tokens if tokens else 0
     if over <= 0:
         return Trimmed(tuple(messages), 0)
@@ -45,7 +48,8 @@ def fit(messages: Sequence[ProviderMessage], tokens: int) -> Trimmed:
     return Trimmed(kept, len(messages) - len(kept))
 
 
-def _tokens(message: ProviderMessage) -> int:
-    """Return about how many tokens the message is; a part that is no text counts as its JSON."""
+def cost_of(message: ProviderMessage) -> int:
+    """Return about how many tokens the message takes; a part that is no text counts as its JSON."""
     others = [part for part in message.content if part["type"] != "text"]
-    return estimate_tokens(message.text) + sum(estimate_tokens(json.dumps(p)) for p in others)
+    text = estimate_tokens(message.text) + PER_MESSAGE
+    return text + sum(estimate_tokens(json.dumps(part)) for part in others)

@@ -210,6 +210,7 @@ class SessionService:
             if is_new:
                 self._map.forget(owner, session_id)
             raise
+        self._map.note_branch(owner, session_id)
         self._tell_started(run)
         return run
 
@@ -252,6 +253,7 @@ class SessionService:
             raise InvalidRequest({"run_id": "only a reply that did not complete can be continued"})
         self._check_day(owner)
         run = self._map.open(owner, record.session_id).continue_run(record, request)
+        self._map.note_branch(owner, record.session_id)
         self._tell_started(run)
         return FoundRun.of(run)
 

@@ -4,7 +4,7 @@ root to leaf."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.core.usage import Usage
@@ -21,7 +21,7 @@ def text_parts(text: str) -> Content:
 
 def text_of(content: Iterable[Part]) -> str:
     """Return the text parts, joined."""
-    return "".join(part["text"] for part in content if part["type"] == "text")
+    return "".join([part["text"] for part in content if part["type"] == "text"])
 
 
 def is_blank(content: Iterable[Part]) -> bool:
@@ -67,11 +67,10 @@ class ProviderMessage:
 
     role: str
     content: Content
+    text: str = field(init=False, compare=False, repr=False)  # its text parts, joined
 
-    @property
-    def text(self) -> str:
-        """The text parts, joined."""
-        return text_of(self.content)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", text_of(self.content))
 
 
 class KnownBranch(NamedTuple):
@@ -128,20 +127,18 @@ def siblings(messages: Mapping[str, Message]) -> dict[str | None, list[str]]:
     return found
 
 
-def for_provider(
-    messages: Sequence[Message], system: str | None, default: str = ""
-) -> tuple[ProviderMessage, ...]:
-    """Return what the model is given: the system prompt, then every message that has any content.
+def prompt_of(
+    given: Sequence[ProviderMessage], request: str | None, session: str | None, default: str = ""
+) -> str:
+    """Return the system prompt that goes before the messages; empty for none.
 
-    The request's `system` counts more than the session's own, which a branch begins with, and that
-    more than the `default`; a client that holds the conversation has its prompt in there. Kept text
-    of a reply that was stopped or cut belongs to the conversation: the reader saw it.
+    The request's counts more than the session's own, and that more than the default; a client that
+    holds the conversation has its prompt in there.
     """
-    if system and messages and messages[0].id == SESSION_PROMPT:
-        messages = messages[1:]
-    given = [ProviderMessage(m.role, m.content) for m in messages if has_content(m.content)]
-    prompt = system or ("" if any(message.role == "system" for message in given) else default)
-    return (ProviderMessage("system", text_parts(prompt)), *given) if prompt else tuple(given)
+    own = request or session
+    if own:
+        return own
+    return "" if any(message.role == "system" for message in given) else default
 
 
 def title_from(text: str, length: int = 60) -> str:

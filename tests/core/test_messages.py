@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from app.core.messages import (
-    SESSION_PROMPT,
+    Content,
     Message,
     ProviderMessage,
     branch,
-    for_provider,
+    extended,
+    in_order,
+    prompt_of,
     text_parts,
     title_from,
 )
@@ -48,53 +50,47 @@ def test_branch_begins_below_a_parent_that_is_gone() -> None:
     assert [m.id for m in branch({"b": message("b", "gone")}, "b")] == ["b"]
 
 
-def test_model_is_given_the_system_prompt_first() -> None:
-    given = for_provider([message("a", None, "hi")], "Be brief.")
-
-    assert given == (
-        ProviderMessage("system", text_parts("Be brief.")),
-        ProviderMessage("user", text_parts("hi")),
-    )
-
-
-@pytest.mark.parametrize("system", [None, ""])
-def test_model_is_given_no_empty_system_prompt(system: str | None) -> None:
-    assert for_provider([message("a", None, "hi")], system) == (
-        ProviderMessage("user", text_parts("hi")),
-    )
-
-
-def test_model_is_given_kept_text_but_nothing_empty() -> None:
-    said = [message("a", None, "hi"), message("b", "a", "so f", "assistant"), message("c", "b")]
-
-    assert [m.text for m in for_provider(said, None)] == ["hi", "so f"]
-
-
 @pytest.mark.parametrize(
-    "asked,of_session,of_client,default,given",
+    "asked,of_session,of_client,default,prompt",
     [
-        (None, "", "", "", []),
-        (None, "", "", "default", ["default"]),
-        (None, "session", "", "default", ["session"]),
-        ("asked", "session", "", "default", ["asked"]),
-        ("asked", "", "", "default", ["asked"]),
-        ("", "session", "", "default", ["session"]),
-        (None, "", "client", "default", ["client"]),
-        ("asked", "", "client", "default", ["asked", "client"]),
+        (None, "", "", "", ""),
+        (None, "", "", "default", "default"),
+        (None, "session", "", "default", "session"),
+        ("asked", "session", "", "default", "asked"),
+        ("asked", "", "", "default", "asked"),
+        ("", "session", "", "default", "session"),
+        (None, "", "client", "default", ""),
+        ("asked", "", "client", "default", "asked"),
     ],
 )
 def test_one_system_prompt_counts_more_than_another(
-    asked: str | None, of_session: str, of_client: str, default: str, given: list[str]
+    asked: str | None, of_session: str, of_client: str, default: str, prompt: str
 ) -> None:
-    said = [message("a", None, "hi")]
+    given = [ProviderMessage("user", text_parts("hi"))]
     if of_client:
-        said.insert(0, message("s", None, of_client, "system"))
-    if of_session:
-        said.insert(0, message(SESSION_PROMPT, None, of_session, "system"))
-    found = for_provider(said, asked, default)
+        given.insert(0, ProviderMessage("system", text_parts(of_client)))
 
-    assert [one.text for one in found if one.role == "system"] == given
-    assert found[-1].text == "hi"
+    assert prompt_of(given, asked, of_session, default) == prompt
+
+
+@pytest.mark.parametrize(
+    "before,more,whole",
+    [
+        ((), text_parts("a"), text_parts("a")),
+        (text_parts("a"), (), text_parts("a")),
+        (text_parts("a"), text_parts("b"), text_parts("ab")),
+        (({"type": "image"},), text_parts("b"), ({"type": "image"}, *text_parts("b"))),
+        (text_parts("a"), ({"type": "image"},), (*text_parts("a"), {"type": "image"})),
+    ],
+)
+def test_content_goes_on_where_it_ended(before: Content, more: Content, whole: Content) -> None:
+    assert extended(before, more) == whole
+
+
+def test_messages_of_one_time_come_after_their_parents() -> None:
+    said = [message("c", "b"), message("b", "a"), message("d", "c"), message("a", None)]
+
+    assert list(in_order(said)) == ["a", "b", "c", "d"]
 
 
 def test_only_text_parts_are_text() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import ChatError
-from app.core.messages import Message, text_parts
+from app.core.messages import KnownBranch, Message, text_parts
 from app.core.runs import AlreadyStarted, Turn
 from app.core.sessions import ChatSession
 from app.core.store import Batch, WorkerLost
@@ -200,6 +200,17 @@ def test_long_session_is_left_to_the_store_thread(both: Both, said: list[str]) -
     assert both.hub.begin_now(turn_of("run-2")) is None
     assert both.hub_rows() == before
     assert len(both.hub.begin_turn(turn_of("run-2"))) == len(said) + 2
+
+
+@pytest.mark.parametrize("said", TOO_LONG.values(), ids=TOO_LONG)
+def test_long_session_that_is_known_is_begun_in_the_hub(both: Both, said: list[str]) -> None:
+    both.each(lambda store: store.begin_turn(history("run-1", *said)))
+    both.end("run-1")
+    read = both.hub.read_branch("ann", "s-1")[:-1]
+    known = KnownBranch(read, {message.id: place for place, message in enumerate(read)})
+
+    answered = both.begin(replace(turn_of("run-2"), known=known))
+    assert len(answered) == len(said) + 2
 
 
 @pytest.mark.parametrize("said", [["hi"] * (MAX_MESSAGES + 1), [LONG, LONG]])
