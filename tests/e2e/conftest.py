@@ -55,11 +55,21 @@ def make_upstream() -> Iterator[Callable[[Reply], Upstream]]:
 def shared_server(
     tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
 ) -> Iterator[Server]:
+    # No heartbeat comes where a test counts events, however slow the machine is.
+    yield from serving(tmp_path_factory.mktemp("server"), shared_upstream, HEARTBEAT_S=10)
+
+
+@pytest.fixture(scope="session")
+def shared_lively(
+    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
+) -> Iterator[Server]:
+    yield from serving(tmp_path_factory.mktemp("lively"), shared_upstream, HEARTBEAT_S=0.3)
+
+
+def serving(folder: Path, upstream: Upstream, **settings: Any) -> Iterator[Server]:
+    """A server of that upstream, which must stop well in the end."""
     server = Server(
-        tmp_path_factory.mktemp("server"),
-        OPENAI_BASE_URL=shared_upstream.url,
-        OPENAI_API_KEY=PLANTED_KEY,
-        HEARTBEAT_S=0.3,
+        folder, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=PLANTED_KEY, **settings
     )
     yield server
     assert server.stop() == 0, server.output
@@ -69,6 +79,12 @@ def shared_server(
 def server(shared_server: Server, upstream: Upstream) -> Server:
     """The server most tests share; each uses sessions of its own."""
     return shared_server
+
+
+@pytest.fixture
+def lively(shared_lively: Server, upstream: Upstream) -> Server:
+    """The same with many heartbeats, for the tests that wait for them."""
+    return shared_lively
 
 
 @pytest.fixture(autouse=True)

@@ -211,7 +211,7 @@ def test_stop_answers_with_the_receipt(server, upstream):
     receipt = server.post(f"{chat.path}/stop").json
     assert (receipt["run_id"], receipt["session_id"]) == (stream.run_id, chat.id)
     assert (receipt["status"], receipt["upstream_closed"]) == ("stopped", True)
-    assert upstream.wait_for(1).closed.wait(1)
+    assert upstream.wait_for(1).closed.wait(20)
     stream.rest()
     assert AI_SDK.stopped(stream.frames)
     assert chat.stored()[-1] == ("assistant", "a")

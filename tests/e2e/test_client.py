@@ -43,6 +43,12 @@ IN_A_PAGE = """async (transport) => {
 
 
 @pytest.fixture
+def server(lively):
+    """A server that soon finds out which of its viewers have gone."""
+    return lively
+
+
+@pytest.fixture
 def proxy(server) -> Iterator[CuttingProxy]:
     made = CuttingProxy(server.port)
     yield made
@@ -189,7 +195,7 @@ def test_stop_closes_the_model_and_the_receipt_says_so(drive, upstream, transpor
     assert (whole["finishReason"], whole["text"]) == ("stopped", reply.half)
     client.rest()
     reply.go.set()
-    assert upstream.exchanges[0].wait_closed(5)
+    assert upstream.exchanges[0].wait_closed(20)
 
 
 def test_a_whole_answer_can_be_stopped(drive, upstream):

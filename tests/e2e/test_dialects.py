@@ -75,7 +75,7 @@ def test_a_native_stop_is_told_in_the_dialect(server, upstream, speaker):
     assert [stream.next_text(), stream.next_text()] == ["a ", "b"]
     receipt = server.post(f"/api/runs/{stream.run_id}/stop").json
     assert (receipt["status"], receipt["upstream_closed"]) == ("stopped", True)
-    assert upstream.wait_for(1).closed.wait(1)
+    assert upstream.wait_for(1).closed.wait(20)
     assert stream.read() == "a b"
     assert speaker.stopped(stream.frames), stream.frames
 
@@ -101,10 +101,10 @@ def test_a_failure_in_mid_reply_is_told_in_the_dialect(server, upstream, speaker
 
 
 @every
-def test_silence_is_filled_without_ids(server, upstream, speaker):
+def test_silence_is_filled_without_ids(lively, upstream, speaker):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("a"), go.wait(20), e.delta("b"), e.finish())
-    stream = speaker.start(server)
+    stream = speaker.start(lively)
     wait_for_heartbeats(stream, 2)
     go.set()
     events = stream.rest()
@@ -198,7 +198,7 @@ def test_who_hangs_up_stops_the_run_or_leaves_it(server, upstream, speaker):
     stream.close()
     path = f"/api/runs/{stream.run_id}"
     if speaker.stops_with_client:
-        assert server.wait_until(lambda: server.get(path).json["status"] == "stopped", 3)
+        assert server.wait_until(lambda: server.get(path).json["status"] == "stopped")
     go.set()
     assert server.wait_until(lambda: server.get(path).json["status"] != "running")
     status = "stopped" if speaker.stops_with_client else "completed"

@@ -163,7 +163,7 @@ def test_002_deleting_stops_the_reply_under_way(server, upstream):
     assert stream.next_text() == "a"
     path = f"/sessions/{stream.headers['x-session-id']}"
     assert server.request("DELETE", path).status == 204
-    assert upstream.wait_for(1).closed.wait(1)
+    assert upstream.wait_for(1).closed.wait(20)
     assert stream.read() == "a" and SESSION_MESSAGES.stopped(stream.frames)
     assert server.get(path).status == 404
 

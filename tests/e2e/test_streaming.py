@@ -96,11 +96,11 @@ def test_headers_leave_while_the_upstream_is_silent(server, upstream):
     assert text_of(stream.rest()) == "late"
 
 
-def test_silence_is_filled_with_heartbeats(server, upstream, connect):
+def test_silence_is_filled_with_heartbeats(lively, upstream, connect):
     may_send = threading.Semaphore(0)
     upstream.reply = in_lockstep(["late"], may_send)
-    stream = stream_chat(server, "go")
-    client = connect()
+    stream = stream_chat(lively, "go")
+    client = connect(lively)
     client.call("chat_resume", {"run_id": stream.run_id, "seq": 0})
     status = client.wait_for(lambda events: any(n == "chat_status" for n, _ in events))[0][1]
     assert status["run_id"] == stream.run_id and status["age_s"] >= 0

@@ -143,11 +143,11 @@ def test_plain_text_has_the_text_alone(server):
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/ollama/api/chat"])
 def test_first_thought_counts_as_a_piece(start_server, upstream, path):
     """A model that thinks for longer than a first piece may take is not late."""
-    server = start_server(FIRST_DELTA_TIMEOUT_S=1)
+    server = start_server(FIRST_DELTA_TIMEOUT_S=2)
     upstream.reply = lambda exchange: (
         exchange.start(),
         exchange.event(thought()),
-        exchange.wait_closed(1.3),
+        exchange.wait_closed(2.4),
         exchange.delta(TEXT),
         exchange.finish(),
     )
@@ -178,11 +178,11 @@ def heartbeat(stream):
     return event
 
 
-def test_silence_of_one_who_thinks_is_called_thinking(server, upstream, connect):
+def test_silence_of_one_who_thinks_is_called_thinking(lively, upstream, connect):
     go = threading.Event()
     upstream.reply = after(go)
-    stream = stream_chat(server, "go")
-    client = connect()
+    stream = stream_chat(lively, "go")
+    client = connect(lively)
     client.call("chat_resume", {"run_id": stream.run_id})
     said = heartbeat(stream).data
     assert (said["status"], said["run_id"]) == ("thinking", stream.run_id)
@@ -193,10 +193,10 @@ def test_silence_of_one_who_thinks_is_called_thinking(server, upstream, connect)
     assert text_of(stream.rest()) == TEXT
 
 
-def test_silence_before_anything_is_called_waiting(server, upstream):
+def test_silence_before_anything_is_called_waiting(lively, upstream):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), go.wait(20), e.delta("a"), e.finish())
-    stream = stream_chat(server, "go")
+    stream = stream_chat(lively, "go")
     first, second = heartbeat(stream), heartbeat(stream)
     assert [one.data["status"] for one in (first, second)] == ["waiting", "waiting"]
     assert first.data["age_s"] < second.data["age_s"]
@@ -206,11 +206,12 @@ def test_silence_before_anything_is_called_waiting(server, upstream):
     assert text_of(stream.rest()) == "a"
 
 
-def test_cursor_stays_where_it_was_during_silence(server, upstream):
+def test_cursor_stays_where_it_was_during_silence(lively, upstream):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("a"), go.wait(20), e.delta("b"), e.finish())
-    stream = stream_chat(server, "go")
-    stream.take(1)
+    stream = stream_chat(lively, "go")
+    while "token" not in stream.next().data:
+        pass
     assert heartbeat(stream).id == f"{stream.run_id}:1"
     go.set()
     assert text_of(stream.rest()) == "b"
@@ -218,11 +219,11 @@ def test_cursor_stays_where_it_was_during_silence(server, upstream):
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat", "/chat/completions/stream"])
 def test_other_dialects_get_comments_alone(start_server, upstream, path):
-    server = start_server(HEARTBEAT_S=0.1)
+    server = start_server(HEARTBEAT_S=0.05)
     upstream.reply = lambda e: (
         e.start(),
         e.delta("a"),
-        e.wait_closed(0.6),
+        e.wait_closed(1),
         e.delta("b"),
         e.finish(),
     )

@@ -114,7 +114,7 @@ def test_first_piece_deadline(start_server, upstream):
 
     upstream.reply = drip
     assert stream_chat(server, "go").rest()[-1].data["code"] == "upstream_timeout"
-    assert upstream.exchanges[0].closed.wait(1)
+    assert upstream.exchanges[0].closed.wait(20)
 
 
 def test_run_deadline(start_server, upstream):

@@ -48,7 +48,7 @@ def refused_connect(
     reasons: list[Any] = []
     client.on("connect_error", reasons.append)
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(server.url + path, headers, auth, transports=[transport], wait_timeout=10)
+        client.connect(server.url + path, headers, auth, transports=[transport], wait_timeout=30)
     client.disconnect()
     return str(reasons[-1]["message"])
 
@@ -70,7 +70,7 @@ class RawConnection:
     """A socket that sends what it is told, and knows when the server closes it."""
 
     def __init__(self, server: Server, opening: bytes) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=30)
         self.began = time.monotonic()
         self.socket.sendall(opening)
         self.received = b""

@@ -21,7 +21,7 @@ CLIENTS = Path(__file__).parent.parent / "clients"
 MODULES = CLIENTS / "node_modules"
 OLDEST = 20  # what most of the clients need
 INSTALL_S = 240.0
-SCRIPT_S = 15.0
+SCRIPT_S = 30.0
 
 
 def missing(what: str) -> NoReturn:

@@ -12,7 +12,7 @@ from app.core.runs import ProviderRequest
 from app.runs.ports import FINISH, Piece, PieceStream
 
 STOP: Piece = (FINISH, "stop")
-WAIT_S = 10.0  # how long a script waits for its Event before it counts as stuck
+WAIT_S = 30.0  # how long a script waits for its Event before it counts as stuck
 
 # a text, a piece, a batch of pieces, an exception to raise, an Event to wait for, something to call
 Step = str | Piece | Sequence[Piece] | BaseException | threading.Event | Callable[[], Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
-START_S = 30.0
+START_S = 120.0
 
 
 class Server:
@@ -107,7 +107,7 @@ class Server:
         """Return /api/status."""
         return self.get("/api/status").json
 
-    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 10) -> bool:
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 30) -> bool:
         """Ask again and again until it holds, while the process lives; False if it never does."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -127,7 +127,7 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, wait_s: float = 20) -> int:
+    def stop(self, wait_s: float = 30) -> int:
         """SIGTERM; return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

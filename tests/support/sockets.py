@@ -35,7 +35,7 @@ class SocketClient:
         for name in NAMES:
             self.client.on(name, self._keep(name))
         self.client.on("disconnect", lambda *reason: self.disconnected.set())
-        self.client.connect(server.url, headers, auth, transports=[transport], wait_timeout=10)
+        self.client.connect(server.url, headers, auth, transports=[transport], wait_timeout=30)
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         def keep(data: Any) -> None:
@@ -45,19 +45,19 @@ class SocketClient:
 
         return keep
 
-    def call(self, event: str, data: Any = None, timeout_s: float = 20) -> Any:
+    def call(self, event: str, data: Any = None, timeout_s: float = 30) -> Any:
         """Emit and return the ack."""
         return self.client.call(event, data, timeout=timeout_s)
 
     def wait_for(
-        self, enough: Callable[[list[tuple[str, Any]]], bool], timeout_s: float = 20
+        self, enough: Callable[[list[tuple[str, Any]]], bool], timeout_s: float = 30
     ) -> Any:
         """Wait until the events satisfy a condition; return them."""
         with self._changed:
             assert self._changed.wait_for(lambda: enough(self.events), timeout_s), self.events[-3:]
             return list(self.events)
 
-    def wait_for_end(self, timeout_s: float = 20) -> dict[str, Any]:
+    def wait_for_end(self, timeout_s: float = 30) -> dict[str, Any]:
         """Wait for the end of the run that is followed; return its data."""
         events = self.wait_for(lambda seen: any(name in ENDS for name, _ in seen), timeout_s)
         return next(data for name, data in events if name in ENDS)

@@ -69,7 +69,7 @@ class SseStream:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        timeout_s: float = 20,
+        timeout_s: float = 30,
     ) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)
         data = json.dumps(body).encode() if body is not None else None

@@ -66,7 +66,15 @@ class Exchange:
         """Hang up."""
         raise ConnectionAbortedError
 
-    def wait_closed(self, timeout_s: float = 10) -> bool:
+    def is_closed(self) -> bool:
+        """Tell whether the client has closed the connection by now, without waiting."""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):  # the reply's own thread has seen it, and closed it, too
+            return True
+
+    def wait_closed(self, timeout_s: float = 30) -> bool:
         """Wait until the client has closed the connection."""
         try:
             readable, _, _ = select.select([self.connection], [], [], timeout_s)
@@ -220,7 +228,7 @@ class Upstream:
         messages = (exchange.body or {}).get("messages") or [{"content": ""}]
         return self.replies.get(messages[-1]["content"], self.reply)
 
-    def wait_for(self, count: int, timeout_s: float = 10) -> Exchange:
+    def wait_for(self, count: int, timeout_s: float = 30) -> Exchange:
         """Return the `count`-th exchange, waiting for it."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.exchanges) >= count, timeout_s)

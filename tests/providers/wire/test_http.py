@@ -27,7 +27,7 @@ def opened(streams: HttpStreams, url: str) -> int:
 
 
 def new_streams() -> HttpStreams:
-    return HttpStreams(connect_timeout_s=2, read_timeout_s=5)
+    return HttpStreams(connect_timeout_s=30, read_timeout_s=30)
 
 
 def test_proxy_of_plain_http_is_told_the_whole_url(
