@@ -9,22 +9,10 @@ import pytest
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.entries import Entry
-from app.core.errors import InvalidRequest, NotFound, SessionBusy, UnsupportedParameter
+from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import text_parts
 from app.dialects.ai_sdk import AiSdk
-from app.dialects.dialect import MERGE_ABOVE
-from tests.dialects.speech import (
-    FAILED,
-    STOPPED,
-    TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
-    refusal,
-    reply_of,
-    said,
-    streamed,
-    thought,
-)
+from tests.dialects.speech import STOPPED, TIMED_OUT, refusal, reply_of, said, streamed, thought
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, texts
 
@@ -57,22 +45,6 @@ def part(kind: str, number: int, *deltas: str, ends: bool = True) -> str:
     return "".join(f"data: {frame}\n\n" for frame in frames)
 
 
-def test_text_only() -> None:
-    assert streamed(DIALECT, said("Hello", " there")) == (
-        ": open\n\n"
-        'data: {"type":"start","messageId":"run-1-reply","messageMetadata":{"runId":"run-1"}}\n\n'
-        'data: {"type":"start-step"}\n\n'
-        'data: {"type":"text-start","id":"part-1"}\n\n'
-        'data: {"type":"text-delta","id":"part-1","delta":"Hello"}\n\n'
-        'data: {"type":"text-delta","id":"part-1","delta":" there"}\n\n'
-        'data: {"type":"text-end","id":"part-1"}\n\n'
-        'data: {"type":"finish-step"}\n\n'
-        'data: {"type":"finish","messageMetadata":{"finishReason":"stop",'
-        '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7}}}\n\n'
-        "data: [DONE]\n\n"
-    )
-
-
 def test_reasoning_then_text() -> None:
     assert streamed(DIALECT, thought("hm", "Yes")) == (
         BEGIN
@@ -99,34 +71,10 @@ def test_status_ends_no_part() -> None:
     assert streamed(DIALECT, entries) == BEGIN + part("text", 1, "a", "b", ends=False)
 
 
-def test_stopped() -> None:
-    encoded = streamed(DIALECT, said("so far", end=STOPPED))
-
-    assert encoded == BEGIN + part("text", 1, "so far") + ABORT + DONE
-
-
 def test_stopped_while_reasoning() -> None:
     entries = [Entry(1, "reasoning", "hm", START), end_entry(2, STOPPED)]
 
     assert streamed(DIALECT, entries) == BEGIN + part("reasoning", 1, "hm") + ABORT + DONE
-
-
-def test_stopped_before_the_first_piece() -> None:
-    assert streamed(DIALECT, said(end=STOPPED)) == BEGIN + ABORT + DONE
-
-
-def test_failed() -> None:
-    encoded = streamed(DIALECT, said("par", end=FAILED))
-
-    assert encoded == BEGIN + part("text", 1, "par", ends=False) + ERROR + DONE
-
-
-def test_failed_before_the_first_piece() -> None:
-    assert streamed(DIALECT, said(end=FAILED)) == BEGIN + ERROR + DONE
-
-
-def test_empty() -> None:
-    assert streamed(DIALECT, said()) == BEGIN + finish()
 
 
 @pytest.mark.parametrize(
@@ -139,30 +87,8 @@ def test_finish_reason_is_spelled_as_the_sdk_does(ours: str, theirs: str) -> Non
     assert encoded == BEGIN + part("text", 1, "a") + finish(theirs)
 
 
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(DIALECT, said(TRICKY)) == BEGIN + part("text", 1, TRICKY_JSON) + finish()
-
-
-def test_viewer_far_behind_gets_one_larger_piece() -> None:
-    pieces = "x" * (MERGE_ABOVE + 1)
-
-    assert streamed(DIALECT, said(*pieces)) == BEGIN + part("text", 1, pieces) + finish()
-
-
-def test_silence_is_told_by_a_comment() -> None:
-    assert DIALECT.encoder(reply_of([]), 0, {}).heartbeat == b": ping\n\n"
-
-
 def test_header_names_the_protocol() -> None:
     assert DIALECT.headers(reply_of([]), {}) == {"x-vercel-ai-ui-message-stream": "v1"}
-
-
-def test_whole_reply_is_a_message_of_the_client() -> None:
-    assert DIALECT.whole(reply_of(said("Hel", "lo")), {}) == {
-        "id": "run-1-reply",
-        "role": "assistant",
-        "parts": [{"type": "text", "text": "Hello"}],
-    }
 
 
 # --- requests -----------------------------------------------------------------------------------
@@ -282,11 +208,6 @@ def test_new_message_with_a_file_is_not_supported() -> None:
 
     assert isinstance(refused, UnsupportedParameter)
     assert refused.fields == {"messages.3.parts": "this server takes text only"}
-
-
-@pytest.mark.parametrize("error", [NotFound(), SessionBusy(run_id="run-1"), TIMED_OUT])
-def test_error_body_is_the_native_one(error: Any) -> None:
-    assert DIALECT.error(error) == {"error": error.payload()}
 
 
 def test_error_body_names_the_fields_in_its_message() -> None:

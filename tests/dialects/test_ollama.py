@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from app.chats.request import ChatRequest
-from app.core.errors import InvalidRequest, NotFound, OverCapacity, UnsupportedParameter
+from app.core.errors import UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import RunEnd
 from app.core.usage import Usage
-from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.ollama import OllamaChat
-from tests.dialects.speech import (
-    FAILED,
-    STOPPED,
-    TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
-    refusal,
-    reply_of,
-    said,
-    streamed,
-    thought,
-    whole,
-)
+from tests.dialects.speech import refusal, reply_of, said, streamed, thought, whole
 from tests.support.samples import run_end
 
 DIALECT = OllamaChat()
@@ -55,31 +41,6 @@ def last(reason: str = "stop") -> str:
 OPEN = line("")
 
 
-def test_text_is_lines_and_the_last_has_the_figures() -> None:
-    assert streamed(DIALECT, said("Hello", " there")) == (
-        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
-        '"message":{"role":"assistant","content":""},"done":false}\n'
-        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
-        '"message":{"role":"assistant","content":"Hello"},"done":false}\n'
-        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
-        '"message":{"role":"assistant","content":" there"},"done":false}\n'
-        '{"model":"scripted-1","created_at":"2023-11-14T22:13:22.000Z",'
-        '"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",'
-        '"total_duration":2000000000,"load_duration":0,"prompt_eval_count":5,'
-        '"prompt_eval_duration":500000000,"eval_count":2,"eval_duration":1500000000}\n'
-    )
-
-
-def test_failed_run_ends_in_an_error() -> None:
-    assert streamed(DIALECT, said("par", end=FAILED)) == (
-        OPEN + line("par") + '{"error":"%s"}\n' % TIMED_OUT.message
-    )
-
-
-def test_stopped_run_is_done() -> None:
-    assert streamed(DIALECT, said("so far", end=STOPPED)) == OPEN + line("so far") + last()
-
-
 @pytest.mark.parametrize(
     "reason,done", [("stop", "stop"), ("length", "length"), ("content_filter", "stop")]
 )
@@ -89,41 +50,15 @@ def test_done_reason_is_one_that_ollama_has(reason: str, done: str) -> None:
     assert streamed(DIALECT, said("a", end=end)) == OPEN + line("a") + last(done)
 
 
-@pytest.mark.parametrize("end", [None, STOPPED])
-def test_empty_reply_is_done_at_once(end: Any) -> None:
-    assert streamed(DIALECT, said(end=end)) == OPEN + last()
-
-
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(DIALECT, said(TRICKY)) == OPEN + line(TRICKY_JSON) + last()
-
-
 def test_reasoning_is_thinking() -> None:
     assert streamed(DIALECT, thought("hm", "Yes")) == (
         OPEN + line("", ',"thinking":"hm"') + line("Yes") + last()
     )
 
 
-def test_viewer_far_behind_gets_one_larger_piece() -> None:
-    pieces = "x" * (MERGE_ABOVE + 1)
-
-    assert streamed(DIALECT, said(*pieces)) == OPEN + line(pieces) + last()
-
-
-def test_resume_goes_on_where_it_was() -> None:
-    assert streamed(DIALECT, said("a", "b"), after=1) == OPEN + line("b") + last()
-
-
 def test_silence_is_told_by_a_line_without_text() -> None:
     assert DIALECT.encoder(reply_of([]), 0, {}).heartbeat == OPEN.encode()
     assert DIALECT.content_type == "application/x-ndjson"
-
-
-def test_whole_answer_has_text_and_figures() -> None:
-    answer = json.loads(last())
-    answer["message"]["content"] = "Hello"
-
-    assert whole(DIALECT, said("Hel", "lo")) == answer
 
 
 def test_run_without_a_first_piece_took_no_time_to_it() -> None:
@@ -211,14 +146,3 @@ def test_what_is_no_text_is_not_supported(change: dict[str, Any], field: str) ->
 
     assert isinstance(refused, UnsupportedParameter)
     assert refused.fields == {field: "this server takes text only"}
-
-
-@pytest.mark.parametrize("error", [NotFound(), OverCapacity(), TIMED_OUT])
-def test_error_body_is_one_sentence(error: Any) -> None:
-    assert DIALECT.error(error) == {"error": error.message}
-
-
-def test_error_body_names_the_fields() -> None:
-    assert DIALECT.error(InvalidRequest({"model": "field required"})) == {
-        "error": "The request is not valid: check model. model: field required"
-    }

@@ -23,14 +23,11 @@ from app.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.openai import OpenAIChat
 from tests.dialects.speech import (
     FAILED,
     STOPPED,
     TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
     reply_of,
     said,
     streamed,
@@ -62,24 +59,6 @@ DONE = "data: [DONE]\n\n"
 END = chunk("{}", '"stop"') + DONE
 
 
-def test_text_is_chunks_of_one_id() -> None:
-    assert streamed(DIALECT, said("Hello", " there")) == (
-        ": open\n\n"
-        'data: {"id":"chatcmpl-run-1","object":"chat.completion.chunk","created":1700000000,'
-        '"model":"scripted-1","choices":[{"index":0,'
-        '"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
-        'data: {"id":"chatcmpl-run-1","object":"chat.completion.chunk","created":1700000000,'
-        '"model":"scripted-1","choices":[{"index":0,'
-        '"delta":{"content":"Hello"},"finish_reason":null}]}\n\n'
-        'data: {"id":"chatcmpl-run-1","object":"chat.completion.chunk","created":1700000000,'
-        '"model":"scripted-1","choices":[{"index":0,'
-        '"delta":{"content":" there"},"finish_reason":null}]}\n\n'
-        'data: {"id":"chatcmpl-run-1","object":"chat.completion.chunk","created":1700000000,'
-        '"model":"scripted-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-        "data: [DONE]\n\n"
-    )
-
-
 def test_usage_that_was_asked_for_is_the_last_chunk_and_null_before() -> None:
     null = ',"usage":null'
 
@@ -103,10 +82,6 @@ def test_failed_run_ends_in_an_error_and_nothing_more(include_usage: bool) -> No
     )
 
 
-def test_stopped_run_finishes_with_stop() -> None:
-    assert streamed(DIALECT, said("so far", end=STOPPED)) == BEGIN + text("so far") + END
-
-
 @pytest.mark.parametrize("reason", ["length", "content_filter"])
 def test_finish_reason_of_the_model_is_kept(reason: str) -> None:
     end = run_end("completed", reason)
@@ -115,29 +90,10 @@ def test_finish_reason_of_the_model_is_kept(reason: str) -> None:
     assert whole(DIALECT, said("a", end=end))["choices"][0]["finish_reason"] == reason
 
 
-@pytest.mark.parametrize("end", [None, STOPPED])
-def test_empty_reply_finishes_at_once(end: Any) -> None:
-    assert streamed(DIALECT, said(end=end)) == BEGIN + END
-
-
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(DIALECT, said(TRICKY)) == BEGIN + text(TRICKY_JSON) + END
-
-
 def test_reasoning_has_a_field_of_its_own() -> None:
     assert streamed(DIALECT, thought("h\u2028m", "Yes")) == (
         BEGIN + chunk(r'{"reasoning_content":"h\u2028m"}') + text("Yes") + END
     )
-
-
-def test_viewer_far_behind_gets_one_larger_piece() -> None:
-    pieces = "x" * (MERGE_ABOVE + 1)
-
-    assert streamed(DIALECT, said(*pieces)) == BEGIN + text(pieces) + END
-
-
-def test_resume_says_no_role_again() -> None:
-    assert streamed(DIALECT, said("a", "b"), after=1) == OPEN + text("b") + END
 
 
 def test_silence_is_told_by_a_comment_and_there_are_no_ids() -> None:

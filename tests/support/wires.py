@@ -19,7 +19,7 @@ from tests.support.upstream import Exchange, Reply, event_bytes
 
 KEY = "sk-planted-0123456789abcdef"
 MODEL = "model-1"
-BOUNDS = Bounds(connect_timeout_s=2, read_timeout_s=10, max_reply_bytes=4_000_000)
+BOUNDS = Bounds(connect_timeout_s=30, read_timeout_s=30, max_reply_bytes=4_000_000)
 BOUND_NAMES = {field.name for field in fields(Bounds)}
 
 

@@ -7,80 +7,11 @@ from typing import Any
 import pytest
 
 from app.chats.request import ChatRequest
-from app.core.errors import InvalidRequest, NotFound, RateLimited, SessionBusy
 from app.core.messages import ProviderMessage, text_of, text_parts
-from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.completions import CompletionsStream
-from tests.dialects.speech import (
-    FAILED,
-    STOPPED,
-    TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
-    refusal,
-    reply_of,
-    said,
-    streamed,
-    thought,
-    whole,
-)
+from tests.dialects.speech import STOPPED, refusal, said, whole
 
 DIALECT = CompletionsStream()
-OF = '"model":"scripted-1","provider":"scripted"'
-OPEN = ": open\n\n"
-DONE = 'data: {"content":"","done":true,%s}\n\n' % OF
-
-
-def piece(text: str) -> str:
-    return 'data: {"content":"%s","done":false,%s}\n\n' % (text, OF)
-
-
-def test_text_is_content_and_the_end_is_done() -> None:
-    assert streamed(DIALECT, said("Why", " don't")) == (
-        ": open\n\n"
-        'data: {"content":"Why","done":false,"model":"scripted-1","provider":"scripted"}\n\n'
-        'data: {"content":" don\'t","done":false,"model":"scripted-1","provider":"scripted"}\n\n'
-        'data: {"content":"","done":true,"model":"scripted-1","provider":"scripted"}\n\n'
-    )
-
-
-def test_failed_run_is_done_with_an_error() -> None:
-    assert streamed(DIALECT, said("par", end=FAILED)) == (
-        OPEN
-        + piece("par")
-        + 'data: {"content":"","done":true,%s,"error":"%s"}\n\n' % (OF, TIMED_OUT.message)
-    )
-
-
-def test_stopped_run_is_done() -> None:
-    assert streamed(DIALECT, said("so far", end=STOPPED)) == OPEN + piece("so far") + DONE
-
-
-@pytest.mark.parametrize("end", [None, STOPPED])
-def test_empty_reply_is_done_at_once(end: Any) -> None:
-    assert streamed(DIALECT, said(end=end)) == OPEN + DONE
-
-
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(DIALECT, said(TRICKY)) == OPEN + piece(TRICKY_JSON) + DONE
-
-
-def test_reasoning_and_status_have_no_place() -> None:
-    assert streamed(DIALECT, thought("hm", "Yes")) == OPEN + piece("Yes") + DONE
-
-
-def test_viewer_far_behind_gets_one_larger_piece() -> None:
-    pieces = "x" * (MERGE_ABOVE + 1)
-
-    assert streamed(DIALECT, said(*pieces)) == OPEN + piece(pieces) + DONE
-
-
-def test_resume_goes_on_where_it_was() -> None:
-    assert streamed(DIALECT, said("a", "b"), after=1) == OPEN + piece("b") + DONE
-
-
-def test_silence_is_told_by_a_comment() -> None:
-    assert DIALECT.encoder(reply_of([]), 0, {}).heartbeat == b": ping\n\n"
 
 
 @pytest.mark.parametrize("end,reason", [(None, "stop"), (STOPPED, "stopped")])
@@ -168,14 +99,3 @@ def test_wrong_earlier_message_is_named_as_the_client_does(text: str) -> None:
     messages = [{"role": "assistant", "content": text}, {"role": "user", "content": "hi"}]
 
     assert set(refusal(DIALECT, {"messages": messages}).fields) == {"messages.0.content"}
-
-
-@pytest.mark.parametrize("error", [NotFound(), SessionBusy(run_id="r"), RateLimited(), TIMED_OUT])
-def test_error_body_is_one_sentence(error: Any) -> None:
-    assert DIALECT.error(error) == {"detail": error.message}
-
-
-def test_error_body_names_the_fields() -> None:
-    assert DIALECT.error(InvalidRequest({"model": "too odd", "a": "absent"})) == {
-        "detail": "The request is not valid: check a, model. a: absent; model: too odd"
-    }

@@ -11,28 +11,14 @@ from hypothesis import strategies as st
 
 from app.chats.request import ChatRequest
 from app.core.entries import Entry
-from app.core.errors import InvalidRequest, OverCapacity, SessionBusy, TooLarge
 from app.core.messages import ProviderMessage, text_parts
 from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.conversation import ConversationChat
-from tests.dialects.speech import (
-    FAILED,
-    STOPPED,
-    TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
-    refusal,
-    reply_of,
-    said,
-    streamed,
-    thought,
-    whole,
-)
+from tests.dialects.speech import refusal, said, streamed
 from tests.support.clock import START
 from tests.support.samples import end_entry
 
 DIALECT = ConversationChat()
-OPEN = ": open\n\n"
 HI = [{"role": "user", "content": "hi"}]
 WORDS = st.lists(st.text("ab \n\u2028\u0085\u00a0é", max_size=5), max_size=12)
 
@@ -64,56 +50,6 @@ def test_text_comes_with_all_so_far_and_figures() -> None:
         '"streaming_stats":{"total_chunks":2,"total_characters":11,"elapsed_time":2.0,'
         '"words_per_second":1.0}}\n\n'
     )
-
-
-def last(text: str, chunks: int, characters: int, rate: str, more: str = "") -> str:
-    """Return the last event, after two seconds."""
-    return (
-        'data: {"content":"","full_content":"%s","chunk_id":%d,'
-        '"timestamp":"2023-11-14T22:13:22.000Z","done":true,"model":"scripted-1",'
-        '"streaming_stats":{"total_chunks":%d,"total_characters":%d,"elapsed_time":2.0,'
-        '"words_per_second":%s}%s}\n\n' % (text, chunks + 1, chunks, characters, rate, more)
-    )
-
-
-def test_failed_run_is_done_with_an_error_and_its_id() -> None:
-    error = ',"error":"%s","error_id":"%s"' % (TIMED_OUT.message, TIMED_OUT.error_id)
-
-    encoded = streamed(DIALECT, said("par", end=FAILED), after=1)
-    assert encoded == OPEN + last("par", 1, 3, "0.5", error)
-
-
-def test_run_that_fails_at_once_is_done_with_an_error() -> None:
-    error = ',"error":"%s","error_id":"%s"' % (TIMED_OUT.message, TIMED_OUT.error_id)
-
-    assert streamed(DIALECT, said(end=FAILED)) == OPEN + last("", 0, 0, "0.0", error)
-
-
-def test_stopped_run_is_done_with_what_came() -> None:
-    encoded = streamed(DIALECT, said("so far", end=STOPPED), after=1)
-
-    assert encoded == OPEN + last("so far", 1, 6, "1.0")
-
-
-@pytest.mark.parametrize("end", [None, STOPPED])
-def test_empty_reply_is_done_at_once(end: Any) -> None:
-    assert streamed(DIALECT, said(end=end)) == OPEN + last("", 0, 0, "0.0")
-
-
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(DIALECT, said(TRICKY)) == (
-        OPEN + 'data: {"content":"%s","full_content":"%s","chunk_id":1,'
-        '"timestamp":"2023-11-14T22:13:20.000Z","done":false,"model":"scripted-1",'
-        '"streaming_stats":{"total_chunks":1,"total_characters":%d,"elapsed_time":0.0,'
-        '"words_per_second":0.0}}\n\n' % (TRICKY_JSON, TRICKY_JSON, len(TRICKY))
-    ) + last(TRICKY_JSON, 1, len(TRICKY), "2.0")
-
-
-def test_reasoning_and_status_have_no_place() -> None:
-    assert [(e["content"], e["chunk_id"]) for e in events(thought("hm", "Yes"))] == [
-        ("Yes", 1),
-        ("", 2),
-    ]
 
 
 def test_viewer_far_behind_gets_one_larger_piece_that_counts_as_many() -> None:
@@ -158,18 +94,6 @@ def test_words_are_right_after_each_piece(pieces: list[str]) -> None:
         assert found == len(event["full_content"].split())
 
 
-def test_silence_is_told_by_a_comment() -> None:
-    assert DIALECT.encoder(reply_of([]), 0, {}).heartbeat == b": ping\n\n"
-
-
-def test_whole_answer() -> None:
-    assert whole(DIALECT, said("Hel", "lo")) == {
-        "message": "Hello",
-        "timestamp": "2023-11-14T22:13:22.000Z",
-        "model": "scripted-1",
-    }
-
-
 # --- requests -----------------------------------------------------------------------------------
 
 
@@ -202,17 +126,3 @@ def test_body_is_read(more: dict[str, Any], streams: bool) -> None:
 )
 def test_wrong_field_is_named_as_the_client_does(change: dict[str, Any], field: str) -> None:
     assert set(refusal(DIALECT, {"conversation": HI, **change}).fields) == {field}
-
-
-@pytest.mark.parametrize("error", [SessionBusy(run_id="r"), OverCapacity(), TooLarge(), TIMED_OUT])
-def test_error_body_has_message_and_id(error: Any) -> None:
-    assert DIALECT.error(error) == {"error": error.message, "error_id": error.error_id}
-
-
-def test_error_body_names_the_fields() -> None:
-    error = InvalidRequest({"conversation": "must not be empty"})
-
-    assert DIALECT.error(error) == {
-        "error": "The request is not valid: check conversation. conversation: must not be empty",
-        "error_id": error.error_id,
-    }

@@ -7,82 +7,13 @@ from typing import Any
 import pytest
 
 from app.chats.request import ChatRequest
-from app.core.errors import InvalidRequest, NotFound, RateLimited, SessionBusy
 from app.core.messages import ProviderMessage, text_parts
-from app.dialects.dialect import MERGE_ABOVE
 from app.dialects.documents.prompt import PromptChat, PromptConversation
-from tests.dialects.speech import (
-    FAILED,
-    STOPPED,
-    TIMED_OUT,
-    TRICKY,
-    TRICKY_JSON,
-    refusal,
-    reply_of,
-    said,
-    streamed,
-    thought,
-    whole,
-)
+from tests.dialects.speech import STOPPED, refusal, reply_of, said, whole
 
 PROMPT = PromptChat()
 CONVERSATION = PromptConversation()
-BOTH = pytest.mark.parametrize("dialect", [PROMPT, CONVERSATION], ids=lambda d: d.name)
-OPEN = ": open\n\n"
-DONE = 'data: {"type":"done"}\n\n'
 HI = [{"role": "user", "content": "hi"}]
-
-
-def chunk(text: str) -> str:
-    return 'data: {"chunk":"%s","type":"content"}\n\n' % text
-
-
-@BOTH
-def test_text_is_chunks_then_done(dialect: PromptChat) -> None:
-    assert streamed(dialect, said("Hello", " there")) == (
-        ": open\n\n"
-        'data: {"chunk":"Hello","type":"content"}\n\n'
-        'data: {"chunk":" there","type":"content"}\n\n'
-        'data: {"type":"done"}\n\n'
-    )
-
-
-@BOTH
-def test_failed_run_ends_in_an_error(dialect: PromptChat) -> None:
-    assert streamed(dialect, said("par", end=FAILED)) == (
-        OPEN + chunk("par") + 'data: {"type":"error","message":"%s"}\n\n' % TIMED_OUT.message
-    )
-
-
-def test_stopped_run_is_done() -> None:
-    assert streamed(PROMPT, said("so far", end=STOPPED)) == OPEN + chunk("so far") + DONE
-
-
-@pytest.mark.parametrize("end", [None, STOPPED])
-def test_empty_reply_is_done_at_once(end: Any) -> None:
-    assert streamed(PROMPT, said(end=end)) == OPEN + DONE
-
-
-def test_text_that_looks_like_frames_is_one_line() -> None:
-    assert streamed(PROMPT, said(TRICKY)) == OPEN + chunk(TRICKY_JSON) + DONE
-
-
-def test_reasoning_and_status_have_no_place() -> None:
-    assert streamed(PROMPT, thought("hm", "Yes")) == OPEN + chunk("Yes") + DONE
-
-
-def test_viewer_far_behind_gets_one_larger_piece() -> None:
-    pieces = "x" * (MERGE_ABOVE + 1)
-
-    assert streamed(PROMPT, said(*pieces)) == OPEN + chunk(pieces) + DONE
-
-
-def test_resume_goes_on_where_it_was() -> None:
-    assert streamed(PROMPT, said("a", "b"), after=1) == OPEN + chunk("b") + DONE
-
-
-def test_silence_is_told_by_a_comment() -> None:
-    assert PROMPT.encoder(reply_of([]), 0, {}).heartbeat == b": ping\n\n"
 
 
 def test_whole_answer_tells_the_conversations_number() -> None:
@@ -224,16 +155,3 @@ def test_conversation_without_a_number_gets_one() -> None:
 )
 def test_wrong_field_of_a_conversation_is_named(change: dict[str, Any], field: str) -> None:
     assert set(refusal(CONVERSATION, {"messages": HI, **change}).fields) == {field}
-
-
-@BOTH
-@pytest.mark.parametrize("error", [NotFound(), SessionBusy(run_id="r"), RateLimited(), TIMED_OUT])
-def test_error_body_is_one_sentence(dialect: PromptChat, error: Any) -> None:
-    assert dialect.error(error) == {"detail": error.message}
-
-
-@BOTH
-def test_error_body_names_the_fields(dialect: PromptChat) -> None:
-    assert dialect.error(InvalidRequest({"prompt": "must not be blank"})) == {
-        "detail": "The request is not valid: check prompt. prompt: must not be blank"
-    }
