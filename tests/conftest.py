@@ -3,7 +3,7 @@ waits to be told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
 from tests.support.running import running
 from tests.support.scripted import ScriptedProvider
+from tests.support.sse import SseStream
+from tests.support.upstream import Reply, Upstream, say
 
 WORKER = "worker"
 
@@ -88,3 +90,43 @@ def parts(memory_store: MemoryStore, runtime: ManualRuntime, clock: HandClock) -
 def runs(parts: RunParts) -> RunService:
     """The service."""
     return parts.runs
+
+
+@pytest.fixture(scope="session")
+def shared_upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture
+def upstream(shared_upstream: Upstream) -> Upstream:
+    """The upstream, as new."""
+    shared_upstream.reply = say(
+        ["Hello", " there"], usage={"prompt_tokens": 5, "completion_tokens": 2}
+    )
+    shared_upstream.replies = {}
+    shared_upstream.exchanges = []
+    return shared_upstream
+
+
+@pytest.fixture
+def make_upstream() -> Iterator[Callable[[Reply], Upstream]]:
+    """Start further upstreams, each with its reply."""
+    made: list[Upstream] = []
+
+    def make(reply: Reply) -> Upstream:
+        made.append(Upstream())
+        made[-1].reply = reply
+        return made[-1]
+
+    yield make
+    for upstream in made:
+        upstream.close()
+
+
+@pytest.fixture(autouse=True)
+def no_stream_left_open() -> Iterator[None]:
+    yield
+    while SseStream.opened:
+        SseStream.opened.pop().close()

@@ -12,43 +12,7 @@ from playwright.sync_api import sync_playwright
 from tests.support.browser import FLAGS, ChatPage, need_chromium
 from tests.support.server import Server
 from tests.support.sockets import SocketClient
-from tests.support.sse import SseStream
-from tests.support.upstream import Reply, Upstream, say
-
-PLANTED_KEY = "sk-planted-0123456789abcdef"
-
-
-@pytest.fixture(scope="session")
-def shared_upstream() -> Iterator[Upstream]:
-    upstream = Upstream()
-    yield upstream
-    upstream.close()
-
-
-@pytest.fixture
-def upstream(shared_upstream: Upstream) -> Upstream:
-    """The upstream, as new."""
-    shared_upstream.reply = say(
-        ["Hello", " there"], usage={"prompt_tokens": 5, "completion_tokens": 2}
-    )
-    shared_upstream.replies = {}
-    shared_upstream.exchanges = []
-    return shared_upstream
-
-
-@pytest.fixture
-def make_upstream() -> Iterator[Callable[[Reply], Upstream]]:
-    """Start further upstreams, each with its reply."""
-    made: list[Upstream] = []
-
-    def make(reply: Reply) -> Upstream:
-        made.append(Upstream())
-        made[-1].reply = reply
-        return made[-1]
-
-    yield make
-    for upstream in made:
-        upstream.close()
+from tests.support.upstream import PLANTED_KEY, Upstream
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +32,7 @@ def shared_lively(
 
 def serving(folder: Path, upstream: Upstream, **settings: Any) -> Iterator[Server]:
     """A server of that upstream, which must stop well in the end."""
-    server = Server(
-        folder, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=PLANTED_KEY, **settings
-    )
+    server = Server(folder, OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY=PLANTED_KEY, **settings)
     yield server
     assert server.stop() == 0, server.output
 
@@ -85,13 +47,6 @@ def server(shared_server: Server, upstream: Upstream) -> Server:
 def lively(shared_lively: Server, upstream: Upstream) -> Server:
     """The same with many heartbeats, for the tests that wait for them."""
     return shared_lively
-
-
-@pytest.fixture(autouse=True)
-def no_stream_left_open() -> Iterator[None]:
-    yield
-    while SseStream.opened:
-        SseStream.opened.pop().close()
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.sse import SseStream, stream_chat, text_of
-from tests.support.upstream import in_turn, refuse, say, silent
+from tests.support.upstream import PLANTED_KEY, in_turn, refuse, say, silent
 from tests.support.ways import WAYS
 
 FAILS = refuse("500 Oops")

@@ -12,10 +12,9 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.server import ROOT, Server
 from tests.support.sse import stream_chat, text_of
-from tests.support.upstream import delta, event_bytes, silent
+from tests.support.upstream import PLANTED_KEY, delta, event_bytes, silent
 
 
 def start(folder, **settings):

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.certificates import self_signed
 from tests.support.sse import stream_chat, text_of
-from tests.support.upstream import Upstream, silent
+from tests.support.upstream import PLANTED_KEY, Upstream, silent
 from tests.support.ways import WAYS
 
 SECRET = "upstream-secret-text"

@@ -7,9 +7,8 @@ import stat
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.sse import SseParser, follow_run, stream_chat, text_of
-from tests.support.upstream import delta
+from tests.support.upstream import PLANTED_KEY, delta
 from tests.support.ways import WAYS, v1_chunks
 
 PIECES = ["Hel", "lo\n\n", "\U0001f600 \u2028", " data: x", "\\ end"]

@@ -9,9 +9,8 @@ import sys
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.server import ROOT
-from tests.support.upstream import refuse, say, silent
+from tests.support.upstream import PLANTED_KEY, refuse, say, silent
 
 NOT_SET_UP = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
 SECRET = "upstream-secret-text"

@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.doors import SECRET, auth_of, bearer, token_of
 from tests.support.sse import SseStream, follow_run, stream_chat, text_of
-from tests.support.upstream import refuse, say
+from tests.support.upstream import PLANTED_KEY, refuse, say
 from tests.support.ways import v1_chunks
 
 DAY_S = 86400

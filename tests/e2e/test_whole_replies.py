@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import PLANTED_KEY
 from tests.support.sse import SseParser, SseStream
-from tests.support.upstream import completion, refuse, say, silent
+from tests.support.upstream import PLANTED_KEY, completion, refuse, say, silent
 from tests.support.ways import WAYS
 
 TEXT = " One two three,\n\nfour five six. \U0001f600 seven\t eight "

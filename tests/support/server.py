@@ -7,10 +7,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,43 @@ ROOT = Path(__file__).parent.parent.parent
 START_S = 120.0
 
 
-class Server:
+class Asked(ABC):
+    """A Tandem that can be asked, wherever it runs."""
+
+    @abstractmethod
+    def open(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]) -> Any:
+        """Send a request; return its answer once that begins: `status`, `headers`, `read1`,
+        `read` and `close`."""
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send one request and wait for all of its answer; what is not bytes goes as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        answer = self.open(method, path, body, headers)
+        try:
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            answer.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """GET a path."""
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        """POST a JSON body."""
+        return self.request("POST", path, body, headers)
+
+    def status(self) -> dict[str, Any]:
+        """Return /api/status."""
+        status: dict[str, Any] = self.get("/api/status").json
+        return status
+
+
+class Server(Asked):
     """A running Tandem; everything it prints is in `output`."""
 
     script = ROOT / "run.py"
@@ -79,33 +117,16 @@ class Server:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}"
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Answer:
-        """Send one request on a connection of its own; a body that is not bytes goes as JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        headers = dict(headers or {})
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-            headers.setdefault("Content-Type", "application/json")
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.headers), response.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **headers: str) -> Answer:
-        """GET a path."""
-        return self.request("GET", path, headers=headers)
-
-    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
-        """POST a JSON body."""
-        return self.request("POST", path, body, headers)
-
-    def status(self) -> dict[str, Any]:
-        """Return /api/status."""
-        return self.get("/api/status").json
+    def open(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        timeout_s: float = 30,
+    ) -> WireAnswer:
+        """Send one request on a connection of its own; return its answer once that begins."""
+        return WireAnswer(self.port, method, path, data, headers, timeout_s)
 
     def wait_until(self, holds: Callable[[], bool], timeout_s: float = 30) -> bool:
         """Ask again and again until it holds, while the process lives; False if it never does."""
@@ -147,10 +168,43 @@ class Server:
         return "\n".join([self.output, *files])
 
 
+class WireAnswer:
+    """An answer on a connection of its own, read as it comes."""
+
+    def __init__(
+        self,
+        port: int,
+        method: str,
+        path: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+        try:
+            self._connection.request(method, path, data, dict(headers))
+            self._response = self._connection.getresponse()
+        except BaseException:
+            self._connection.close()
+            raise
+        self.status = self._response.status
+        self.headers = dict(self._response.headers)
+        self.read = self._response.read
+        self.read1 = self._response.read1
+
+    def close(self) -> None:
+        """Hang up, at once."""
+        with suppress(OSError):
+            if self._connection.sock is not None:
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+        self._connection.close()
+
+
 class Answer:
     """One HTTP answer."""
 
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status = status
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.body = body

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Answer, Server
+from tests.support.server import Answer, Asked
 from tests.support.sse import SseEvent, SseStream
 
 Frame = Any
@@ -33,18 +33,18 @@ class Speaker:
     required: str = ""  # a field that a request must have
     stops_with_client: bool = False
 
-    def path_for(self, server: Server, **headers: str) -> str:
+    def path_for(self, server: Asked, **headers: str) -> str:
         """Return the path, of a new session if it needs one."""
         if "{session}" not in self.path:
             return self.path
         return self.path.format(session=server.post("/sessions", **headers).json["id"])
 
-    def start(self, server: Server, message: str = "go", slash: str = "", **headers: str) -> Stream:
+    def start(self, server: Asked, message: str = "go", slash: str = "", **headers: str) -> Stream:
         """Send a message; return its stream."""
         path = self.path_for(server, **headers) + slash
         return Stream(self, server, path, self.body(message), headers)
 
-    def post(self, server: Server, message: str = "go", **headers: str) -> Answer:
+    def post(self, server: Asked, message: str = "go", **headers: str) -> Answer:
         """Send a message; return the answer when it is over."""
         return server.post(self.path_for(server, **headers), self.body(message), **headers)
 
@@ -66,7 +66,7 @@ class Stream(SseStream):
     """A streamed answer in a dialect; `frames` are all that came so far."""
 
     def __init__(
-        self, speaker: Speaker, server: Server, path: str, body: Any, headers: dict[str, str]
+        self, speaker: Speaker, server: Asked, path: str, body: Any, headers: dict[str, str]
     ) -> None:
         super().__init__(server, "POST", path, body, headers)
         self.speaker = speaker

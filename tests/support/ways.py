@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.server import Server
+from tests.support.server import Asked
 from tests.support.sockets import SocketClient
 from tests.support.sse import SseParser, stream_chat
 
@@ -27,14 +27,14 @@ class Seen:
     end: dict[str, Any] = field(default_factory=dict)
 
 
-def over_sse(server: Server, connect: Connect, message: str, **fields: Any) -> Seen:
+def over_sse(server: Asked, connect: Connect, message: str, **fields: Any) -> Seen:
     """Ask over native SSE."""
     stream = stream_chat(server, message, **fields)
     payloads = [event.data for event in stream.rest()]
     return _seen(payloads, stream.run_id)
 
 
-def over_socketio(server: Server, connect: Connect, message: str, **fields: Any) -> Seen:
+def over_socketio(server: Asked, connect: Connect, message: str, **fields: Any) -> Seen:
     """Ask over native Socket.IO."""
     client = connect(server)
     ack = client.call("chat_stream", {"message": message, **fields})
@@ -53,7 +53,7 @@ def _seen(payloads: list[dict[str, Any]], run_id: str) -> Seen:
     )
 
 
-def over_v1(server: Server, connect: Connect, message: str, **fields: Any) -> Seen:
+def over_v1(server: Asked, connect: Connect, message: str, **fields: Any) -> Seen:
     """Ask over OpenAI's dialect, streamed."""
     body = {
         "model": "any",
