@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.e2e.test_streaming import AWKWARD, in_lockstep
-from tests.support.speakers import NATIVE, OLLAMA, OPENAI, Stream, every
+from tests.support.speakers import NATIVE, OLLAMA, OPENAI, SESSION_MESSAGES, Stream, every
 from tests.support.sse import follow_run, text_of
 from tests.support.upstream import Exchange, silent
 
@@ -203,3 +203,14 @@ def test_who_hangs_up_stops_the_run_or_leaves_it(server, upstream, speaker):
     assert server.wait_until(lambda: server.get(path).json["status"] != "running")
     status = "stopped" if speaker.stops_with_client else "completed"
     assert server.get(path).json["status"] == status
+
+
+def test_deleting_a_session_stops_the_reply_under_way(server, upstream):
+    upstream.reply = lambda e: (e.start(), e.delta("a"), e.wait_closed(20))
+    stream = SESSION_MESSAGES.start(server)
+    assert stream.next_text() == "a"
+    path = f"/sessions/{stream.headers['x-session-id']}"
+    assert server.request("DELETE", path).status == 204
+    assert upstream.wait_for(1).closed.wait(20)
+    assert stream.read() == "a" and SESSION_MESSAGES.stopped(stream.frames)
+    assert server.get(path).status == 404

@@ -44,6 +44,7 @@ def start(folder, **settings):
         ("DEFAULT_PROVIDER", "openai"),
         ("OPENAI_BASE_URL", "api.openai.com"),
         ("HOST", "0.0.0.0"),
+        ("TEXT_FILTER", "os:sep"),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_its_name(tmp_path, name, value):

@@ -16,8 +16,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app.runs.ports import Provider
 from app.runs.run import interrupted
-from app.server import Tandem
 from app.runtimes.threads import ThreadRuntime
+from app.server import Tandem
 from app.wiring import create_app, load_settings
 from tests.support.server import Asked
 

@@ -81,3 +81,4 @@ def v1_chunks(body: bytes) -> list[dict[str, Any]]:
 
 
 WAYS = {"sse": over_sse, "socketio": over_socketio, "v1": over_v1}
+OVER_HTTP = {name: way for name, way in WAYS.items() if way is not over_socketio}

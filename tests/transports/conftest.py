@@ -68,3 +68,9 @@ def start_server(upstream: Upstream) -> Iterator[Callable[..., InProcess]]:
 def start_one(shared_upstream: Upstream) -> Iterator[Callable[..., InProcess]]:
     """Start servers that the tests of a module share."""
     yield from starting(shared_upstream)
+
+
+@pytest.fixture
+def connect() -> Callable[..., Any]:
+    """What `ways` ask for a socket with; there is none without a wire."""
+    return pytest.fail

@@ -157,17 +157,6 @@ def test_002_the_message_is_stored_before_anything_streams(server, upstream):
     stop(server, stream)
 
 
-def test_002_deleting_stops_the_reply_under_way(server, upstream):
-    upstream.reply = lambda e: (e.start(), e.delta("a"), e.wait_closed(20))
-    stream = SESSION_MESSAGES.start(server)
-    assert stream.next_text() == "a"
-    path = f"/sessions/{stream.headers['x-session-id']}"
-    assert server.request("DELETE", path).status == 204
-    assert upstream.wait_for(1).closed.wait(20)
-    assert stream.read() == "a" and SESSION_MESSAGES.stopped(stream.frames)
-    assert server.get(path).status == 404
-
-
 def test_002_rows(server):
     stream = SESSION_MESSAGES.start(server, "go")
     stream.rest()

@@ -1,0 +1,61 @@
+"""A web page elsewhere cannot start, read or stop anything."""
+
+from __future__ import annotations
+
+import pytest
+
+EVIL = {"Origin": "https://evil.example"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        EVIL,
+        {"Origin": "null"},
+        {"Origin": "http://localhost,https://evil.example"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:5000", "Origin": "http://evil.example:5000"},
+        {"Host": "localhost", "Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE", "OPTIONS"])
+def test_foreign_pages_are_refused_on_every_method(server, upstream, method, headers):
+    before = server.status()
+    answer = server.request(method, "/api/chat/stream", {"message": "hi"}, headers)
+    assert (answer.status, answer.code) == (403, "forbidden_origin")
+    assert "access-control-allow-origin" not in answer.headers
+    after = server.status()
+    assert (after["sessions"], after["runs"]) == (before["sessions"], before["runs"])
+    assert upstream.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:5173"]
+)
+def test_loopback_pages_are_let_in_and_told_so(server, origin):
+    answer = server.post("/api/chat", {"message": "hi"}, Origin=origin)
+    assert answer.status == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert "x-run-id" in answer.headers["access-control-expose-headers"].lower()
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "Content-Type, Last-Event-ID",
+    }
+    preflight = server.request("OPTIONS", "/api/chat/stream", headers=asked)
+    assert preflight.status == 200
+    assert "Last-Event-ID" in preflight.headers["access-control-allow-headers"]
+    assert "access-control-allow-credentials" not in preflight.headers
+
+
+def test_following_a_link_shows_the_page(server):
+    link = {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    }
+    assert server.get("/", **link).status == 200
+    assert server.get("/api/chat/sessions", **link).status == 403
