@@ -2,19 +2,32 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test covered lint check docs smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
+.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
 
 test: .venv/dev.stamp
-	@$(MAKE) --no-print-directory -j 2 lint covered
-	@$(BIN)/python -m pytest tests/e2e -n 2
+	@$(MAKE) --no-print-directory lint covered
+	@$(BIN)/python -m pytest tests/e2e -n 2 $(addprefix --ignore=,$(MEASURED))
 
+# What is too long for every change: many made-up requests, long storms, the other runtime.
+test-all: test
+	@TEST_SCHEMA_CASES=25 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
+	@TEST_KILLS=50 TEST_STOPS=200 TEST_CLIENTS=50 TEST_CHURN_S=20 $(BIN)/python -m pytest \
+		tests/e2e/test_crashes.py tests/e2e/test_many_viewers.py
+	@$(MAKE) --no-print-directory e2e-gevent
+
+# By the tests in process, and by some that start servers. These are measured too, which makes them
+# slower: only so many that each runtime's way of a reply, a resume and a stop is among them.
+MEASURED := $(addprefix tests/e2e/test_,$(addsuffix .py,detached_runs slow_clients streaming websockets))
 covered: .venv/dev.stamp
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e
-	@$(BIN)/coverage report --include='app/core/*,app/runs/*,app/usage/*,app/chats/*,app/dialects/*' --fail-under=95
+	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e -n 2
+	@$(BIN)/coverage run --concurrency=thread,greenlet -m pytest $(MEASURED) -n 2
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --omit='app/runtimes/*/*' --fail-under=95
+	@$(BIN)/coverage report --include='app/runtimes/eventlet/*'
 
 token: .venv/run.stamp
 	@SUB="$(SUB)" DAYS="$(DAYS)" ADMIN="$(ADMIN)" $(BIN)/python tools/make_token.py
@@ -23,7 +36,7 @@ backup: .venv/run.stamp
 	@TO="$(TO)" $(BIN)/python tools/backup.py
 
 unit: .venv/dev.stamp
-	@$(BIN)/python -m pytest tests --ignore=tests/e2e
+	@$(BIN)/python -m pytest tests --ignore=tests/e2e -n 2
 
 e2e: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests/e2e -s
@@ -80,4 +93,4 @@ types:
 	node tools/types.mjs
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .coverage
+	rm -rf .venv .mypy_cache .pytest_cache .coverage*

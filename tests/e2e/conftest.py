@@ -63,8 +63,7 @@ def start_server(tmp_path: Path, upstream: Upstream) -> Iterator[Callable[..., S
 
     yield start
     for server in started:
-        if server.process.poll() is None:
-            server.kill()
+        server.end()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def start_one(
 
     yield start
     for server in started:
-        server.kill()
+        server.end()
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def connect(server: Server) -> Iterator[Callable[..., SocketClient]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; the tests that need it are skipped, or in CI fail, where it is not installed."""
+    """Chromium; where it is missing, what needs it is skipped, or fails if it is required."""
     path = need_chromium()
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)

@@ -17,8 +17,9 @@ from playwright.sync_api import expect
 
 from app.settings import settings_of
 from app.wiring import Settings
-from tests.support.node import CLIENTS, MODULES, SCRIPT_S, install, missing
+from tests.support.node import CLIENTS, MODULES, SCRIPT_S, install
 from tests.support.pages import Pages
+from tests.support.services import missing
 
 pytestmark = pytest.mark.timeout(300)  # the first test may install the clients
 
@@ -108,7 +109,7 @@ def test_every_snippet_is_run():
 @those("bash run")
 def test_curl(demo, snippet):
     if shutil.which("curl") is None:
-        missing("curl is not installed")
+        missing("curl is not installed", "apt-get install curl")
     printed = output_of("bash", "-euo", "pipefail", "-c", snippet.at(demo))
     replies = snippet.code.count("-d '{")
     assert printed.count(FIRST) >= replies and printed.count(LAST) >= replies

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
+
+from tests.support.services import missing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -30,9 +30,7 @@ PREFERENCES = "tandem.preferences"
 def need_chromium() -> str:
     """Return where it is; skip the test where it is missing, fail it in CI."""
     if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is needed in CI: apt-get install chromium")
-        pytest.skip("Chromium is not installed")
+        missing("Chromium is not installed", "apt-get install chromium")
     return CHROMIUM
 
 

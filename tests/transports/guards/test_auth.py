@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import os
 import subprocess
@@ -11,6 +10,9 @@ import sys
 import threading
 import time
 import uuid
+
+# By name: eventlet puts its own module into the place that `http.server` is found in.
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
@@ -123,7 +125,7 @@ def issuer():
     key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(PRIVATE.public_key()))
     keys = json.dumps({"keys": [{**key, "kid": "k1", "use": "sig", "alg": "RS256"}]}).encode()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         asked = 0
 
         def do_GET(self):  # noqa: N802  (the library's name)
@@ -136,7 +138,7 @@ def issuer():
         def log_message(self, *args):
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield found, Handler
         found.shutdown()
