@@ -27,7 +27,7 @@ def provider() -> ScriptedProvider:
 
 @pytest.fixture(scope="module")
 def server(provider: ScriptedProvider) -> Tandem:
-    return built(provider, **UNLIMITED)
+    return built({provider.name: provider}, **UNLIMITED)
 
 
 @pytest.fixture
@@ -175,7 +175,8 @@ def test_who_hangs_up_leaves_a_whole_answer_to_nobody(
 
 
 def test_a_start_over_its_rate_is_refused_before_anything_is_stored() -> None:
-    server = built(ScriptedProvider(), RATE_LIMIT_STREAM="1 per hour")
+    provider = ScriptedProvider()
+    server = built({provider.name: provider}, RATE_LIMIT_STREAM="1 per hour")
     client = server.app.test_client()
     client.environ_base["REMOTE_ADDR"] = "192.0.2.77"
 
