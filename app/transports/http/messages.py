@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 from flask import Response, g, jsonify, request
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import InvalidRequest
 from app.core.messages import Message, branch, siblings
@@ -24,12 +24,13 @@ FORMAT = Parameter(
 
 
 class StoredMessage(TypedDict):
-    """One message of a session."""
+    """One message of a session: its text, and all of its parts where it has others than text."""
 
     id: str
     parent_id: str | None
     role: str
     content: str
+    parts: NotRequired[list[dict[str, Any]]]
     status: str
     run_id: str | None
     usage: UsageShape | None
@@ -142,7 +143,7 @@ def export_session(session_id: str) -> Response:
 
 
 def _row(message: Message) -> StoredMessage:
-    return {
+    row: StoredMessage = {
         "id": message.id,
         "parent_id": message.parent_id,
         "role": message.role,
@@ -152,6 +153,9 @@ def _row(message: Message) -> StoredMessage:
         "usage": cast(UsageShape, message.usage.to_json()) if message.usage else None,
         "timestamp": timestamp(message.created_at),
     }
+    if any(part["type"] != "text" for part in message.content):
+        row["parts"] = [dict(part) for part in message.content]
+    return row
 
 
 def _branch_in_use(session_id: str) -> StoredMessages:
