@@ -43,17 +43,16 @@ def _auth_in_words(settings: Settings) -> str:
     return "off: only this machine can reach it" if local else "OFF, for everybody"
 
 
-def main(make: Callable[[str], Runtime] = make_runtime) -> int:
+def main(make: Callable[[str, int], Runtime] = make_runtime) -> int:
     """Serve until told to stop; return the exit code. A start that fails says in a line what to
-    do. `make` returns the runtime of that name."""
+    do. `make` returns the runtime of a name, with so many threads for the store."""
     try:
         settings = load_settings()
         server = settings.server
         set_up_logs(settings.logs, secrets_of(settings))
         files = raise_file_limit()
         listener = listen(server.host, server.port)
-        runtime = make(server.async_mode)
-        tandem = create_app(settings, runtime=runtime)
+        tandem = create_app(settings, make=make)
     except BadSetting as error:
         return refuse(f"{error}\nAll settings are in README.md and .env.example.")
     except DatabaseTooNew as error:
@@ -68,7 +67,7 @@ def main(make: Callable[[str], Runtime] = make_runtime) -> int:
     print(banner(settings, listener, tandem.answers), flush=True)
     print(f"  files   at most {files} open at once", flush=True)
     spare_what_stays()
-    runtime.serve(listener, tandem)
+    tandem.runtime.serve(listener, tandem)
     print("Tandem has stopped.", flush=True)
     return 0
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.errors import StorageUnavailable
-from app.runs.ports import Clock, Provider, Runtime
+from app.runs.ports import Clock, Provider
 from app.runs.registry import RunRegistry
 from app.runs.run import interrupted
+from app.runtimes.runtime import Runtime
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1  # how exact heartbeats and deadlines are

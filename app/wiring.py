@@ -4,7 +4,7 @@ listens."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,12 +96,13 @@ def create_app(
     providers: Mapping[str, Provider] | None = None,
     runtime: Runtime | None = None,
     clock: Clock | None = None,
+    make: Callable[[str, int], Runtime] = make_runtime,
 ) -> Tandem:
-    """Build a server from its settings.
+    """Build a server from its settings; `make` gives it a runtime unless it is handed one.
 
     Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
     """
-    runtime = runtime or make_runtime(settings.server.async_mode)
+    runtime = runtime or make(settings.server.async_mode, engine_of(settings).threads)
     clock = clock or Clock()
     catalog = read_catalog(settings, runtime, clock, providers)
     prices = read_prices(settings.usage.prices_file)
@@ -267,6 +268,11 @@ def read_catalog(
         )
     except NotSetUp as error:
         raise BadSetting(str(error)) from None
+
+
+def engine_of(settings: Settings) -> type[MemoryStore] | type[SqliteStore]:
+    """Return what the store will be."""
+    return MemoryStore if settings.store.database_path is None else SqliteStore
 
 
 def make_store(settings: Settings) -> Store:

@@ -62,7 +62,7 @@ class BareGevent(GeventRuntime):
         return {**classes, "queue": countless(classes["queue"])}
 
 
-def make(name: str) -> Runtime:
+def make(name: str, store_threads: int) -> Runtime:
     """Return the runtime of that name."""
     return BareEventlet() if name == "eventlet" else BareGevent()
 
