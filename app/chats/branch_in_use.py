@@ -15,7 +15,7 @@ from app.core.messages import KnownBranch, Message, ProviderMessage, has_content
 class BranchInUse:
     """Messages from the root on, without a session's prompt. Never changes: it is grown anew."""
 
-    __slots__ = ("messages", "given", "costs", "_given_before", "_places")
+    __slots__ = ("messages", "given", "costs", "_given_before", "_places", "_prompt_at")
 
     def __init__(self, messages: Sequence[Message], before: BranchInUse | None = None) -> None:
         kept = _shared(messages, before)
@@ -24,10 +24,13 @@ class BranchInUse:
         self.costs: list[int] = []  # in tokens, of what is given
         self._given_before: list[int] = []  # how many are given of the messages before each
         self._places: dict[str, int] = {}
+        self._prompt_at = len(messages)  # where the first system prompt is among what is given
         if before is not None and kept:
             given = before._given_before[kept] if kept < len(before.messages) else len(before.given)
             self.given, self.costs = before.given[:given], before.costs[:given]
             self._given_before = before._given_before[:kept]
+            if before._prompt_at < given:
+                self._prompt_at = before._prompt_at
             self._places = dict(before._places)  # those that are not kept do no harm: see `known`
         for place in range(kept, len(messages)):
             self._add(place, messages[place])
@@ -37,8 +40,15 @@ class BranchInUse:
         self._given_before.append(len(self.given))
         if has_content(message.content):
             given = ProviderMessage(message.role, message.content)
+            if message.role == "system":
+                self._prompt_at = min(self._prompt_at, len(self.given))
             self.given.append(given)
             self.costs.append(cost_of(given))
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether the client has a system prompt among the messages."""
+        return self._prompt_at < len(self.given)
 
     @property
     def known(self) -> KnownBranch:

@@ -150,7 +150,9 @@ class ChatInterface:
         if branch and branch[0].id == SESSION_PROMPT:
             session_prompt, branch = branch[0].text, branch[1:]
         self.branch = used = BranchInUse(branch, self.branch)
-        prompt = prompt_of(used.given, request.system, session_prompt, self._rules.system_prompt)
+        prompt = prompt_of(
+            request.system, session_prompt, self._rules.system_prompt, used.has_prompt
+        )
         if not prompt:
             return used.given, used.costs
         first = ProviderMessage("system", text_parts(prompt))

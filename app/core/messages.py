@@ -128,17 +128,14 @@ def siblings(messages: Mapping[str, Message]) -> dict[str | None, list[str]]:
 
 
 def prompt_of(
-    given: Sequence[ProviderMessage], request: str | None, session: str | None, default: str = ""
+    request: str | None, session: str | None, default: str = "", client_has_one: bool = False
 ) -> str:
     """Return the system prompt that goes before the messages; empty for none.
 
     The request's counts more than the session's own, and that more than the default; a client that
     holds the conversation has its prompt in there.
     """
-    own = request or session
-    if own:
-        return own
-    return "" if any(message.role == "system" for message in given) else default
+    return request or session or ("" if client_has_one else default)
 
 
 def title_from(text: str, length: int = 60) -> str:

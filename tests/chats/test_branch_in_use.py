@@ -104,3 +104,15 @@ def test_short_conversation_is_not_kept(
     say(talking, scripted, runtime, "hi")
 
     assert chat_of(talking).branch is None
+
+
+@pytest.mark.parametrize("place", [0, 3, 5])
+@pytest.mark.parametrize("kept", [0, 2, 4, 6])
+def test_prompt_of_the_client_is_seen_wherever_it_is(place: int, kept: int) -> None:
+    messages = branch("a", "b", "c", "d", "e", "f")
+    without = BranchInUse(messages, BranchInUse(messages[:kept]))
+    messages[place] = replace(messages[place], role="system")
+    grown = BranchInUse(messages, BranchInUse(messages[:kept]))
+
+    assert grown.has_prompt and not without.has_prompt
+    assert not BranchInUse(messages[:place], grown).has_prompt

@@ -7,7 +7,6 @@ import pytest
 from app.core.messages import (
     Content,
     Message,
-    ProviderMessage,
     branch,
     extended,
     in_order,
@@ -66,11 +65,7 @@ def test_branch_begins_below_a_parent_that_is_gone() -> None:
 def test_one_system_prompt_counts_more_than_another(
     asked: str | None, of_session: str, of_client: str, default: str, prompt: str
 ) -> None:
-    given = [ProviderMessage("user", text_parts("hi"))]
-    if of_client:
-        given.insert(0, ProviderMessage("system", text_parts(of_client)))
-
-    assert prompt_of(given, asked, of_session, default) == prompt
+    assert prompt_of(asked, of_session, default, bool(of_client)) == prompt
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def entry_of(kind: str, seq: int) -> Entry:
     """Return an entry of that kind; the texts of two differ."""
     if kind == END:
         return Entry(seq, END, run_end().to_json(), START)
-    data = f"{kind} {seq} é\u2028" if KINDS[kind].is_text else DATA[kind]
+    data = f"{kind} {seq} é\u2028" if KINDS[kind].is_text else DATA.get(kind, {"of": kind})
     return Entry(seq, kind, data, START)
 
 
