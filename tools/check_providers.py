@@ -12,13 +12,11 @@ from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
 
-from app.core.messages import text_parts
-
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.core.entries import TEXT  # noqa: E402
 from app.core.errors import RunError  # noqa: E402
-from app.core.messages import ProviderMessage  # noqa: E402
+from app.core.messages import ProviderMessage, text_parts  # noqa: E402
 from app.core.runs import ProviderRequest  # noqa: E402
 from app.providers.build import Vendors, rows  # noqa: E402
 from app.runs.ports import Clock, Provider  # noqa: E402

@@ -38,7 +38,7 @@ class Held:
     def __call__(self, exchange: Exchange) -> None:
         exchange.start()
         exchange.delta(HALF)
-        assert self.go.wait(30)
+        assert self.go.wait(90)
         exchange.delta(REST)
         exchange.finish(usage={"prompt_tokens": 5, "completion_tokens": 4})
 

@@ -23,6 +23,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=60_000)  # only what never comes fails: a busy machine takes its time
 SCREENSHOTS = Path(__file__).parent.parent.parent / "artifacts" / "screenshots"
 PREFERENCES = "tandem.preferences"
 
