@@ -44,6 +44,12 @@ class Held:
 
 
 @pytest.fixture
+def server(lively):
+    """A viewer that has left is noticed with the next heartbeat, which comes soon here."""
+    return lively
+
+
+@pytest.fixture
 def open_page(browser, server) -> Iterator[Callable[..., Page]]:
     """Open the example, at the server or a proxy. Nothing is said on its console, but what the
     browser itself says of a server that fails; and nothing is asked of another host."""
