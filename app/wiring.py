@@ -87,7 +87,7 @@ class Settings(AllSettings):
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of the environment (os.environ by default). Raises BadSetting."""
+    """Return the settings of the environment, by default the process's. Raises BadSetting."""
     return load(Settings, environ)
 
 
@@ -116,14 +116,7 @@ def create_app(
     housekeeper = Housekeeper(
         store, parts.calls, parts.committer, recovery, parts.remote, clock, settings.store
     )
-    session_map = SessionMap(
-        lambda owner, session_id: ChatInterface(
-            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter
-        ),
-        settings.chats.session_idle_s,
-        settings.chats.max_sessions_in_memory,
-        clock.monotonic,
-    )
+    session_map = _make_map(settings, parts, catalog, clock, text_filter)
     daily = DailyLimits(settings.usage)
     sessions = SessionService(
         store, parts.calls, session_map, parts.runs, parts.broker, clock, daily
@@ -132,6 +125,12 @@ def create_app(
     app = make_app(services, runtime.name)
     parts.worker.register()
     recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
+    duties = [
+        housekeeper.work,
+        session_map.evict_idle,
+        lambda: runtime.run_blocking(store.tidy, clock.wall()),
+    ]
+    ticks = [parts.runs.tick, parts.broker.wake_due, app.extensions["tandem.sockets"].drop_expired]
     return Tandem(
         app=app,
         runtime=runtime,
@@ -141,18 +140,26 @@ def create_app(
         head_timeout_s=settings.limits.request_head_timeout_s,
         viewer_stall_s=settings.limits.viewer_stall_s,
         shutdown_grace_s=settings.server.shutdown_grace_s,
-        each_tick=[
-            parts.runs.tick,
-            parts.broker.wake_due,
-            app.extensions["tandem.sockets"].drop_expired,
-        ],
-        each_second=[
-            housekeeper.work,
-            session_map.evict_idle,
-            lambda: runtime.run_blocking(store.tidy, clock.wall()),
-        ],
+        each_tick=ticks,
+        each_second=duties,
         at_end=[recovery.retire],
     )
+
+
+def _make_map(
+    settings: Settings,
+    parts: RunParts,
+    catalog: ProviderCatalog,
+    clock: Clock,
+    text_filter: TextFilter | None,
+) -> SessionMap:
+    def make(owner: str, session_id: str) -> ChatInterface:
+        return ChatInterface(
+            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter
+        )
+
+    chats = settings.chats
+    return SessionMap(make, chats.session_idle_s, chats.max_sessions_in_memory, clock.monotonic)
 
 
 class RunParts(NamedTuple):
