@@ -15,8 +15,8 @@ from dotenv import find_dotenv, load_dotenv
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.core.entries import TEXT  # noqa: E402
-from app.core.errors import RunError  # noqa: E402
 from app.core.messages import ProviderMessage, text_parts  # noqa: E402
+from app.core.run_errors import RunError  # noqa: E402
 from app.core.runs import ProviderRequest  # noqa: E402
 from app.providers.build import Vendors, rows  # noqa: E402
 from app.runs.ports import Clock, Provider  # noqa: E402

@@ -15,7 +15,7 @@ from app.chats.ports import Catalog
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
 from app.core.entries import END, TEXT
-from app.core.errors import UnsupportedParameter, error_for_code
+from app.core.errors import UnsupportedParameter
 from app.core.messages import (
     SESSION_PROMPT,
     KnownBranch,
@@ -25,6 +25,7 @@ from app.core.messages import (
     text_parts,
     title_from,
 )
+from app.core.run_errors import error_for_code
 from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
 from app.core.sessions import ChatSession
 from app.runs.ports import Clock, Provider

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from app.core.entries import TEXT
-from app.core.errors import RunError
+from app.core.run_errors import RunError
 from app.core.runs import ProviderRequest
 from app.runs.ports import Piece, PieceStream, Provider
 

@@ -13,8 +13,9 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import REASONING, REFUSAL, TEXT, Entry
-from app.core.errors import ChatError, UnsupportedParameter, error_for_code
+from app.core.errors import ChatError, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
+from app.core.run_errors import error_for_code
 from app.dialects.client_held import HELLO, asked, explained, token_counts
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import TokenCounts

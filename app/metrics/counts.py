@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from app.core.errors import ChatError, RunError
+from app.core.errors import ChatError
+from app.core.run_errors import RunError
 from app.core.runs import RunRecord
 
 

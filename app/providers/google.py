@@ -17,14 +17,14 @@ import orjson
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from app.core.entries import REASONING, TEXT
-from app.core.errors import (
+from app.core.messages import ProviderMessage
+from app.core.run_errors import (
     RunError,
     UpstreamAuth,
     UpstreamError,
     UpstreamMalformed,
     UpstreamRateLimited,
 )
-from app.core.messages import ProviderMessage
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.settings import SECTION, Address, Variables

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, SecretStr
 
 from app.core.entries import REASONING, TEXT
-from app.core.errors import UpstreamError, UpstreamMalformed, UpstreamRefused
+from app.core.run_errors import UpstreamError, UpstreamMalformed, UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.settings import SECTION, Address, Variables

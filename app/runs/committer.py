@@ -19,8 +19,9 @@ from typing import Any
 
 from app.core.broker import Broker, News
 from app.core.entries import END, Entry, content_of
-from app.core.errors import RunInternalError, RunStorageFailed, StorageUnavailable
+from app.core.errors import StorageUnavailable
 from app.core.messages import extended, text_of
+from app.core.run_errors import RunInternalError, RunStorageFailed
 from app.core.runs import RunEnd, RunRecord
 from app.core.store import Batch, EndedRun, Immediate, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 
-from app.core.errors import RunInterrupted
+from app.core.run_errors import RunInterrupted
 from app.core.store import WorkerStore
 from app.core.usage import CostOf, no_cost
 from app.runs.ports import Calls, Clock, WorkerLocks

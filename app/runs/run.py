@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.entries import KINDS, TEXT, Entry, output_beside_reply
-from app.core.errors import (
+from app.core.messages import Content
+from app.core.run_errors import (
     RunError,
     RunInternalError,
     RunInterrupted,
     UpstreamIncomplete,
     UpstreamTooLarge,
 )
-from app.core.messages import Content
 from app.core.runs import Attempt, ProviderRequest, RunEnd, RunRecord, Status
 from app.core.usage import Usage
 from app.runs.locks import Lock

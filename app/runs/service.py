@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.broker import Broker, Stop
-from app.core.errors import NotFound, RunError, RunTimeout, StorageUnavailable, UpstreamTimeout
+from app.core.errors import NotFound, StorageUnavailable
 from app.core.messages import Message
+from app.core.run_errors import RunError, RunTimeout, UpstreamTimeout
 from app.core.runs import ENDED, ProviderRequest, Receipt, RunRecord, Turn
 from app.core.store import Immediate, Store, WorkerLost
 from app.runs.committer import Committer

@@ -8,8 +8,8 @@ import pytest
 
 from app.chats.request import ChatRequest
 from app.chats.session_map import SessionMap
-from app.core.errors import RunInternalError, UpstreamTimeout
 from app.core.messages import text_parts
+from app.core.run_errors import RunInternalError, UpstreamTimeout
 from app.runs.service import RunService
 from app.wiring import open_chat
 from tests.support.scripted import STOP, ScriptedProvider

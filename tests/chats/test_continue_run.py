@@ -7,8 +7,9 @@ import pytest
 from app.chats.chat_interface import CONTINUE
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
-from app.core.errors import InvalidRequest, NotFound, SessionBusy, UpstreamTimeout
+from app.core.errors import InvalidRequest, NotFound, SessionBusy
 from app.core.messages import text_parts
+from app.core.run_errors import UpstreamTimeout
 from app.runs.run import STOPPED, Run
 from app.runs.service import FoundRun, RunService
 from tests.support.manual import ManualRuntime

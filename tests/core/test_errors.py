@@ -8,17 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from app.core import errors
-from app.core.errors import (
-    ChatError,
-    InvalidRequest,
-    OverCapacity,
-    RunError,
-    RunInternalError,
-    RunTimeout,
-    SessionBusy,
-    error_for_code,
-    new_error_id,
-)
+from app.core.errors import ChatError, InvalidRequest, OverCapacity, SessionBusy, new_error_id
+from app.core.run_errors import RunError, RunInternalError, RunTimeout, error_for_code
 from tests.support.clock import START
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from app.chats.request import check_request
 from app.core.entries import Entry
-from app.core.errors import RequestError, UpstreamTimeout
+from app.core.errors import RequestError
+from app.core.run_errors import UpstreamTimeout
 from app.core.runs import RunEnd
 from app.dialects.dialect import Dialect, Reply
 from app.runs.log import RunLog

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import InvalidRequest, UpstreamTimeout
+from app.core.errors import InvalidRequest
 from app.core.messages import text_parts
+from app.core.run_errors import UpstreamTimeout
 from app.core.runs import RunEnd
 from app.core.usage import Usage
 from app.dialects.dialect import MERGE_ABOVE

@@ -15,14 +15,12 @@ from app.core.errors import (
     NotFound,
     OverCapacity,
     RateLimited,
-    RunStorageFailed,
     SessionBusy,
     TooLarge,
     Unauthorized,
     UnsupportedParameter,
-    UpstreamError,
-    UpstreamTimeout,
 )
+from app.core.run_errors import RunStorageFailed, UpstreamError, UpstreamTimeout
 from app.dialects.openai import OpenAIChat
 from tests.dialects.speech import (
     FAILED,

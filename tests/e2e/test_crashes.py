@@ -153,7 +153,7 @@ def test_a_worker_taken_for_dead_is_refused_and_goes_on(start_server, upstream):
 
 def take_over_by_force(server):
     """End the runs of the living worker as another process would that takes it for dead."""
-    from app.core.errors import RunInterrupted
+    from app.core.run_errors import RunInterrupted
     from app.stores.sqlite.store import SqliteStore
 
     store = SqliteStore(str(server.folder / "tandem.db"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.errors import RunError, UpstreamError, UpstreamIncomplete, UpstreamRateLimited
+from app.core.run_errors import RunError, UpstreamError, UpstreamIncomplete, UpstreamRateLimited
 from app.core.usage import Usage
 from app.providers.local import find_model
 from tests.support.asking import ask, joined, request_of

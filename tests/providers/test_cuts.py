@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.core.errors import RunError, UpstreamIncomplete, UpstreamMalformed, UpstreamRefused
+from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamMalformed, UpstreamRefused
 from app.runs.ports import Piece, Provider
 from tests.support.asking import ask, joined, request_of
 from tests.support.upstream import Exchange, Upstream

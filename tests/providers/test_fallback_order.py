@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.core.errors import UpstreamAuth
+from app.core.run_errors import UpstreamAuth
 from app.providers.build import chained
 from app.providers.wrappers.retries import Breaker, Timing
 from app.runs.ports import Provider

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamAuth,
     UpstreamError,

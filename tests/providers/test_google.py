@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
+from app.core.run_errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
 from app.core.usage import Usage
 from app.providers.google import request_body
 from app.runs.ports import Provider

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import UpstreamError, UpstreamMalformed
+from app.core.run_errors import UpstreamError, UpstreamMalformed
 from app.core.usage import Usage
 from app.providers.openai import CompletionChunks
 from app.providers.wire.chunks import MAX_TOKENS

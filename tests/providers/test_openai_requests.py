@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from app.core.errors import UpstreamRefused
+from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.providers.openai import OpenAICompatible, body_bytes
 from tests.support.asking import request_of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.errors import StorageUnavailable
+from app.core.run_errors import RunInterrupted
 from app.core.store import WorkerLost
 from app.core.usage import Usage
 from app.runs.committer import RETRY_S

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.errors import StorageUnavailable
 from app.core.messages import text_parts
+from app.core.run_errors import RunInterrupted
 from app.core.store import WorkerLost
 from app.runs.run import STOPPED, Run
 from tests.conftest import WORKER

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.entries import REASONING, STATUS, TEXT
-from app.core.errors import UpstreamTimeout
+from app.core.run_errors import UpstreamTimeout
 from app.core.runs import RunEnd
 from app.core.usage import Usage
 from app.runs.ports import USAGE, Piece

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.errors import BadCursor, NotFound, SessionBusy, UpstreamTimeout
+from app.core.errors import BadCursor, NotFound, SessionBusy
 from app.core.messages import Message
+from app.core.run_errors import UpstreamTimeout
 from app.core.runs import Turn
 from app.metrics.counts import Metrics
 from app.runs.log import LogReader

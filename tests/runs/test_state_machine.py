@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from app.chats.request import ChatRequest
 from app.chats.sessions import Started
 from app.core.entries import Entry
-from app.core.errors import BadCursor, NotFound, SessionBusy, UpstreamTimeout
+from app.core.errors import BadCursor, NotFound, SessionBusy
 from app.core.messages import text_of, text_parts
+from app.core.run_errors import UpstreamTimeout
 from app.providers.catalog import ProviderCatalog
 from app.runs.log import LogReader
 from app.runs.ports import Piece

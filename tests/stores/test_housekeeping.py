@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted
+from app.core.run_errors import RunInterrupted
 from app.core.sessions import ChatSession
 from app.core.store import Batch, WorkerLost
 from app.core.usage import Usage

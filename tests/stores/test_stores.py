@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.entries import Entry, content_of, folded
-from app.core.errors import SessionBusy, UpstreamTimeout
+from app.core.errors import SessionBusy
 from app.core.messages import Message
+from app.core.run_errors import UpstreamTimeout
 from app.core.sessions import ChatSession
 from app.core.store import Batch, EndedRun
 from tests.conftest import WORKER

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted, UpstreamError
+from app.core.run_errors import RunInterrupted, UpstreamError
 from app.core.sessions import ChatSession
 from app.core.store import Batch
 from app.core.usage import MOST, Cost, Usage, UsedTokens

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from app.core.entries import Entry, content_of
-from app.core.errors import RunError
 from app.core.messages import Message, ProviderMessage, text_parts
+from app.core.run_errors import RunError
 from app.core.runs import ProviderRequest, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession
 from app.core.store import Batch, EndedRun

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.core.errors import UpstreamMalformed
+from app.core.run_errors import UpstreamMalformed
 
 MAX_TOKENS = 2**53  # what JSON numbers keep exactly; orjson refuses to write more than 64 bits
 

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 from urllib3.util import Url, parse_url
 
-from app.core.errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
+from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
 from app.providers.wire.chunked import ChunkedBody
 
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use

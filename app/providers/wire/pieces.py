@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Protocol
 
-from app.core.errors import RunError, UpstreamIncomplete, UpstreamTooLarge
+from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTooLarge
 from app.providers.wire.sse import EventTooLarge, SseReader
 from app.runs.ports import Piece, PieceStream
 

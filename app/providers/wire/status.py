@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamAuth,
     UpstreamError,

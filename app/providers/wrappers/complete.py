@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.entries import TEXT, is_content
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamError,
     UpstreamIncomplete,

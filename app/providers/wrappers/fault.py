@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from app.core.entries import is_content
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamAuth,
     UpstreamError,

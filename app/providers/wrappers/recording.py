@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.entries import END, KINDS
-from app.core.errors import RunError, RunInternalError, UpstreamTimeout
+from app.core.run_errors import RunError, RunInternalError, UpstreamTimeout
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wire.chunks import MAX_TOKENS

@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from app.core.errors import (
-    InvalidRequest,
+from app.core.errors import InvalidRequest
+from app.core.run_errors import (
     RunError,
     UpstreamIncomplete,
     UpstreamMalformed,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from app.core.entries import STATUS, is_content
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamError,
     UpstreamIncomplete,

@@ -11,7 +11,8 @@ from flask import Flask, Response, g, jsonify, request
 from app.chats.request import check_request
 from app.core.cursor import parse_cursor
 from app.core.entries import is_content
-from app.core.errors import InvalidRequest, RunError, StorageUnavailable, error_for_code
+from app.core.errors import InvalidRequest, StorageUnavailable
+from app.core.run_errors import RunError, error_for_code
 from app.dialects.dialect import Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun

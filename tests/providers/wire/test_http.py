@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.errors import UpstreamRefused
+from app.core.run_errors import UpstreamRefused
 from app.providers.wire.http import HttpStreams
 from tests.support.upstream import Upstream, completion
 

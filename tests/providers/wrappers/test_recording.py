@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import UpstreamRateLimited
 from app.core.messages import ProviderMessage, text_parts
+from app.core.run_errors import UpstreamRateLimited
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wrappers.recording import FLUSH_BYTES, FLUSH_S, Append, Recording, append_to

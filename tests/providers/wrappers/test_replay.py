@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.errors import (
-    InvalidRequest,
+from app.core.errors import InvalidRequest
+from app.core.run_errors import (
     RunError,
     UpstreamIncomplete,
     UpstreamMalformed,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import (
+from app.core.run_errors import (
     RunError,
     UpstreamAuth,
     UpstreamError,

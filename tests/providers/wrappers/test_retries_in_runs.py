@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.errors import RunError, UpstreamError, UpstreamIncomplete
+from app.core.run_errors import RunError, UpstreamError, UpstreamIncomplete
 from app.providers.openai import OpenAICompatible
 from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
 from app.runs.ports import Provider

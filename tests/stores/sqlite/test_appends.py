@@ -8,8 +8,9 @@ import sqlite3
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted, StorageUnavailable
+from app.core.errors import StorageUnavailable
 from app.core.messages import text_parts
+from app.core.run_errors import RunInterrupted
 from app.core.store import Batch
 from app.stores.sqlite.appends import ROWS_A_SECOND, SqliteAppends
 from app.stores.sqlite.journal import COMPACT_AFTER_S, TRIM_ROWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted
+from app.core.run_errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
 from app.stores.sqlite.appends import PIECES_A_ROW
 from app.stores.sqlite.journal import COMPACT_AFTER_S, COMPACT_PIECES

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted
+from app.core.run_errors import RunInterrupted
 from app.core.store import Batch
 from app.stores.memory import MemoryStore
 from app.stores.sqlite.store import SqliteStore

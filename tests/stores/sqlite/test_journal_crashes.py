@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.entries import Entry
-from app.core.errors import RunInterrupted
+from app.core.run_errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
 from app.stores.sqlite.appends import SqliteAppends
 from app.stores.sqlite.journal import COMPACT_PIECES

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.core.errors import UpstreamAuth
+from app.core.run_errors import UpstreamAuth
 from app.server import Tandem
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.transports.conftest import built
