@@ -49,6 +49,7 @@ from app.settings.sections import (
     ServerSettings,
     StoreSettings,
     UsageSettings,
+    check_is_ones_own,
     check_reach,
 )
 from app.stores.calls import StoreCalls
@@ -83,6 +84,8 @@ class Settings(AllSettings):
     @model_validator(mode="after")
     def _check_reach(self) -> Settings:
         check_reach(self.server, self.auth)
+        if self.providers.show_upstream_errors:
+            check_is_ones_own(self.server, self.auth)
         return self
 
 

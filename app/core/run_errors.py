@@ -28,6 +28,7 @@ class RunError(ChatError):
     retryable = True
     said: Said | None = None
     details = ""  # of `said`, where the operator lets a client see it
+    loading = False  # the server has yet to load the model: worth asking again and again
     wait_s = 0.0  # `retry_after_s` exactly; what retries go by
 
     def end_data(self) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.google import GoogleSettings
 from app.providers.local import LocalSettings
-from app.providers.openai import OpenAISettings
+from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, ProviderSettings, Variables
 from app.providers.wire.http import Bounds, Reader
+from app.providers.wire.telling import Words
 from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole
 from app.providers.wrappers.fault import FaultProvider, parse_fault
 from app.providers.wrappers.recording import Recording
@@ -97,8 +98,10 @@ def make_catalog(
     Raises NotSetUp.
     """
     demo = DemoProvider(runtime.sleep, settings.stream_chunk_words, settings.stream_delay_s)
-    real = {**(given or {}), **_real_providers(settings, vendors, limits, runtime)}
     table = rows(vendors)
+    made = make_providers(vendors, _bounds(settings, limits, runtime))
+    real = {**(given or {}), **_whole_too(settings, table, made, runtime)}
+    adaptations = {name: one.adaptations for name, one in made.items()}
     missing = {name: row.variables.lacks for name, row in table.items() if name not in real}
     if settings.record_dir:
         real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
@@ -109,16 +112,18 @@ def make_catalog(
     else:
         spoilt = _named("FAULT_PROVIDER", settings.fault_provider, behind)
         behind["fault"] = FaultProvider(behind[spoilt], fault, runtime.sleep)
-    made = _with_fallbacks(settings, limits, runtime, clock, behind)
+    chains = _with_fallbacks(settings, limits, runtime, clock, behind)
     if settings.replay_dir:  # by itself: a failure that was recorded is played, not tried again
-        made["replay"] = ReplayProvider(
+        chains["replay"] = ReplayProvider(
             settings.replay_dir, runtime.sleep, clock.monotonic, settings.replay_speed
         )
     else:
         missing["replay"] = "REPLAY_DIR"
-    default = _default(settings.default_provider, made, missing)
-    configured = {name: one for name, one in made.items() if name != demo.name}
-    return ProviderCatalog(configured, missing, made[demo.name], default, aliases())
+    default = _default(settings.default_provider, chains, missing)
+    configured = {name: one for name, one in chains.items() if name != demo.name}
+    return ProviderCatalog(
+        configured, missing, chains[demo.name], default, aliases(), adaptations
+    )
 
 
 def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:
@@ -134,18 +139,23 @@ def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:
     return name
 
 
-def _real_providers(
-    settings: ProviderSettings, vendors: Vendors, limits: RunLimits, runtime: ProviderRuntime
-) -> Providers:
-    bounds = Bounds(
+def _bounds(settings: ProviderSettings, limits: RunLimits, runtime: ProviderRuntime) -> Bounds:
+    return Bounds(
         connect_timeout_s=settings.connect_timeout_s,
         read_timeout_s=limits.run_timeout_s + READ_TIMEOUT_SLACK_S,
         max_reply_bytes=limits.max_reply_bytes,
         reader_of=runtime.reader_of,
+        words=Words(settings.log_upstream_errors, settings.show_upstream_errors),
     )
+
+
+def _whole_too(
+    settings: ProviderSettings,
+    table: Mapping[str, Vendor],
+    made: Mapping[str, StreamOrWhole],
+    runtime: ProviderRuntime,
+) -> Providers:
     pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
-    table = rows(vendors)
-    made = make_providers(vendors, bounds)
     return {name: WithWhole(one, pacing, table[name].streams) for name, one in made.items()}
 
 

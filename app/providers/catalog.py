@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from app.core.errors import InvalidRequest, ProviderNotConfigured
+from app.providers.wire.adapting import Adaptations
 from app.runs.ports import Choice, Provider
 
 
@@ -19,12 +20,14 @@ class ProviderCatalog:
         demo: Provider,
         default: str,
         aliases: Mapping[str, str] = MappingProxyType({}),
+        adaptations: Mapping[str, Adaptations] = MappingProxyType({}),
     ) -> None:
         self._configured = dict(configured)
         self._missing = dict(missing)  # name -> the setting it lacks
         self._demo = demo
         self._default = default
         self._aliases = dict(aliases)
+        self._adaptations = dict(adaptations)
 
     def choose(self, name: str | None) -> Provider:
         """Return the provider of that name, or the default one. Raises InvalidRequest,
@@ -58,5 +61,12 @@ class ProviderCatalog:
 
     def choices(self) -> list[Choice]:
         """Return what can be chosen, the default first, then what lacks a setting."""
-        ready = [Choice(one.name, one.default_model, None) for one in self.providers()]
+        ready = [
+            Choice(one.name, one.default_model, None, self._adapted(one.name))
+            for one in self.providers()
+        ]
         return ready + [Choice(name, None, lacks) for name, lacks in self._missing.items()]
+
+    def _adapted(self, name: str) -> Mapping[str, Sequence[str]]:
+        known = self._adaptations.get(name)
+        return known.all() if known is not None else {}

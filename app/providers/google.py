@@ -7,31 +7,27 @@ text, nor say why a prompt was blocked; so this speaks the native one. Source: G
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import closing
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 import orjson
 from pydantic import AfterValidator, BaseModel, SecretStr
 
-from app.core.entries import REASONING, TEXT
-from app.core.messages import ProviderMessage
-from app.core.run_errors import (
-    RunError,
-    UpstreamAuth,
-    UpstreamError,
-    UpstreamMalformed,
-    UpstreamRateLimited,
-)
+from app.core.messages import ProviderMessage, taking_turns
+from app.core.run_errors import UpstreamMalformed
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.settings import SECTION, Address, Variables
-from app.providers.wire.chunks import WholeText, parse_object, token_count
+from app.providers.wire.adapting import NO_SYSTEM, NO_THOUGHTS, Adaptations
+from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
+from app.providers.wire.content import text_in
 from app.providers.wire.http import Bounds, HttpStream, HttpStreams
-from app.providers.wire.pieces import read_pieces, read_whole
-from app.providers.wire.status import error_for_status
+from app.providers.wire.pieces import read_pieces
+from app.providers.wire.reasons import is_reason
+from app.providers.wire.refusals import MAX_BYTES, Refusal, read_refusal, refusal_in
+from app.providers.wire.telling import asking
 from app.runs.ports import FINISH, USAGE, Piece, PieceStream
 
 # OpenAI's names of what is passed on, and Gemini's.
@@ -42,8 +38,6 @@ PARAMETERS = {
     "stop": "stopSequences",
     "top_p": "topP",
 }
-ERROR_BYTES = 16384  # of an error's body: enough for its reason and its RetryInfo
-RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9})(\.\d+)?s"')
 
 
 def _header(value: SecretStr) -> SecretStr:
@@ -95,8 +89,10 @@ class GoogleProvider:
         self.name = name
         self.default_model = default_model
         self.parameters = frozenset(PARAMETERS)
+        self.adaptations = Adaptations(name)
         self._base_url = base_url.rstrip("/")
-        self._max_reply_bytes = bounds.max_reply_bytes
+        self._bounds = bounds
+        self._secrets = (api_key,)
         self._headers = {
             "x-goog-api-key": api_key,  # never in the URL: URLs are logged on the way
             "Content-Type": "application/json",
@@ -107,57 +103,46 @@ class GoogleProvider:
         self._streams = HttpStreams(
             bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
         )
-        self._thoughtless: set[str] = set()  # models that refuse to be asked for thoughts
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield what each read of the connection brought. Raises RunError."""
-        with self._opened(request, "streamGenerateContent?alt=sse") as answer:
-            content_type = answer.headers.get("content-type", "")
-            yield from read_pieces(content_type, answer, GeminiChunks(), self._max_reply_bytes)
+        return self._pieces(request, "streamGenerateContent?alt=sse")
 
     def whole(self, request: ProviderRequest) -> PieceStream:
         """Yield the pieces of a reply that is asked for whole. Raises RunError."""
-        with self._opened(request, "generateContent") as answer:
-            yield from read_whole(answer, GeminiChunks(), self._max_reply_bytes)
+        return self._pieces(request, "generateContent")
 
-    @contextmanager
-    def _opened(self, request: ProviderRequest, method: str) -> Iterator[HttpStream]:
-        upstream = request.upstream
-        upstream.opened = True
-        answer = None
-        try:
-            answer = self._open(request, method)
-            yield answer
-        finally:
-            if answer is not None:
-                answer.close()
-            upstream.closed = True
+    def _pieces(self, request: ProviderRequest, method: str) -> PieceStream:
+        with asking(request, self._secrets, self._bounds.words):
+            answer = self._opened(request, method)
+            with closing(answer):
+                yield from read_pieces(answer, GeminiChunks(), self._bounds.max_reply_bytes)
 
-    def _open(self, request: ProviderRequest, method: str) -> HttpStream:
-        """Return the answer to a request that was taken, without thoughts where they are
-        refused."""
-        with_thoughts = request.model not in self._thoughtless
-        answer = self._post(request, method, with_thoughts)
-        if answer.status == 200:
-            return answer
-        said = _said(answer)
-        if not (answer.status == 400 and with_thoughts and _refuses_thoughts(said)):
-            raise _error_of(answer, said)
-        answer = self._post(request, method, False)
-        if answer.status != 200:
-            raise _error_of(answer, _said(answer))
-        self._thoughtless.add(request.model)
-        return answer
+    def _opened(self, request: ProviderRequest, method: str) -> HttpStream:
+        """Return the answer to a request that was taken: asked otherwise, once more, for each thing
+        that is refused."""
+        model, learned = request.model, frozenset[str]()
+        while True:
+            adapted = self.adaptations.of(model) | learned
+            answer = self._post(request, method, adapted)
+            if answer.status == 200:
+                self.adaptations.learn(model, learned)
+                return answer
+            refusal = read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES))
+            otherwise = _adaptation_to(refusal)
+            if not otherwise or otherwise in adapted:
+                raise refusal.error()
+            learned |= {otherwise}
 
-    def _post(self, request: ProviderRequest, method: str, with_thoughts: bool) -> HttpStream:
+    def _post(self, request: ProviderRequest, method: str, adapted: frozenset[str]) -> HttpStream:
         # The name comes from a client: quoted, it can be no other path, and no query.
         model = quote(request.model.removeprefix("models/"), safe="", errors="replace")
         url = f"{self._base_url}/models/{model}:{method}"
-        body = orjson.dumps(request_body(request, with_thoughts))
+        body = orjson.dumps(request_body(request, adapted))
         return self._streams.open("POST", url, self._headers, body)
 
 
-def request_body(request: ProviderRequest, with_thoughts: bool) -> dict[str, Any]:
+def request_body(request: ProviderRequest, adapted: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return the GenerateContentRequest."""
     config: dict[str, Any] = {}
     if request.temperature is not None:
@@ -166,95 +151,53 @@ def request_body(request: ProviderRequest, with_thoughts: bool) -> dict[str, Any
         config["maxOutputTokens"] = request.max_tokens
     for name, value in request.parameters.items():
         config[PARAMETERS[name]] = [value] if name == "stop" and isinstance(value, str) else value
-    if with_thoughts:
+    if NO_THOUGHTS not in adapted:
         config["thinkingConfig"] = {"includeThoughts": True}
-    body: dict[str, Any] = {"contents": _contents(request.messages), "generationConfig": config}
+    contents = _contents(request.messages)
+    body: dict[str, Any] = {"contents": contents, "generationConfig": config}
     system = [{"text": m.text} for m in request.messages if m.role == "system" and m.text]
-    if system:
+    if system and NO_SYSTEM not in adapted:
         body["systemInstruction"] = {"parts": system}
+    elif system and contents:
+        contents[0]["parts"] = [*system, *contents[0]["parts"]]
     return body
 
 
 def _contents(messages: Iterable[ProviderMessage]) -> list[dict[str, Any]]:
-    """Return the turns; neighbours of one role are one turn, as roles have to take turns."""
-    contents: list[dict[str, Any]] = []
-    for message in messages:
-        if message.role == "system" or not message.text:  # an empty part is refused
-            continue
-        role = "model" if message.role == "assistant" else "user"
-        if not contents or contents[-1]["role"] != role:
-            contents.append({"role": role, "parts": []})
-        contents[-1]["parts"].append({"text": message.text})
-    return contents
+    roles = {"assistant": "model", "user": "user"}
+    turns = taking_turns(message for message in messages if message.role in roles)
+    return [{"role": roles[turn.role], "parts": [{"text": turn.text}]} for turn in turns]
 
 
-def _said(answer: HttpStream) -> bytes:
-    """Return the beginning of an error's body and close it; none of it is ever shown."""
-    try:
-        return answer.head(ERROR_BYTES)
-    finally:
-        answer.close()
-
-
-def _refuses_thoughts(said: bytes) -> bool:
+def _adaptation_to(refusal: Refusal) -> str:
+    if refusal.status != 400:
+        return ""
+    said = refusal.message.lower()
     # "Thinking is not enabled for models/..." or "... thinking_config.include_thoughts ..."
-    return b"thinking" in said.lower()
+    if "thinking" in said:
+        return NO_THOUGHTS
+    # "Developer instruction is not enabled for models/gemma-..."
+    return NO_SYSTEM if "instruction" in said and "not enabled" in said else ""
 
 
-def _error_of(answer: HttpStream, said: bytes) -> RunError:
-    if answer.status == 400 and b"API_KEY_INVALID" in said:  # Google's 401
-        return UpstreamAuth()
-    error = error_for_status(answer.status, answer.headers.get("retry-after"))
-    if isinstance(error, UpstreamRateLimited) and error.retry_after_s is None:
-        delay = RETRY_DELAY.search(said)  # google.rpc.RetryInfo: what Google sends instead
-        if delay:
-            error.retry_after_s = int(delay[1]) + bool(delay[2])
-    return error
-
-
-FINISH_REASONS = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "MODEL_ARMOR": "content_filter",
-}
-
-
-class GeminiChunks:
+class GeminiChunks(StreamChunks):
     """The state of one stream: whether it is complete, half surrogate pairs, the last counts.
 
     There is no mark of the end, and some models repeat the finish reason in every chunk: a stream
-    is read until its connection says that the body is over.
+    is read until its connection says that the body is over, or a gateway says `[DONE]`.
     """
 
-    done = False
+    ends_with_reason = False
 
     def __init__(self) -> None:
-        self.finished = False  # a finish reason came
-        self._text = WholeText()
-        self._reasoning = WholeText()
+        super().__init__()
+        self._reply = ReplyText(splits_thoughts=False)
         self._usage: Usage | None = None
         self._told: list[Piece] = []  # the finish and the usage that went out already
 
-    def pieces(self, events: Iterable[bytes]) -> list[Piece]:
-        """Return the pieces of these events. Raises what `add` does."""
-        found: list[Piece] = []
-        self.add(events, found)
-        return found
-
-    def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
-        """Add the pieces of these events, those before a fault too. Raises UpstreamMalformed,
-        UpstreamError."""
-        for data in events:
-            self._add_chunk(parse_object(data), found)
-
-    def _add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
+    def add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
         if chunk.get("error"):
-            raise UpstreamError()
+            raise refusal_in(chunk["error"]).error()
         usage = chunk.get("usageMetadata")
         if usage:
             self._usage = _usage(usage)
@@ -263,47 +206,56 @@ class GeminiChunks:
             candidate = (chunk.get("candidates") or [{}])[0]
             parts = (candidate.get("content") or {}).get("parts") or ()
             reason = candidate.get("finishReason")
+            self.heard += 1 if candidate else 0
             for part in parts:
                 self._add_part(part.get("text"), part.get("thought"), found)
         except (AttributeError, IndexError, KeyError, TypeError):
             raise UpstreamMalformed() from None
         if blocked:
             self._finish("content_filter", found)
-        elif reason:
-            if not isinstance(reason, str):
-                raise UpstreamMalformed()
-            self._finish(FINISH_REASONS.get(reason, "stop"), found)
+        elif reason and is_reason(reason):
+            self._finish(reason, found)
         if self.finished and self._usage is not None:
             # Counts that come before are not of the whole reply yet.
             self._tell((USAGE, self._usage), found)
 
-    def _add_part(self, text: Any, thought: Any, found: list[Piece]) -> None:
-        if not text:  # a signature, or a kind of part that was not asked for
+    def _add_part(self, said: Any, thought: Any, found: list[Piece]) -> None:
+        if not said:  # a signature, or a kind of part that was not asked for
             return
-        if thought:
-            if text := self._reasoning.take(text):
-                found.append((REASONING, text))
-        elif text := self._text.take(text):
-            found.append((TEXT, text))
+        text = said if isinstance(said, str) else text_in(said)
+        if text and thought:
+            self._reply.think(text, found)
+        elif text:
+            self._reply.say(text, found)
 
-    def _finish(self, reason: str, found: list[Piece]) -> None:
-        if half := self._reasoning.end():
-            found.append((REASONING, half))
-        if half := self._text.end():
-            found.append((TEXT, half))
+    def _finish(self, reason: Any, found: list[Piece]) -> None:
+        told: list[Piece] = []
+        self._reply.finish(reason, told)
         self.finished = True
-        self._tell((FINISH, reason), found)
+        for piece in told:
+            if piece[0] == FINISH:
+                self._tell(piece, found)
+            else:
+                found.append(piece)
 
     def _tell(self, piece: Piece, found: list[Piece]) -> None:
         if piece not in self._told:
             self._told = [told for told in self._told if told[0] != piece[0]] + [piece]
             found.append(piece)
 
+    def end(self, found: list[Piece], complete: bool) -> None:
+        if self.finished:
+            return
+        self._reply.end(found)
+        if complete and self._reply.has_text:
+            self._finish("stop", found)
+            if self._usage is not None:
+                self._tell((USAGE, self._usage), found)
 
-def _usage(usage: Any) -> Usage:
+
+def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
-        raise UpstreamMalformed()
+        return None
     # Thoughts are paid for as output, and are not among the candidates' tokens.
-    written = token_count(usage.get("candidatesTokenCount"))
-    thought = token_count(usage.get("thoughtsTokenCount"))
-    return Usage(token_count(usage.get("promptTokenCount")), token_count(written + thought))
+    written = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    return usage_of(usage.get("promptTokenCount"), *written)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel
 
-from app.providers.openai import OpenAICompatible
+from app.providers.openai.provider import OpenAICompatible
 from app.providers.settings import SECTION, OptionalAddress, Variables
 from app.providers.wire.http import Bounds
 
@@ -38,6 +38,8 @@ class LocalSettings(BaseModel):
     """1 looks for an Ollama here when nothing else is set up."""
     local_llm_stream: bool = True
     """0 asks it for whole replies."""
+    local_llm_split_thoughts: bool = True
+    """1 takes <think>..</think> at a reply's start for thoughts."""
 
     @property
     def streams(self) -> bool:
@@ -54,7 +56,9 @@ class LocalSettings(BaseModel):
             url, model = f"{DEFAULT_BASE_URL}/v1", model or listed
         else:
             return None
-        return OpenAICompatible(name, "", url, model, bounds, "max_tokens")
+        return OpenAICompatible(
+            name, "", url, model, bounds, "max_tokens", self.local_llm_split_thoughts
+        )
 
 
 def find_model(base_url: str = DEFAULT_BASE_URL, timeout_s: float = 0.3) -> str | None:

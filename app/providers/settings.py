@@ -64,6 +64,10 @@ class ProviderSettings(BaseModel):
     """Pieces of a whole reply."""
     stream_delay_s: Seconds = Field(default=0.1, ge=0, le=10)
     """Pause between those pieces."""
+    log_upstream_errors: bool = True
+    """0 keeps the words of a model server's error out of the log; its status and code stay."""
+    show_upstream_errors: bool = False
+    """1 shows them to who asked; needs a HOST on loopback and AUTH off."""
     record_dir: str = ""
     """Folder where provider streams are kept, with what was said."""
     replay_dir: str = ""

@@ -4,9 +4,10 @@ reverse."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from app.core.runs import ProviderRequest, RunRecord
@@ -27,6 +28,7 @@ class Waiter(Protocol):
 # one read of its connection brought.
 FINISH = "finish"
 USAGE = "usage"
+ALIVE = "alive"  # nothing to show, but a chunk that meant something; its data is None
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -53,6 +55,7 @@ class Choice(NamedTuple):
     name: str
     model: str | None
     missing: str | None
+    adapted: Mapping[str, Sequence[str]] = MappingProxyType({})  # by model: what it refused
 
 
 class Task(Protocol):

@@ -224,3 +224,13 @@ def check_reach(server: ServerSettings, auth: AuthSettings) -> None:
             "There are two ways: set JWT_SECRET (`openssl rand -hex 32`; `make token SUB=me` makes "
             "access tokens), or ALLOW_ANONYMOUS=1 if everybody may use it and spend its keys."
         )
+
+
+def check_is_ones_own(server: ServerSettings, auth: AuthSettings) -> None:
+    """Raise ValueError if who asks may be another than the operator, who alone may see what a
+    model's server says."""
+    if auth.mode != "off" or not server.on_loopback:
+        raise ValueError(
+            "SHOW_UPSTREAM_ERRORS is '1', and others can use the server; "
+            "it must be 0 unless HOST is on loopback and AUTH is off."
+        )

@@ -28,7 +28,8 @@ def test_default_prompt_comes_first(ruled, upstream, connect, way):
 
 
 FILTER = """
-from app.core.errors import InvalidRequest, UpstreamRejected
+from app.core.errors import InvalidRequest
+from app.core.run_errors import UpstreamRejected
 
 
 def hide(direction, text):

@@ -10,12 +10,14 @@ import pytest
 from app.core.run_errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
 from app.core.usage import Usage
 from app.providers.google import request_body
+from app.providers.wire.adapting import NO_THOUGHTS
 from app.runs.ports import Provider
 from tests.support.asking import ask, joined, request_of
 from tests.support.upstream import Exchange, Upstream, event_bytes
 from tests.support.wires import BOUNDS, GOOGLE, send
 
-NO_THOUGHTS = "Thinking is not enabled for models/model-1"
+THOUGHTLESS = frozenset({NO_THOUGHTS})
+REFUSED = "Thinking is not enabled for models/model-1"
 WHOLE = (GOOGLE.text("a"), GOOGLE.end("STOP", 5, 3))
 
 
@@ -38,7 +40,7 @@ def turn(role: str, *texts: str) -> dict[str, Any]:
 
 def test_roles_are_googles() -> None:
     said = (("system", "Be brief."), ("user", "a"), ("assistant", "b"), ("user", "c"))
-    body = request_body(request_of(*said), with_thoughts=False)
+    body = request_body(request_of(*said), THOUGHTLESS)
 
     assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
     assert body["contents"] == [turn("user", "a"), turn("model", "b"), turn("user", "c")]
@@ -46,20 +48,20 @@ def test_roles_are_googles() -> None:
 
 def test_neighbours_of_one_role_are_one_turn() -> None:
     said = (("user", "a"), ("system", "S"), ("user", "b"), ("assistant", "c"), ("assistant", "d"))
-    body = request_body(request_of(*said), with_thoughts=False)
+    body = request_body(request_of(*said), THOUGHTLESS)
 
-    assert body["contents"] == [turn("user", "a", "b"), turn("model", "c", "d")]
+    assert body["contents"] == [turn("user", "a\n\nb"), turn("model", "c\n\nd")]
 
 
 def test_message_without_text_is_left_out() -> None:
     said = (("system", ""), ("user", "a"), ("assistant", ""), ("user", "b"))
-    body = request_body(request_of(*said), with_thoughts=False)
+    body = request_body(request_of(*said), THOUGHTLESS)
 
-    assert body == {"contents": [turn("user", "a", "b")], "generationConfig": {}}
+    assert body == {"contents": [turn("user", "a\n\nb")], "generationConfig": {}}
 
 
 def test_limits_and_temperature_go_along() -> None:
-    body = request_body(request_of(temperature=0.0, max_tokens=7), with_thoughts=True)
+    body = request_body(request_of(temperature=0.0, max_tokens=7))
 
     assert body["generationConfig"] == {
         "temperature": 0.0,
@@ -134,7 +136,7 @@ def test_model_without_thoughts_is_asked_for_none(
 ) -> None:
     def reply(exchange: Exchange) -> None:
         if "thinkingConfig" in exchange.body["generationConfig"]:
-            refuse(exchange, "400 Bad Request", NO_THOUGHTS)
+            refuse(exchange, "400 Bad Request", REFUSED)
         else:
             send(*WHOLE)(exchange)
 
@@ -148,7 +150,7 @@ def test_model_without_thoughts_is_asked_for_none(
 def test_refusal_of_thoughts_is_not_asked_about_for_ever(
     provider: Provider, model_server: Upstream
 ) -> None:
-    model_server.reply = lambda exchange: refuse(exchange, "400 Bad Request", NO_THOUGHTS)
+    model_server.reply = lambda exchange: refuse(exchange, "400 Bad Request", REFUSED)
 
     with pytest.raises(UpstreamRejected):
         ask(provider)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.providers.openai import max_tokens_field_of
+from app.providers.openai.provider import max_tokens_field_of
 from tests.support.asking import ask
 from tests.support.upstream import Upstream
 from tests.support.wires import OPENAI, send

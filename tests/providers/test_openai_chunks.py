@@ -9,7 +9,7 @@ import pytest
 
 from app.core.run_errors import UpstreamError, UpstreamMalformed
 from app.core.usage import Usage
-from app.providers.openai import CompletionChunks
+from app.providers.openai.chunks import CompletionChunks
 from app.providers.wire.chunks import MAX_TOKENS
 from app.runs.ports import Piece
 
@@ -61,11 +61,6 @@ def test_usage_comes_without_choices() -> None:
     ]
 
 
-@pytest.mark.parametrize("usage", [{"prompt_tokens": None}, {"total_tokens": 3}])
-def test_usage_that_is_not_counted_is_zero(usage: Any) -> None:
-    assert pieces_of(json.dumps({"usage": usage}).encode()) == [("usage", Usage(0, 0))]
-
-
 def test_nothing_counts_after_done() -> None:
     chunks = CompletionChunks()
 
@@ -81,28 +76,13 @@ def test_error_object_is_an_upstream_error(error: Any) -> None:
 
 
 MALFORMED = [
-    b"",
     b"{",
-    b"<html>",
-    b"[]",
-    b'"text"',
-    b"\xff",
-    b'{"choices": NaN}',
-    b'{"choices": [], "x": NaN}',
-    b"[" * 100_000,
+    b'{"choices": oops}',
+    b'{"a": ' * 100_000,
     b'{"choices": 1}',
     b'{"choices": {"a": 1}}',
     b'{"choices": ["a"]}',
     b'{"choices": [{"delta": "a"}]}',
-    b'{"choices": [{"delta": {"content": 1}}]}',
-    b'{"choices": [{"delta": {"reasoning": ["a"]}}]}',
-    b'{"choices": [{"finish_reason": ["stop"]}]}',
-    b'{"usage": 1}',
-    b'{"usage": {"prompt_tokens": "many"}}',
-    b'{"usage": {"prompt_tokens": [1]}}',
-    b'{"usage": {"prompt_tokens": -1}}',
-    b'{"usage": {"completion_tokens": 1e30}}',
-    b'{"usage": {"completion_tokens": 1e999}}',
 ]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
-from app.providers.openai import OpenAICompatible, body_bytes
+from app.providers.openai.provider import OpenAICompatible
+from app.providers.openai.requests import body_bytes
 from tests.support.asking import request_of
 from tests.support.upstream import Exchange, Upstream, completion
 from tests.support.wires import BOUNDS, KEY, MODEL, OPENAI, send
@@ -36,7 +37,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "all": {"temperature": 2.0, "max_tokens": 10_000_000, "seed": 1, "stop": [], "top_p": 1},
 }
 SAID: dict[str, tuple[tuple[str, str], ...]] = {
-    "unicode": (("system", UNICODE), ("user", UNICODE), ("assistant", ""), ("user", " ")),
+    "unicode": (("system", UNICODE), ("user", UNICODE), ("assistant", "a"), ("user", " ")),
     "a long history": LONG,
 }
 

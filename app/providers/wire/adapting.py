@@ -6,6 +6,8 @@ import logging
 import threading
 from collections import OrderedDict
 
+from app.core.run_errors import RunError
+
 log = logging.getLogger(__name__)
 MAX_MODELS = 256  # names come from clients
 
@@ -16,6 +18,14 @@ NO_TEMPERATURE = "no temperature"
 DEVELOPER = "developer"  # for the system's role
 NO_SYSTEM = "no system"  # its text goes before the first message
 NO_THOUGHTS = "no thoughts"  # are asked for
+
+
+class StreamingRefused(Exception):
+    """A server refuses to stream that model's replies; `error` is what that means to a client."""
+
+    def __init__(self, error: RunError) -> None:
+        super().__init__(error.code)
+        self.error = error
 
 
 class Adaptations:

@@ -7,49 +7,138 @@ Without pydantic: a model object a chunk costs more than everything else that ha
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
+from app.core.entries import REASONING, TEXT
 from app.core.run_errors import UpstreamMalformed
+from app.core.usage import Usage
+from app.providers.wire.reasons import reason_of
+from app.providers.wire.thoughts import ThoughtSplitter
+from app.runs.ports import FINISH, Piece
 
 MAX_TOKENS = 2**53  # what JSON numbers keep exactly; orjson refuses to write more than 64 bits
+DONE = (b"[DONE]", b"DONE")
+_DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
 
 
-def parse_object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object that a chunk is. Raises UpstreamMalformed."""
-    parsed = _parsed(data)
-    if not isinstance(parsed, dict):
-        raise UpstreamMalformed()
-    return parsed
+def loads(data: bytes) -> Any:
+    """Return the JSON value, None for what is none.
 
-
-def _parsed(data: bytes) -> Any:
+    NaN and infinities, which Python's servers write into what nobody reads, are null; bytes that
+    are no UTF-8 are U+FFFD.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
     try:
-        # The standard library reads half a surrogate pair, which some servers send; both refuse the
-        # rest.
-        return json.loads(data.decode(), parse_constant=_refused)
+        # The standard library reads half a surrogate pair, which some servers send.
+        return _DECODER.decode(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        raise UpstreamMalformed() from None
+        return None
 
 
-def _refused(constant: str) -> None:
-    raise ValueError(constant)
+def objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects that follow one another in a text; it may end in anything else."""
+    at = 0
+    while (at := text.find("{", at)) >= 0:
+        try:
+            found, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(found, dict):
+            yield found
 
 
-def token_count(written: Any) -> int:
-    """Return a count of tokens; none written is 0. Raises UpstreamMalformed."""
+def is_done(data: bytes) -> bool:
+    """Whether that is the mark of a stream's end, however it is written."""
+    return data.strip().upper() in DONE
+
+
+def token_count(written: Any) -> int | None:
+    """Return a count of tokens, None for what is none."""
+    if isinstance(written, bool):
+        return None
     try:
-        tokens = int(written or 0)
+        tokens = int(written)
     except (OverflowError, TypeError, ValueError):
-        raise UpstreamMalformed() from None
-    if not 0 <= tokens <= MAX_TOKENS:
-        raise UpstreamMalformed()
-    return tokens
+        return None
+    return tokens if tokens == float(written) and 0 <= tokens <= MAX_TOKENS else None
+
+
+def usage_of(read: Any, *written: Any) -> Usage | None:
+    """Return the usage of counts as a server wrote them; one that is missing counts nothing.
+
+    None where there is none, or one of them cannot be read: then it has to be estimated.
+    """
+    counts = [token_count(one) for one in (read, *written) if one is not None]
+    if not counts or None in counts:
+        return None
+    output = sum(token_count(one) or 0 for one in written)
+    return Usage(token_count(read) or 0, output) if output <= MAX_TOKENS else None
+
+
+class StreamChunks(ABC):
+    """One wire's chunks; the state of one stream."""
+
+    ends_with_reason: bool  # a finish reason is the last of it, on this wire
+
+    def __init__(self) -> None:
+        self.finished = False  # a finish reason came
+        self.done = False  # the mark of the end came: nothing after it counts
+        self.heard = 0  # chunks that were about the reply, those too that brought nothing
+
+    @abstractmethod
+    def add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
+        """Add the pieces of a chunk, those before a fault too. Raises UpstreamMalformed, and what
+        an error in the stream is."""
+
+    @abstractmethod
+    def end(self, found: list[Piece], complete: bool) -> None:
+        """Add what was held back; nothing more comes. Text without a reason is a whole reply if it
+        is `complete` by another mark: `[DONE]`, or that it came as one object."""
+
+    def pieces(self, events: Iterable[bytes]) -> list[Piece]:
+        """Return the pieces of these events. Raises what `add_chunk` does."""
+        found: list[Piece] = []
+        self.add(events, found)
+        return found
+
+    def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
+        """Add the pieces of the data of these events. Raises what `add_chunk` does."""
+        for data in events:
+            if data[:1] != b"{" and is_done(data):
+                self.done = True
+            if self.done:
+                break
+            for chunk in self._chunks_in(data):
+                self.add_chunk(chunk, found)
+
+    def _chunks_in(self, data: bytes) -> list[dict[str, Any]]:
+        """Return the objects that the data of an event are: one as a rule.
+
+        None for what cannot have been one: null, a number, a word such as `ping`. Raises
+        UpstreamMalformed for what begins as an object and is none.
+        """
+        parsed = loads(data)
+        if isinstance(parsed, dict):
+            return [parsed]
+        if isinstance(parsed, list):
+            return [one for one in parsed if isinstance(one, dict)]
+        if parsed is not None or data.lstrip()[:1] != b"{":
+            return []
+        lines = data.splitlines()  # of events that have single line ends between them
+        if len(lines) > 1 and is_done(lines[-1]):
+            self.done = True
+            lines.pop()
+        values = [loads(line) for line in lines]
+        if not all(isinstance(value, dict) for value in values):
+            raise UpstreamMalformed()
+        return values
 
 
 class WholeText:
@@ -58,11 +147,8 @@ class WholeText:
     def __init__(self) -> None:
         self._half = ""
 
-    def take(self, text: Any) -> str:
-        """Return the piece in whole characters; a lone half is U+FFFD. Raises
-        UpstreamMalformed."""
-        if not isinstance(text, str):
-            raise UpstreamMalformed()
+    def take(self, text: str) -> str:
+        """Return the piece in whole characters; a lone half is U+FFFD."""
         if not self._half:
             if text.isascii():
                 return text
@@ -82,3 +168,55 @@ class WholeText:
         """Return U+FFFD if half a pair was left, else nothing."""
         half, self._half = self._half, ""
         return "\ufffd" if half else ""
+
+
+class ReplyText:
+    """The text and thoughts of one reply, in whole characters and each where it belongs."""
+
+    def __init__(self, splits_thoughts: bool) -> None:
+        self.has_text = False
+        self.has_thoughts = False
+        self._text = WholeText()
+        self._thoughts = WholeText()
+        self._splitter = ThoughtSplitter() if splits_thoughts else None
+
+    def say(self, text: str, found: list[Piece]) -> None:
+        """Add a piece of text."""
+        text = self._text.take(text)
+        if self._splitter is not None:
+            self._split(self._splitter.take(text), found)
+            if self._splitter.done:
+                self._splitter = None
+        elif text:
+            self.has_text = True
+            found.append((TEXT, text))
+
+    def think(self, thoughts: str, found: list[Piece]) -> None:
+        """Add a piece of thoughts."""
+        if thoughts := self._thoughts.take(thoughts):
+            self.has_thoughts = True
+            found.append((REASONING, thoughts))
+
+    def end(self, found: list[Piece]) -> None:
+        """Add what was held back."""
+        if half := self._thoughts.end():
+            found.append((REASONING, half))
+        if half := self._text.end():
+            self.say(half, found)
+        if self._splitter is not None:
+            self._split(self._splitter.end(), found)
+            self._splitter = None
+
+    def finish(self, reason: Any, found: list[Piece]) -> None:
+        """Add what was held back, and our finish reason for the server's. Raises UpstreamError for
+        one that is a failure."""
+        self.end(found)
+        found.append((FINISH, reason_of(reason, self.has_text)))
+
+    def _split(self, pieces: list[tuple[str, str]], found: list[Piece]) -> None:
+        for piece in pieces:
+            if piece[0] == TEXT:
+                self.has_text = True
+            else:
+                self.has_thoughts = True
+            found.append(piece)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from urllib3.util import Url, parse_url
 
 from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
 from app.providers.wire.chunked import ChunkedBody
+from app.providers.wire.telling import Words
 
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
 # Of one read. Without a bound a read allocates what the next HTTP chunk claims to be.
@@ -59,6 +60,7 @@ class Bounds:
     read_timeout_s: float
     max_reply_bytes: int
     reader_of: ReaderOf = no_reader
+    words: Words = Words()
 
 
 class HttpStreams:
@@ -193,10 +195,11 @@ class HttpStream:
         if reader is not None:
             reader.close()
 
-    def head(self, max_bytes: int) -> bytes:
-        """Return about as many of the body's first bytes as asked for; fewer if it is cut."""
+    def rest(self, max_bytes: int) -> bytes:
+        """Return about as many of the body's first bytes as asked for, fewer if it is cut, and
+        close it."""
         found = b""
-        with suppress(RunError):
+        with closing(self), suppress(RunError):
             for data in self:
                 found += data
                 if len(found) >= max_bytes:

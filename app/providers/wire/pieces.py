@@ -1,79 +1,135 @@
-"""From the bytes of an event stream to batches of pieces, whatever the wire.
+"""From the bytes of an answer to batches of pieces, whatever the wire and whatever it is labelled.
 
-A stream counts as complete only with a finish reason; one that is cut, empty, or not a stream at
-all is none.
+An answer is what it begins with: an object of JSON is a reply in one, or the error that it holds;
+`<` is a page, and no model server's; anything else is an event stream. A stream is complete with a
+finish reason, or with text and the mark of its end. Once it has its reason, what comes after cannot
+harm it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Protocol
+from typing import Any
 
-from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTooLarge
+from app.core.run_errors import (
+    RunError,
+    UpstreamError,
+    UpstreamIncomplete,
+    UpstreamMalformed,
+    UpstreamTooLarge,
+)
+from app.providers.wire.chunks import StreamChunks, loads, objects_in
+from app.providers.wire.refusals import no_model_server
 from app.providers.wire.sse import EventTooLarge, SseReader
-from app.runs.ports import Piece, PieceStream
+from app.runs.ports import ALIVE, Piece, PieceStream
+
+log = logging.getLogger(__name__)
+WHITE = b"\xef\xbb\xbf \t\r\n"
 
 
-class Chunks(Protocol):
-    """One wire's chunks; the state of one stream."""
+def read_pieces(received: Iterable[bytes], chunks: StreamChunks, max_bytes: int) -> PieceStream:
+    """Yield what each read brought; of one object, all at once. `max_bytes` is for an event, and
+    for an answer that is one object. Raises UpstreamIncomplete, UpstreamTooLarge, UpstreamNotFound,
+    what `received` and `chunks` raise."""
+    reads = iter(received)
+    start = b""
+    while not (begins := start.lstrip(WHITE)):
+        if (data := next(reads, None)) is None:
+            break
+        start = start[-len(WHITE) :] + data  # all white so far, but for part of a BOM
+    if begins[:1] == b"<":
+        raise no_model_server()
+    if begins[:1] in (b"{", b"[") and not begins.startswith(b"[DONE"):
+        yield from _one(chain((start,), reads), chunks, max_bytes)
+    else:
+        yield from _events(chain((start,), reads), chunks, max_bytes)
 
-    finished: bool  # a finish reason came
-    done: bool  # nothing after this counts
 
-    def pieces(self, events: Iterable[bytes]) -> list[Piece]:
-        """Return the pieces of these events. Raises what `add` does."""
-
-    def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
-        """Add the pieces of these events, those before a fault too. Raises UpstreamMalformed,
-        UpstreamError."""
-
-
-def read_whole(received: Iterable[bytes], chunks: Chunks, max_bytes: int) -> PieceStream:
-    """Yield the pieces of an answer that is one JSON object. Raises UpstreamIncomplete,
-    UpstreamTooLarge, what `received` and `chunks` raise."""
+def _one(reads: Iterator[bytes], chunks: StreamChunks, max_bytes: int) -> PieceStream:
     body = bytearray()
-    for data in received:
+    for data in reads:
         body += data
         if len(body) > max_bytes:
             raise UpstreamTooLarge()
-    pieces = chunks.pieces([bytes(body)])
+    parsed = loads(bytes(body))
+    values = parsed if isinstance(parsed, list) else [parsed]
+    if parsed is None:  # a line each, or with an event stream's end behind it
+        values = list(objects_in(body.decode("utf-8", "replace")))
+    found: list[Piece] = []
+    fault = _add_objects(values, chunks, found) if values else UpstreamMalformed()
+    chunks.end(found, complete=fault is None)
+    if found:
+        yield found
     if not chunks.finished:
-        raise UpstreamIncomplete()
-    yield pieces
+        raise fault or UpstreamIncomplete()
 
 
-def read_pieces(
-    content_type: str, received: Iterable[bytes], chunks: Chunks, max_event_bytes: int
-) -> PieceStream:
-    """Yield what each read brought. Raises UpstreamIncomplete, UpstreamTooLarge, what `received`
-    and `chunks` raise."""
-    if "text/event-stream" not in content_type.lower():
-        raise UpstreamIncomplete()
-    reader = SseReader(max_event_bytes)
-    for data in chain(received, (None,)):  # None: at the end
-        found, fault = _read(reader, data, chunks)
+def _events(reads: Iterator[bytes], chunks: StreamChunks, max_bytes: int) -> PieceStream:
+    reader = SseReader(max_bytes)
+    fault: RunError | None = None
+    found: list[Piece]
+    data: bytes | None = b""
+    while data is not None and fault is None and not chunks.done:
+        heard = chunks.heard
+        found = []
+        try:
+            data = next(reads, None)
+        except RunError as error:
+            fault = error
+            break
+        fault = _read(reader, data, chunks, found)
         if found:
             yield found
-        if fault is not None:
-            raise fault
-        if chunks.done:
-            break
+        elif chunks.heard > heard:
+            yield [(ALIVE, None)]
+    found = []
+    if fault is None and not (chunks.done or chunks.finished):
+        fault = _left_over(reader.stray, chunks, found)
+    chunks.end(found, complete=fault is None and chunks.done)
+    if found:
+        yield found
     if not chunks.finished:
-        raise UpstreamIncomplete()
+        raise fault or UpstreamIncomplete()
+    if fault is not None:
+        if not (chunks.ends_with_reason or isinstance(fault, UpstreamMalformed)):
+            raise fault
+        log.debug("what came after a whole reply could not be read: %s", fault.code)
 
 
 def _read(
-    reader: SseReader, data: bytes | None, chunks: Chunks
-) -> tuple[list[Piece], RunError | None]:
-    """Return what one read brought, and the fault in it: what came before that was said, and is
-    kept."""
-    found: list[Piece] = []
+    reader: SseReader, data: bytes | None, chunks: StreamChunks, found: list[Piece]
+) -> RunError | None:
+    """Add what one read brought, None being the end; return the fault in it. What came before that
+    was said, and is kept."""
     try:
         chunks.add(reader.close() if data is None else reader.feed(data), found)
     except EventTooLarge as error:
         chunks.add(error.events, found)
-        return found, UpstreamTooLarge()
+        return UpstreamTooLarge()
+    except UpstreamMalformed as error:
+        return error if data is not None else UpstreamIncomplete()  # cut inside an event
     except RunError as error:
-        return found, error
-    return found, None
+        return error
+    return None
+
+
+def _left_over(stray: list[bytes], chunks: StreamChunks, found: list[Piece]) -> RunError | None:
+    """Add what objects there are among the lines that are no event stream's: an error, mostly.
+    Return the fault in it."""
+    text = b"\n".join(stray).decode("utf-8", "replace")
+    fault = _add_objects(list(objects_in(text)), chunks, found)
+    if fault is None and not found and any(line.startswith(b"error") for line in stray):
+        return UpstreamError()
+    return fault
+
+
+def _add_objects(values: list[Any], chunks: StreamChunks, found: list[Piece]) -> RunError | None:
+    try:
+        for value in values:
+            if isinstance(value, dict):
+                chunks.add_chunk(value, found)
+    except RunError as error:
+        return error
+    return None

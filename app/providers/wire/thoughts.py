@@ -46,6 +46,7 @@ class ThoughtSplitter:
         self.done = False
         self._held = ""
         self._closing = ""  # the tag that ends the thoughts under way
+        self._thought = False  # something of the thoughts was said
         self._after = False  # the thoughts are over, their white space is not
 
     def take(self, text: str) -> list[tuple[str, str]]:
@@ -71,13 +72,15 @@ class ThoughtSplitter:
         start = self._held.lstrip()
         for opening, closing in TAGS.items():
             if start.startswith(opening):
-                self._held, self._closing = start[len(opening) :].lstrip(), closing
+                self._held, self._closing = start[len(opening) :], closing
                 return
         if start and not any(opening.startswith(start) for opening in TAGS):
             found.append((TEXT, self._held))
             self._held, self.done = "", True
 
     def _close(self, found: list[tuple[str, str]]) -> None:
+        if not self._thought:
+            self._held = self._held.lstrip()
         thoughts, tag, rest = self._held.partition(self._closing)
         if tag:
             self._held, self._closing, self._after = rest, "", True
@@ -88,6 +91,7 @@ class ThoughtSplitter:
             size = len(thoughts[:size].rstrip())
             thoughts, self._held = thoughts[:size], thoughts[size:]
         if thoughts:
+            self._thought = True
             found.append((REASONING, thoughts))
 
     def _go_on(self, found: list[tuple[str, str]]) -> None:

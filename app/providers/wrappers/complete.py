@@ -20,6 +20,7 @@ from app.core.run_errors import (
     UpstreamRejected,
 )
 from app.core.runs import ProviderRequest
+from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.runs.ports import Piece, PieceStream, Provider
 
 _WORD = re.compile(r"\S+\s*")  # a leading \s* would try white space anew from each place
@@ -51,7 +52,9 @@ OF_STREAMING = (UpstreamError, UpstreamIncomplete, UpstreamMalformed, UpstreamRe
 
 
 class StreamOrWhole(Provider, Protocol):
-    """A provider that can be asked either way."""
+    """A provider that can be asked either way; its `stream` may raise StreamingRefused."""
+
+    adaptations: Adaptations
 
     def whole(self, request: ProviderRequest) -> PieceStream:
         """Yield the pieces of a reply that is asked for whole. Raises RunError."""
@@ -96,21 +99,32 @@ class WithWhole:
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield the reply's pieces. Raises RunError."""
-        if self._streams and not request.fall_back_whole:
-            return self._provider.stream(request)
+        if not self._streams or WHOLE in self._provider.adaptations.of(request.model):
+            return self._whole(request)
         return self._or_whole(request)
 
     def _or_whole(self, request: ProviderRequest) -> PieceStream:
-        if self._streams:
-            answered = False
-            try:
-                with closing(self._provider.stream(request)) as stream:
-                    for batch in stream:
-                        answered = answered or any(is_content(kind) for kind, _ in batch)
-                        yield batch
+        answered = refused = False
+        try:
+            if not request.fall_back_whole:
+                yield from self._provider.stream(request)
                 return
-            except RunError as error:
-                if answered or not isinstance(error, OF_STREAMING):
-                    raise
+            with closing(self._provider.stream(request)) as stream:
+                for batch in stream:
+                    answered = answered or any(is_content(kind) for kind, _ in batch)
+                    yield batch
+            return
+        except StreamingRefused:
+            refused = True
+        except RunError as error:
+            if answered or not request.fall_back_whole or not isinstance(error, OF_STREAMING):
+                raise
+        for batch in self._whole(request):
+            if refused:  # not before it is known that a whole reply is had
+                self._provider.adaptations.learn(request.model, frozenset({WHOLE}))
+                refused = False
+            yield batch
+
+    def _whole(self, request: ProviderRequest) -> PieceStream:
         request.upstream.opened = request.upstream.closed = False
         yield from self._pacing.hand_out(self._provider.whole(request), request.paced)

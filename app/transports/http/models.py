@@ -29,6 +29,7 @@ class ProviderChoice(TypedDict):
     model: str | None
     ready: bool
     missing: str | None
+    adapted: dict[str, list[str]]  # by model: how it is asked otherwise, since it refused
 
 
 class ProviderChoices(TypedDict):
@@ -98,6 +99,7 @@ def list_models() -> ProviderChoices:
             "model": choice.model,
             "ready": not choice.missing,
             "missing": choice.missing,
+            "adapted": {model: list(how) for model, how in choice.adapted.items()},
         }
         for choice in choices
     ]

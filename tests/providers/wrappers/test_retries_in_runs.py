@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.run_errors import RunError, UpstreamError, UpstreamIncomplete
-from app.providers.openai import OpenAICompatible
+from app.providers.openai.provider import OpenAICompatible
 from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
 from app.runs.ports import Provider
 from app.runs.run import STOPPED, Run

@@ -135,7 +135,8 @@ def test_without_rules_nothing_is_added(server, upstream):
 # --- the filter ---------------------------------------------------------------------------------
 
 FILTER = """
-from app.core.errors import InvalidRequest, UpstreamRejected
+from app.core.errors import InvalidRequest
+from app.core.run_errors import UpstreamRejected
 
 
 def hide(direction, text):

@@ -1,0 +1,1 @@
+"""OpenAI's API, and whatever speaks its chat completions."""
