@@ -21,11 +21,12 @@ from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole
 from app.providers.wrappers.fault import FaultProvider, parse_fault
 from app.providers.wrappers.recording import Recording
 from app.providers.wrappers.replay import ReplayProvider
-from app.providers.wrappers.retries import Breaker, Guarded, Resilient, RetryRules, Timing
+from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.retries import Guarded, Resilient, RetryRules, Timing, Waits
 from app.runs.ports import Clock, Provider, RunLimits, Runtime
 
 READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
-# Of FIRST_DELTA_TIMEOUT_S: the chain's own deadline has to come before the run's.
+# Of a run's own times: the chain's deadline has to come before the run's.
 CHAIN_SHARE = 0.95
 Providers = dict[str, Provider]
 
@@ -174,7 +175,7 @@ def _with_fallbacks(
         fallbacks,
         lambda: Breaker(settings.breaker_failures, settings.breaker_s, clock.monotonic),
         settings,
-        CHAIN_SHARE * limits.first_delta_timeout_s,
+        Waits(CHAIN_SHARE * limits.first_delta_timeout_s, CHAIN_SHARE * limits.delta_timeout_s),
         Timing(runtime.sleep, runtime.deadline, clock.monotonic, random.random),
     )
 
@@ -184,7 +185,7 @@ def chained(
     fallbacks: Sequence[str],
     new_breaker: Callable[[], Breaker],
     rules: RetryRules,
-    first_piece_s: float,
+    waits: Waits,
     timing: Timing,
 ) -> Providers:
     """Return each provider with the fallbacks, less itself, behind it, under its own name.
@@ -200,7 +201,7 @@ def chained(
         name: Resilient(
             [first, *(guarded[other] for other in order if other != name)],
             rules,
-            first_piece_s,
+            waits,
             timing,
         )
         for name, first in guarded.items()

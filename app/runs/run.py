@@ -8,6 +8,7 @@ call, so it can be killed anywhere; it hands pieces and the end to the committer
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from app.core.runs import Attempt, ProviderRequest, RunEnd, RunRecord, Status
 from app.core.usage import Usage
 from app.runs.locks import Lock
 from app.runs.log import RunLog
-from app.runs.ports import FINISH, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.ports import ALIVE, FINISH, USAGE, Clock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Run:
         self.task: Task | None = None
         self.started_at = clock.monotonic()
         self.first_piece_at: float | None = None
-        self.waiting_since = self.started_at  # for the next piece
+        self.last_sign_at = -math.inf  # of life: a piece of the reply, or what shows nothing
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
         self.end_offered = False  # guarded by the sink's lock
@@ -182,7 +183,7 @@ class Run:
                 self._finish_reason = data
             elif kind == USAGE:
                 self._usage = data
-            else:
+            elif kind != ALIVE:
                 self._last_offered += 1
                 entries.append(Entry(self._last_offered, kind, data, at))
                 if kind == TEXT:
@@ -193,10 +194,13 @@ class Run:
                 if self._reply_bytes > self._max_reply_bytes:
                     break  # what a read brought beyond it is not kept
         if not entries:
+            if batch:
+                self.last_sign_at = self._clock.monotonic()
             return
-        self.waiting_since = self._clock.monotonic()
-        if self.first_piece_at is None and self._reply_bytes:
-            self.first_piece_at = self.waiting_since
+        if self._reply_bytes:  # what is ours, like a retry, is no sign of the model's life
+            self.last_sign_at = self._clock.monotonic()
+            if self.first_piece_at is None:
+                self.first_piece_at = self.last_sign_at
         self._sink.offer(self, entries)
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()

@@ -239,11 +239,10 @@ class RunService:
         age = now - run.started_at
         if age >= self.limits.run_timeout_s:
             return RunTimeout()
-        if run.first_piece_at is None:
-            late = age >= self.limits.first_delta_timeout_s
-        else:
-            late = now - run.waiting_since >= self.limits.delta_timeout_s
-        return UpstreamTimeout() if late else None
+        if run.first_piece_at is None and age < self.limits.first_delta_timeout_s:
+            return None
+        silent = now - run.last_sign_at >= self.limits.delta_timeout_s
+        return UpstreamTimeout() if silent else None
 
     def counts(self) -> dict[str, int]:
         """Return how many are going, starting, and have ended since the start."""

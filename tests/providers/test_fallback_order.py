@@ -8,7 +8,8 @@ import pytest
 
 from app.core.run_errors import UpstreamAuth
 from app.providers.build import chained
-from app.providers.wrappers.retries import Breaker, Timing
+from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.retries import Timing, Waits
 from app.runs.ports import Provider
 from tests.support.options import RetryOptions
 from tests.support.samples import provider_request
@@ -31,7 +32,7 @@ def chains(fallbacks: Sequence[str], failing: str = "") -> dict[str, Provider]:
         fallbacks,
         lambda: Breaker(2, 30, watch.monotonic),
         RetryOptions(),
-        57,
+        Waits(57, 57),
         timing,
     )
 

@@ -81,14 +81,16 @@ class SteppedRuntime(ManualRuntime):
 
 
 class HandProvider:
-    """Says what a test hands it, when it does; a hand for each message."""
+    """Says what a test hands it, when it does; a hand for each message. One that `lingers` keeps
+    its connection after the finish reason."""
 
     name = "hand"
     default_model = "hand-1"
     parameters: frozenset[str] = frozenset()
 
-    def __init__(self, runtime: SteppedRuntime) -> None:
+    def __init__(self, runtime: SteppedRuntime, lingers: bool = False) -> None:
         self._runtime = runtime
+        self._lingers = lingers
         self.hands: dict[str, deque[Sequence[Piece] | Exception]] = {}
         self.asked: list[str] = []
 
@@ -101,7 +103,7 @@ class HandProvider:
             while True:
                 batch = self._next(self.hands[message])
                 yield batch
-                if any(kind == FINISH for kind, _ in batch):
+                if not self._lingers and any(kind == FINISH for kind, _ in batch):
                     return
         finally:
             request.upstream.closed = True

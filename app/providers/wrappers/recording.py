@@ -22,7 +22,7 @@ from app.core.run_errors import RunError, RunInternalError, UpstreamTimeout
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wire.chunks import MAX_TOKENS
-from app.runs.ports import FINISH, USAGE, Clock, Piece, PieceStream, Provider
+from app.runs.ports import ALIVE, FINISH, USAGE, Clock, Piece, PieceStream, Provider
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -33,6 +33,7 @@ _DATA_OF: Mapping[str, type] = {
     **{kind.name: str if kind.is_text else dict for kind in KINDS.values() if kind.name != END},
     FINISH: str,
     USAGE: dict,
+    ALIVE: type(None),
 }
 
 

@@ -8,7 +8,6 @@ is tried again, what goes to the next provider at once, and how long each may be
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
@@ -25,56 +24,10 @@ from app.core.run_errors import (
     UpstreamTimeout,
 )
 from app.core.runs import Attempt, ProviderRequest
-from app.runs.ports import FINISH, Piece, PieceStream, Provider
+from app.providers.wrappers.breaker import Breaker
+from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider
 
 log = logging.getLogger(__name__)
-
-
-class Breaker:
-    """The record of one provider, shared by all its runs; thread-safe. Times are in seconds."""
-
-    def __init__(self, failures: int, left_out_s: float, monotonic: Callable[[], float]) -> None:
-        self._most = failures
-        self._left_out_s = left_out_s
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._failed = 0  # guarded by _lock; runs that failed, one after the other
-        self._out_until = 0.0  # guarded by _lock; counts once there are enough of them
-
-    @property
-    def is_out(self) -> bool:
-        """Whether a claim would be refused now."""
-        with self._lock:
-            return self._failed >= self._most and self._monotonic() < self._out_until
-
-    def claim(self) -> bool:
-        """Whether the provider may be asked. Once its time is over, one run gets a trial; the
-        others wait for its outcome, and for no longer than `left_out_s`: it may never come."""
-        with self._lock:
-            if self._failed < self._most:
-                return True
-            now = self._monotonic()
-            if now < self._out_until:
-                return False
-            self._out_until = now + self._left_out_s
-            return True
-
-    def failed(self) -> None:
-        """Note that it failed a run."""
-        with self._lock:
-            self._failed += 1
-            self._out_until = self._monotonic() + self._left_out_s
-
-    def answered(self) -> None:
-        """Note a first piece: it is in again, and out at its next failure if it was out."""
-        with self._lock:
-            self._failed = min(self._failed, self._most - 1)
-
-    def succeeded(self) -> None:
-        """Note that it brought a reply to its end."""
-        with self._lock:
-            self._failed = 0
-
 
 Returned = TypeVar("Returned")
 Answering = Generator[Sequence[Piece], None, Returned]
@@ -123,6 +76,29 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a chain waits, in seconds: for its first piece, all retries and fallbacks included,
+    and after a sign of life. Both must be a little less than what ends the run from outside."""
+
+    first_piece_s: float
+    alive_s: float
+
+
+class _Until:
+    """When the chain's time is over, and that of the provider being asked; signs of life move
+    them on. `alive_s` is what such a sign gives to that provider."""
+
+    def __init__(self, now: float, waits: Waits) -> None:
+        self.chain = self.provider = now + waits.first_piece_s
+        self.alive_s = self._chain_alive_s = waits.alive_s
+
+    def move(self, now: float) -> None:
+        """Note a sign of life."""
+        self.provider = max(self.provider, now + self.alive_s)
+        self.chain = max(self.chain, now + self._chain_alive_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Guarded:
     """A provider with its breaker, which all chains that it is in share."""
 
@@ -140,21 +116,17 @@ class _Unanswered(Exception):
 
 
 class Resilient:
-    """A chain of providers that is one: the first, its retries, then the next.
-
-    `first_piece_s` is for the whole chain, and must be a little less than what ends the run from
-    outside.
-    """
+    """A chain of providers that is one: the first, its retries, then the next."""
 
     def __init__(
-        self, chain: Sequence[Guarded], rules: RetryRules, first_piece_s: float, timing: Timing
+        self, chain: Sequence[Guarded], rules: RetryRules, waits: Waits, timing: Timing
     ) -> None:
         self.name = chain[0].provider.name
         self.default_model = chain[0].provider.default_model
         self.parameters = chain[0].provider.parameters
         self._chain = tuple(chain)
         self._rules = rules
-        self._first_piece_s = first_piece_s
+        self._waits = waits
         self._timing = timing
 
     def stream(self, request: ProviderRequest) -> PieceStream:
@@ -175,38 +147,43 @@ class Resilient:
 
     def _answer(self, request: ProviderRequest) -> Answering[tuple[Guarded, PieceStream]]:
         """Yield what comes until somebody has answered; return who, and the rest of it."""
-        give_up_at = self._timing.monotonic() + self._first_piece_s
+        until = _Until(self._timing.monotonic(), self._waits)
         failure: RunError | None = None
         for index, link in enumerate(self._chain):
             if not link.breaker.claim():
                 continue
             if failure is not None:
-                if self._timing.monotonic() >= give_up_at:
+                if self._timing.monotonic() >= until.chain:
                     break
                 yield _retrying(link, request)
+            self._share(index, until)
             try:
-                stream = yield from self._ask(link, request, self._until(index, give_up_at))
+                stream = yield from self._ask(link, request, until)
                 return link, stream
             except _Unanswered as unanswered:
                 failure = failure or unanswered.error
         if failure is None:  # all are left out: rather the first than nobody
+            first = self._chain[0]
             try:
-                first = self._chain[0]
-                return first, (yield from self._ask(first, request, give_up_at))
+                return first, (yield from self._ask(first, request, until))
             except _Unanswered as unanswered:
                 failure = unanswered.error
         raise failure
 
-    def _until(self, index: int, give_up_at: float) -> float:
-        """Return when that provider's time is over: the last has what is left, the others an even
-        share of it or `fallback_after_s`, whichever is less."""
+    def _share(self, index: int, until: _Until) -> None:
+        """Give that provider its time: the last has what is left, the others an even share of it or
+        `fallback_after_s`, whichever is less."""
         after = sum(not link.breaker.is_out for link in self._chain[index + 1 :])
         if not after:
-            return give_up_at
-        now = self._timing.monotonic()
-        return now + min(self._rules.fallback_after_s, (give_up_at - now) / (after + 1))
+            until.provider, until.alive_s = until.chain, self._waits.alive_s
+            return
+        now, patience_s = self._timing.monotonic(), self._rules.fallback_after_s
+        until.provider = now + min(patience_s, (until.chain - now) / (after + 1))
+        until.alive_s = patience_s
 
-    def _ask(self, link: Guarded, request: ProviderRequest, until: float) -> Answering[PieceStream]:
+    def _ask(
+        self, link: Guarded, request: ProviderRequest, until: _Until
+    ) -> Answering[PieceStream]:
         """Yield what comes until the provider answers, after retries if need be; return the rest.
         Raises _Unanswered."""
         asked = request if link is self._chain[0] else _for_another(link.provider, request)
@@ -225,7 +202,7 @@ class Resilient:
             self._timing.sleep(pause_s)
             yield ()  # where a task cannot be killed, a run that has ended meanwhile ends here
 
-    def _pause_s(self, unanswered: _Unanswered, retry: int, until: float) -> float | None:
+    def _pause_s(self, unanswered: _Unanswered, retry: int, until: _Until) -> float | None:
         """Return how long to wait before the next try, None for no more tries."""
         rules, error = self._rules, unanswered.error
         if unanswered.silent or retry >= rules.max_retries or not isinstance(error, PASSING):
@@ -236,10 +213,10 @@ class Resilient:
         # Full jitter: many runs that failed at once must not come back at once.
         backoff_s = self._timing.random() * min(LONGEST_BACKOFF_S, BACKOFF_S * 2**retry)
         pause_s = max(asked_s, backoff_s)
-        return pause_s if self._timing.monotonic() + pause_s < until else None
+        return pause_s if self._timing.monotonic() + pause_s < until.provider else None
 
     def _attempt(
-        self, link: Guarded, request: ProviderRequest, until: float
+        self, link: Guarded, request: ProviderRequest, until: _Until
     ) -> Answering[PieceStream]:
         """Yield one call's batches until one of them is an answer; return the rest. Raises
         _Unanswered."""
@@ -251,9 +228,11 @@ class Resilient:
             answered = False
             while not answered:
                 try:
-                    batch = self._next(stream, until)
+                    batch = self._next(stream, until.provider)
                 except (RunError, TimeoutError) as error:
-                    raise self._unanswered(link, request, until, error) from error
+                    raise self._unanswered(link, request, until.provider, error) from error
+                if any(kind in SIGNS_OF_LIFE for kind, _ in batch):
+                    until.move(self._timing.monotonic())
                 answered = any(_is_reply(piece) for piece in batch)
                 if answered:
                     self._note_answer(link, request)

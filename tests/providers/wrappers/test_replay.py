@@ -23,7 +23,7 @@ from app.core.run_errors import (
 from app.core.usage import Usage
 from app.providers.wrappers.recording import Recording, append_to
 from app.providers.wrappers.replay import ReplayProvider
-from app.runs.ports import Piece
+from app.runs.ports import ALIVE, Piece
 from tests.support.clock import HandClock
 from tests.support.kinds import mixed
 from tests.support.samples import provider_request
@@ -38,6 +38,7 @@ TOKENS = st.integers(0, 2**53)
 PIECES = st.one_of(
     st.tuples(st.sampled_from(["text", "reasoning"]), st.text()),
     st.tuples(st.just("usage"), st.builds(Usage, TOKENS, TOKENS)),
+    st.just((ALIVE, None)),
     st.tuples(st.just("status"), st.dictionaries(st.text(), st.integers() | st.text())),
 )
 BATCHES = st.lists(st.tuples(st.floats(0, 5), st.lists(PIECES, min_size=1, max_size=4)), max_size=8)

@@ -22,7 +22,8 @@ from app.core.run_errors import (
 )
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
-from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
+from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.retries import Guarded, Resilient, Timing, Waits
 from app.runs.ports import Piece
 from tests.support.options import RetryOptions
 from tests.support.samples import provider_request
@@ -31,6 +32,7 @@ from tests.support.stopwatch import Stopwatch
 
 RULES = RetryOptions()
 FAILURES, LEFT_OUT_S = 3, 30.0
+ALIVE_S = 50.0
 
 
 class Chain:
@@ -48,7 +50,7 @@ class Chain:
         ]
         watch = self.watch
         timing = Timing(watch.sleep, watch.deadline, watch.monotonic, lambda: self.random)
-        self.resilient = Resilient(guarded, rules, first_piece_s, timing)
+        self.resilient = Resilient(guarded, rules, Waits(first_piece_s, ALIVE_S), timing)
         self.request = provider_request()
 
     def script(self, name: str, *scripts: Sequence[Any] | BaseException) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from app.core.run_errors import RunError, UpstreamError, UpstreamIncomplete
 from app.providers.openai.provider import OpenAICompatible
-from app.providers.wrappers.retries import Breaker, Guarded, Resilient, Timing
+from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.retries import Guarded, Resilient, Timing, Waits
 from app.runs.ports import Provider
 from app.runs.run import STOPPED, Run
 from app.runs.service import RunService
@@ -39,7 +40,7 @@ def resilient(
 ) -> Resilient:
     timing = Timing(sleep or watch.sleep, watch.deadline, watch.monotonic, lambda: 0.5)
     guarded = [Guarded(provider, Breaker(3, 30, watch.monotonic)) for provider in providers]
-    return Resilient(guarded, RetryOptions(), 57, timing)
+    return Resilient(guarded, RetryOptions(), Waits(57, 57), timing)
 
 
 def start(runs: RunService, provider: Provider) -> Run:
