@@ -86,6 +86,7 @@ class Run:
         self.task: Task | None = None
         self.started_at = clock.monotonic()
         self.first_piece_at: float | None = None
+        self.finished_at: float | None = None  # by its finish reason, unless it goes on
         self.last_sign_at = -math.inf  # of life: a piece of the reply, or what shows nothing
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
@@ -100,6 +101,7 @@ class Run:
         self._reply_bytes = 0
         self._beside_reply: list[Entry] = []  # no part of the reply; servers count it as output
         self._finish_reason: str | None = None
+        self._goes_on = False  # said something after its finish reason
         self._usage: Usage | None = None
         self._lock = Lock()
         self._claimed = False  # guarded by _lock
@@ -142,7 +144,7 @@ class Run:
             with closing(stream):
                 for batch in stream:
                     self._take(batch)
-            outcome = self._completed()
+            outcome = self.completed()
         except RunError as error:
             outcome = Outcome("failed", "error", error)
         except Exception:
@@ -177,10 +179,11 @@ class Run:
         if self._claimed:
             raise RunIsOver
         at = self._clock.wall()
+        finished = self._finish_reason is not None
         entries = []
         for kind, data in batch:
             if kind == FINISH:
-                self._finish_reason = data
+                self._note_finish(data)
             elif kind == USAGE:
                 self._usage = data
             elif kind != ALIVE:
@@ -201,12 +204,20 @@ class Run:
             self.last_sign_at = self._clock.monotonic()
             if self.first_piece_at is None:
                 self.first_piece_at = self.last_sign_at
+        if finished:
+            self._goes_on, self.finished_at = True, None
         self._sink.offer(self, entries)
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
         self._sink.give_up_turn()
 
-    def _completed(self) -> Outcome:
+    def _note_finish(self, reason: str) -> None:
+        self._finish_reason = reason
+        if self.finished_at is None and not self._goes_on:
+            self.finished_at = self._clock.monotonic()
+
+    def completed(self) -> Outcome:
+        """Return the outcome of a reply with a finish reason. Raises UpstreamIncomplete without."""
         if self._finish_reason is None:
             raise UpstreamIncomplete()
         reason = self._finish_reason if self._finish_reason in COMPLETED_BY else "stop"

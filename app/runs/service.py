@@ -24,6 +24,7 @@ from app.runs.worker import Worker
 
 log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
+FINISH_GRACE_S = 5.0  # from the finish reason to the stream's end: the usage comes in between
 STARTING_WAIT_S = 1.0  # from a run's being stored to its being registered: milliseconds
 STARTING_LOOK_S = 0.005
 
@@ -230,7 +231,10 @@ class RunService:
                 self._runtime.spawn(run.end_with, outcome)
 
     def _due(self, run: Run, now: float) -> Outcome | None:
-        error = self._overdue(run, now)
+        finished_at = run.finished_at
+        if finished_at is not None and now - finished_at >= FINISH_GRACE_S:
+            return run.completed()
+        error = None if finished_at is not None else self._overdue(run, now)
         if error is not None:
             return Outcome("failed", "error", error)
         return STOPPED if run.abandoned(now, self.limits.orphan_run_s) else None

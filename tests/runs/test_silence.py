@@ -1,4 +1,5 @@
-"""How long a run waits in silence: for its first piece, after a sign of life, between pieces."""
+"""How long a run waits in silence: for its first piece, after a sign of life, between pieces, and
+once it has its finish reason."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from collections import deque
 import pytest
 
 from app.core.entries import STATUS, TEXT
+from app.core.run_errors import UpstreamIncomplete
 from app.core.usage import Usage
 from app.runs.ports import ALIVE, USAGE, Piece
+from app.runs.service import FINISH_GRACE_S
 from app.stores.memory import MemoryStore
 from tests.support.clock import HandClock
 from tests.support.options import RunOptions
@@ -19,6 +22,7 @@ from tests.support.stepped import HandProvider, SteppedRuntime
 FIRST_S, NEXT_S = 60.0, 20.0
 SIGN: list[Piece] = [(ALIVE, None)]
 HI: list[Piece] = [(TEXT, "Hi")]
+FINISH: list[Piece] = [("finish", "length")]
 
 
 class Waiting:
@@ -109,3 +113,47 @@ def test_signs_of_life_between_pieces_count_too(waiting: Waiting) -> None:
 
     assert waiting.after(NEXT_S) == "upstream_timeout"
     assert waiting.run.log.text() == "Hi"
+
+
+def test_after_the_finish_reason_the_usage_is_waited_for_and_no_longer(waiting: Waiting) -> None:
+    waiting.hands(HI, FINISH)
+    assert waiting.after(FINISH_GRACE_S - 0.1) == "running"
+    waiting.hands([(USAGE, Usage(5, 1))], SIGN)
+
+    assert waiting.after(0.1) == "completed"
+    record = waiting.run.record
+    assert (record.finish_reason, record.usage) == ("length", Usage(5, 1))
+    assert waiting.run.upstream_closed is True
+
+
+def test_finish_reason_in_one_batch_with_the_text_has_its_grace_too(waiting: Waiting) -> None:
+    waiting.hands([*HI, *FINISH])
+
+    assert [waiting.after(FINISH_GRACE_S - 0.1), waiting.after(0.1)] == ["running", "completed"]
+    assert waiting.run.log.text() == "Hi"
+
+
+def test_who_repeats_the_reason_with_each_piece_has_the_usual_time(waiting: Waiting) -> None:
+    for _ in range(3):
+        waiting.hands([*HI, *FINISH])
+        assert waiting.after(FINISH_GRACE_S - 0.1) == "running"
+
+    assert waiting.after(FINISH_GRACE_S) == "running"
+    assert waiting.after(NEXT_S) == "upstream_timeout"
+    assert waiting.run.log.text() == "HiHiHi"
+
+
+def test_reply_that_is_finished_is_not_failed_by_a_deadline(waiting: Waiting) -> None:
+    waiting.after(FIRST_S - 0.1)
+    waiting.hands(FINISH)
+
+    assert waiting.after(FINISH_GRACE_S - 0.1) == "running"
+    assert waiting.after(0.1) == "completed"
+
+
+def test_provider_that_fails_after_its_finish_reason_fails_the_run(waiting: Waiting) -> None:
+    waiting.hands([*HI, *FINISH])
+    waiting.hand.append(UpstreamIncomplete())
+    waiting.hands()
+
+    assert waiting.after(0) == "upstream_incomplete"
