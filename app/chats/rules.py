@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from app.core.entries import TEXT
 from app.core.run_errors import RunError
 from app.core.runs import ProviderRequest
-from app.runs.ports import Piece, PieceStream, Provider
+from app.runs.ports import Piece, PieceStream, Provider, own_patience_s
 
 # Called with "in" and a user's message before it is stored, or "out" and a piece of the reply
 # before it enters the log; returns what is to be taken instead. For "in" it may raise a
@@ -43,6 +43,7 @@ class Filtered:
         self.name = provider.name
         self.default_model = provider.default_model
         self.parameters = provider.parameters
+        self.first_delta_timeout_s = own_patience_s(provider)
         self._provider = provider
         self._filter = text_filter
 

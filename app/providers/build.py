@@ -17,13 +17,13 @@ from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, ProviderSettings, Variables
 from app.providers.wire.http import Bounds, Reader
 from app.providers.wire.telling import Words
+from app.providers.wrappers.breaker import Breaker
 from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole
 from app.providers.wrappers.fault import FaultProvider, parse_fault
 from app.providers.wrappers.recording import Recording
 from app.providers.wrappers.replay import ReplayProvider
-from app.providers.wrappers.breaker import Breaker
 from app.providers.wrappers.retries import Guarded, Resilient, RetryRules, Timing, Waits
-from app.runs.ports import Clock, Provider, RunLimits, Runtime
+from app.runs.ports import Clock, Provider, RunLimits, Runtime, own_patience_s
 
 READ_TIMEOUT_SLACK_S = 30  # the deadlines of runs are the ticker's; a socket's is a last resort
 # Of a run's own times: the chain's deadline has to come before the run's.
@@ -157,7 +157,10 @@ def _whole_too(
     runtime: ProviderRuntime,
 ) -> Providers:
     pacing = Pacing(settings.stream_chunk_words, settings.stream_delay_s, runtime.sleep)
-    return {name: WithWhole(one, pacing, table[name].streams) for name, one in made.items()}
+    return {
+        name: WithWhole(one, pacing, table[name].streams, own_patience_s(table[name]))
+        for name, one in made.items()
+    }
 
 
 def _with_fallbacks(
@@ -175,9 +178,16 @@ def _with_fallbacks(
         fallbacks,
         lambda: Breaker(settings.breaker_failures, settings.breaker_s, clock.monotonic),
         settings,
-        Waits(CHAIN_SHARE * limits.first_delta_timeout_s, CHAIN_SHARE * limits.delta_timeout_s),
+        lambda provider: _waits(provider, limits),
         Timing(runtime.sleep, runtime.deadline, clock.monotonic, random.random),
     )
+
+
+def _waits(provider: Provider, limits: RunLimits) -> Waits:
+    """Return how long the chain waits that begins with this provider."""
+    own_s = own_patience_s(provider)
+    first_s = limits.first_delta_timeout_s if own_s is None else own_s
+    return Waits(CHAIN_SHARE * first_s, CHAIN_SHARE * limits.delta_timeout_s)
 
 
 def chained(
@@ -185,7 +195,7 @@ def chained(
     fallbacks: Sequence[str],
     new_breaker: Callable[[], Breaker],
     rules: RetryRules,
-    waits: Waits,
+    waits: Callable[[Provider], Waits],
     timing: Timing,
 ) -> Providers:
     """Return each provider with the fallbacks, less itself, behind it, under its own name.
@@ -201,7 +211,7 @@ def chained(
         name: Resilient(
             [first, *(guarded[other] for other in order if other != name)],
             rules,
-            waits,
+            waits(first.provider),
             timing,
         )
         for name, first in guarded.items()

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.providers.openai.provider import OpenAICompatible
-from app.providers.settings import SECTION, OptionalAddress, Variables
+from app.providers.settings import SECTION, OptionalAddress, Seconds, Variables
 from app.providers.wire.http import Bounds
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
@@ -40,6 +40,12 @@ class LocalSettings(BaseModel):
     """0 asks it for whole replies."""
     local_llm_split_thoughts: bool = True
     """1 takes <think>..</think> at a reply's start for thoughts."""
+    local_first_delta_timeout_s: Seconds = Field(default=300, ge=0.05, le=3600)
+    """Longest wait for its piece 1: a model may have to be read from a disk first."""
+
+    @property
+    def first_delta_timeout_s(self) -> float:
+        return self.local_first_delta_timeout_s
 
     @property
     def streams(self) -> bool:

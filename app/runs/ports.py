@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from app.core.runs import ProviderRequest, RunRecord
 
@@ -49,6 +49,20 @@ class Provider(Protocol):
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield batches of pieces, a FINISH among them. Raises RunError; closing it closes
         upstream."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A provider, or a vendor's settings, with an own wait for a first piece: an ability, not a
+    duty. In seconds; None: as long as for all others."""
+
+    @property
+    def first_delta_timeout_s(self) -> float | None: ...
+
+
+def own_patience_s(of: object) -> float | None:
+    """Return the wait for a first piece that it has of its own, in seconds."""
+    return of.first_delta_timeout_s if isinstance(of, Patient) else None
 
 
 class Choice(NamedTuple):

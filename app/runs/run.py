@@ -91,6 +91,7 @@ class Run:
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
         self.end_offered = False  # guarded by the sink's lock
+        self.first_delta_timeout_s = math.inf  # the service knows
         self.base: Content = ()  # of the message this run carries on
         self.stop_when_unwatched = False
         self.unwatched_since = self.started_at

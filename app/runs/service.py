@@ -16,7 +16,7 @@ from app.core.runs import ENDED, ProviderRequest, Receipt, RunRecord, Turn
 from app.core.store import Immediate, Store, WorkerLost
 from app.runs.committer import Committer
 from app.runs.log import LogReader, RunLog
-from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime
+from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime, own_patience_s
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
@@ -114,6 +114,8 @@ class RunService:
         except BaseException:
             self._registry.release(caller)
             raise
+        own_s = own_patience_s(provider)
+        run.first_delta_timeout_s = self.limits.first_delta_timeout_s if own_s is None else own_s
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
             run.base = branch[-1].content
@@ -243,7 +245,7 @@ class RunService:
         age = now - run.started_at
         if age >= self.limits.run_timeout_s:
             return RunTimeout()
-        if run.first_piece_at is None and age < self.limits.first_delta_timeout_s:
+        if run.first_piece_at is None and age < run.first_delta_timeout_s:
             return None
         silent = now - run.last_sign_at >= self.limits.delta_timeout_s
         return UpstreamTimeout() if silent else None

@@ -32,7 +32,7 @@ def chains(fallbacks: Sequence[str], failing: str = "") -> dict[str, Provider]:
         fallbacks,
         lambda: Breaker(2, 30, watch.monotonic),
         RetryOptions(),
-        Waits(57, 57),
+        lambda provider: Waits(57, 57),
         timing,
     )
 

@@ -89,10 +89,17 @@ class Pacing:
 class WithWhole:
     """A provider that asks for a whole reply: always, or where a request wants it as a way out."""
 
-    def __init__(self, provider: StreamOrWhole, pacing: Pacing, streams: bool) -> None:
+    def __init__(
+        self,
+        provider: StreamOrWhole,
+        pacing: Pacing,
+        streams: bool,
+        first_delta_timeout_s: float | None = None,
+    ) -> None:
         self.name = provider.name
         self.default_model = provider.default_model
         self.parameters = provider.parameters
+        self.first_delta_timeout_s = first_delta_timeout_s
         self._provider = provider
         self._pacing = pacing
         self._streams = streams

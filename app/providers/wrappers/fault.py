@@ -21,7 +21,7 @@ from app.core.run_errors import (
     UpstreamRefused,
 )
 from app.core.runs import ProviderRequest
-from app.runs.ports import Piece, PieceStream, Provider
+from app.runs.ports import Piece, PieceStream, Provider, own_patience_s
 
 STALL, DUPLICATE, SLOW = "stall", "duplicate", "slow"
 RAISED: dict[str, Callable[[], RunError]] = {
@@ -73,6 +73,7 @@ class FaultProvider:
     def __init__(self, provider: Provider, plan: FaultPlan, sleep: Callable[[float], None]) -> None:
         self.default_model = provider.default_model
         self.parameters = provider.parameters
+        self.first_delta_timeout_s = own_patience_s(provider)
         self._provider = provider
         self._plan = plan
         self._sleep = sleep

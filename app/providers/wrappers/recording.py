@@ -22,7 +22,7 @@ from app.core.run_errors import RunError, RunInternalError, UpstreamTimeout
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.providers.wire.chunks import MAX_TOKENS
-from app.runs.ports import ALIVE, FINISH, USAGE, Clock, Piece, PieceStream, Provider
+from app.runs.ports import ALIVE, FINISH, USAGE, Clock, Piece, PieceStream, Provider, own_patience_s
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -185,6 +185,7 @@ class Recording:
         self.name = provider.name
         self.default_model = provider.default_model
         self.parameters = provider.parameters
+        self.first_delta_timeout_s = own_patience_s(provider)
         self._provider = provider
         self._directory = directory
         self._clock = clock

@@ -25,7 +25,7 @@ from app.core.run_errors import (
 )
 from app.core.runs import Attempt, ProviderRequest
 from app.providers.wrappers.breaker import Breaker
-from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider
+from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider, own_patience_s
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class Resilient:
         self.name = chain[0].provider.name
         self.default_model = chain[0].provider.default_model
         self.parameters = chain[0].provider.parameters
+        self.first_delta_timeout_s = own_patience_s(chain[0].provider)
         self._chain = tuple(chain)
         self._rules = rules
         self._waits = waits
