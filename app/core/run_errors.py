@@ -30,6 +30,7 @@ class RunError(ChatError):
     details = ""  # of `said`, where the operator lets a client see it
     loading = False  # the server has yet to load the model: worth asking again and again
     wait_s = 0.0  # `retry_after_s` exactly; what retries go by
+    loading = False  # its server still loads the model: to be asked again for as long as may be
 
     def end_data(self) -> dict[str, Any]:
         """Return what the run's `end` keeps of the error."""

@@ -46,6 +46,8 @@ EARLY_S = 0.05  # a timer may fire that much before the clock says so (gevent's 
 
 BACKOFF_S = 0.5  # before the first retry; twice as long before each further one
 LONGEST_BACKOFF_S = 8.0
+# Before a server that loads its model is asked again: it takes seconds to minutes.
+LOADING_S, LONGEST_LOADING_S = 1.0, 5.0
 
 
 class RetryRules(Protocol):
@@ -53,7 +55,7 @@ class RetryRules(Protocol):
 
     @property
     def max_retries(self) -> int:
-        """Of the same provider, before the next is asked."""
+        """Of the same provider, before the next is asked; a model that is loading aside."""
 
     @property
     def fallback_after_s(self) -> float:
@@ -84,18 +86,25 @@ class Waits:
     alive_s: float
 
 
-class _Until:
-    """When the chain's time is over, and that of the provider being asked; signs of life move
-    them on. `alive_s` is what such a sign gives to that provider."""
+class _Course:
+    """How a run of the chain goes: when its time is over, and that of the provider being asked;
+    what a sign of life gives to that one (`alive_s`); how many tries clients were told of."""
 
     def __init__(self, now: float, waits: Waits) -> None:
-        self.chain = self.provider = now + waits.first_piece_s
+        self.tries = 1
+        self.chain_until = self.provider_until = now + waits.first_piece_s
         self.alive_s = self._chain_alive_s = waits.alive_s
 
     def move(self, now: float) -> None:
         """Note a sign of life."""
-        self.provider = max(self.provider, now + self.alive_s)
-        self.chain = max(self.chain, now + self._chain_alive_s)
+        self.provider_until = max(self.provider_until, now + self.alive_s)
+        self.chain_until = max(self.chain_until, now + self._chain_alive_s)
+
+    def retrying(self, provider: Provider) -> list[Piece]:
+        """Return the status that a further try begins with; `attempt` counts over the chain."""
+        self.tries += 1
+        said = {"status": "retrying", "attempt": self.tries, "provider": provider.name}
+        return [(STATUS, said)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,76 +157,89 @@ class Resilient:
 
     def _answer(self, request: ProviderRequest) -> Answering[tuple[Guarded, PieceStream]]:
         """Yield what comes until somebody has answered; return who, and the rest of it."""
-        until = _Until(self._timing.monotonic(), self._waits)
+        course = _Course(self._timing.monotonic(), self._waits)
         failure: RunError | None = None
         for index, link in enumerate(self._chain):
             if not link.breaker.claim():
                 continue
             if failure is not None:
-                if self._timing.monotonic() >= until.chain:
+                if self._timing.monotonic() >= course.chain_until:
                     break
-                yield _retrying(link, request)
-            self._share(index, until)
+                yield course.retrying(link.provider)
+            self._share(index, course)
             try:
-                stream = yield from self._ask(link, request, until)
+                stream = yield from self._ask(link, request, course)
                 return link, stream
             except _Unanswered as unanswered:
                 failure = failure or unanswered.error
         if failure is None:  # all are left out: rather the first than nobody
             first = self._chain[0]
             try:
-                return first, (yield from self._ask(first, request, until))
+                return first, (yield from self._ask(first, request, course))
             except _Unanswered as unanswered:
                 failure = unanswered.error
         raise failure
 
-    def _share(self, index: int, until: _Until) -> None:
+    def _share(self, index: int, course: _Course) -> None:
         """Give that provider its time: the last has what is left, the others an even share of it or
         `fallback_after_s`, whichever is less."""
         after = sum(not link.breaker.is_out for link in self._chain[index + 1 :])
         if not after:
-            until.provider, until.alive_s = until.chain, self._waits.alive_s
+            course.provider_until, course.alive_s = course.chain_until, self._waits.alive_s
             return
         now, patience_s = self._timing.monotonic(), self._rules.fallback_after_s
-        until.provider = now + min(patience_s, (until.chain - now) / (after + 1))
-        until.alive_s = patience_s
+        course.provider_until = now + min(patience_s, (course.chain_until - now) / (after + 1))
+        course.alive_s = patience_s
 
     def _ask(
-        self, link: Guarded, request: ProviderRequest, until: _Until
+        self, link: Guarded, request: ProviderRequest, course: _Course
     ) -> Answering[PieceStream]:
         """Yield what comes until the provider answers, after retries if need be; return the rest.
         Raises _Unanswered."""
         asked = request if link is self._chain[0] else _for_another(link.provider, request)
-        retry = 0
+        retry, loading = 0, False
         while True:
             try:
-                return (yield from self._attempt(link, asked, until))
+                return (yield from self._attempt(link, asked, course))
             except _Unanswered as unanswered:
-                pause_s = self._pause_s(unanswered, retry, until)
+                still_loading = loading and unanswered.error.loading
+                loading = unanswered.error.loading
+                _note_failure(link, asked, unanswered.error, still_loading)
+                pause_s = self._pause_s(unanswered, retry, course)
                 if pause_s is None:
                     if not isinstance(unanswered.error, UpstreamRejected):  # the request's fault
                         link.breaker.failed()
                     raise
-            retry += 1
-            yield _retrying(link, request)
+            retry += not loading
+            if not still_loading:  # which would be no news
+                yield course.retrying(link.provider)
             self._timing.sleep(pause_s)
             yield ()  # where a task cannot be killed, a run that has ended meanwhile ends here
 
-    def _pause_s(self, unanswered: _Unanswered, retry: int, until: _Until) -> float | None:
+    def _pause_s(self, unanswered: _Unanswered, retry: int, course: _Course) -> float | None:
         """Return how long to wait before the next try, None for no more tries."""
-        rules, error = self._rules, unanswered.error
-        if unanswered.silent or retry >= rules.max_retries or not isinstance(error, PASSING):
+        pause_s = None if unanswered.silent else self._wanted_s(unanswered.error, retry)
+        if pause_s is None or self._timing.monotonic() + pause_s >= course.provider_until:
             return None
-        asked_s = error.retry_after_s or 0
+        return pause_s
+
+    def _wanted_s(self, error: RunError, retry: int) -> float | None:
+        """The same, however much time there is."""
+        rules, asked_s = self._rules, float(error.wait_s or error.retry_after_s or 0)
+        # Jitter: many runs that failed at once must not come back at once.
+        if error.loading:
+            jitter_s = self._timing.random() * (LONGEST_LOADING_S - LOADING_S)
+            asked_s = min(asked_s, rules.retry_after_max_s)
+            return asked_s or LOADING_S + jitter_s
+        if retry >= rules.max_retries or not isinstance(error, PASSING):
+            return None
         if asked_s > rules.retry_after_max_s:
             return None
-        # Full jitter: many runs that failed at once must not come back at once.
-        backoff_s = self._timing.random() * min(LONGEST_BACKOFF_S, BACKOFF_S * 2**retry)
-        pause_s = max(asked_s, backoff_s)
-        return pause_s if self._timing.monotonic() + pause_s < until.provider else None
+        backoff_s: float = min(LONGEST_BACKOFF_S, BACKOFF_S * 2**retry)
+        return max(asked_s, self._timing.random() * backoff_s)
 
     def _attempt(
-        self, link: Guarded, request: ProviderRequest, until: _Until
+        self, link: Guarded, request: ProviderRequest, course: _Course
     ) -> Answering[PieceStream]:
         """Yield one call's batches until one of them is an answer; return the rest. Raises
         _Unanswered."""
@@ -229,11 +251,11 @@ class Resilient:
             answered = False
             while not answered:
                 try:
-                    batch = self._next(stream, until.provider)
+                    batch = self._next(stream, course.provider_until)
                 except (RunError, TimeoutError) as error:
-                    raise self._unanswered(link, request, until.provider, error) from error
+                    raise self._unanswered(course.provider_until, error) from error
                 if any(kind in SIGNS_OF_LIFE for kind, _ in batch):
-                    until.move(self._timing.monotonic())
+                    course.move(self._timing.monotonic())
                 answered = any(_is_reply(piece) for piece in batch)
                 if answered:
                     self._note_answer(link, request)
@@ -250,24 +272,19 @@ class Resilient:
         with self._timing.deadline(left_s):  # never around a yield: it is for the provider alone
             batch = next(stream, None)
         if batch is None:
-            raise UpstreamIncomplete()
+            raise UpstreamIncomplete(UpstreamIncomplete.nothing_came)
         return batch
 
     def _note_answer(self, link: Guarded, request: ProviderRequest) -> None:
         request.attempts.append(Attempt(link.provider.name, request.model))
         link.breaker.answered()
 
-    def _unanswered(
-        self, link: Guarded, request: ProviderRequest, until: float, error: RunError | TimeoutError
-    ) -> _Unanswered:
-        """Note how the provider failed, and return it."""
+    def _unanswered(self, until: float, error: RunError | TimeoutError) -> _Unanswered:
+        """Return how the provider failed."""
         late = self._timing.monotonic() >= until - EARLY_S
         silent = isinstance(error, TimeoutError) or (late and isinstance(error, DISGUISES))
         if isinstance(error, TimeoutError) or silent:
             error = UpstreamTimeout()
-        name = link.provider.name
-        log.warning("provider %s did not answer: %s %s", name, error.code, error.error_id)
-        request.attempts.append(Attempt(name, request.model, error.code, error.error_id))
         return _Unanswered(error, silent)
 
 
@@ -278,10 +295,16 @@ def _for_another(provider: Provider, request: ProviderRequest) -> ProviderReques
     return replace(request, model=provider.default_model, parameters=taken)
 
 
-def _retrying(link: Guarded, request: ProviderRequest) -> list[Piece]:
-    """Return the status that a further try begins with; `attempt` counts from 1 over the chain."""
-    attempt = len(request.attempts) + 1
-    return [(STATUS, {"status": "retrying", "attempt": attempt, "provider": link.provider.name})]
+def _note_failure(
+    link: Guarded, request: ProviderRequest, error: RunError, still_loading: bool
+) -> None:
+    """Note a failure for the record and the log; of a model that is still loading the last one."""
+    name = link.provider.name
+    if still_loading:
+        del request.attempts[-1]
+    else:
+        log.warning("provider %s did not answer: %s %s", name, error.code, error.error_id)
+    request.attempts.append(Attempt(name, request.model, error.code, error.error_id))
 
 
 def _is_reply(piece: Piece) -> bool:
