@@ -17,7 +17,7 @@ from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, ProviderSettings, Variables
 from app.providers.wire.http import Bounds, Reader
 from app.providers.wire.telling import Words
-from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole
 from app.providers.wrappers.fault import FaultProvider, parse_fault
 from app.providers.wrappers.recording import Recording
@@ -205,7 +205,9 @@ def chained(
     for name in fallbacks:
         if name not in providers:
             raise ValueError(f"names of {', '.join(sorted(providers))}, separated by commas")
-    guarded = {name: Guarded(provider, new_breaker()) for name, provider in providers.items()}
+    guarded = {
+        name: Guarded(provider, Breakers(new_breaker)) for name, provider in providers.items()
+    }
     order = dict.fromkeys(fallbacks)  # a name that is there twice counts once
     return {
         name: Resilient(

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from app.core.entries import STATUS, is_content
 from app.core.run_errors import (
@@ -20,11 +20,10 @@ from app.core.run_errors import (
     UpstreamIncomplete,
     UpstreamRateLimited,
     UpstreamRefused,
-    UpstreamRejected,
     UpstreamTimeout,
 )
 from app.core.runs import Attempt, ProviderRequest
-from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.breaker import Breaker, Breakers, says_ill
 from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider, own_patience_s
 
 log = logging.getLogger(__name__)
@@ -109,9 +108,17 @@ class _Course:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A provider with its breaker, which all chains that it is in share."""
+    """A provider with its breakers, which all chains that it is in share."""
 
     provider: Provider
+    breakers: Breakers
+
+
+class _Link(NamedTuple):
+    """One of a chain, as it is asked in a run: the request for it, and its model's breaker."""
+
+    provider: Provider
+    request: ProviderRequest
     breaker: Breaker
 
 
@@ -150,16 +157,18 @@ class Resilient:
         try:
             with closing(stream):
                 yield from stream
-        except (RunError, TimeoutError):
-            link.breaker.failed()
+        except (RunError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) or says_ill(error):
+                link.breaker.failed()
             raise
         link.breaker.succeeded()
 
-    def _answer(self, request: ProviderRequest) -> Answering[tuple[Guarded, PieceStream]]:
+    def _answer(self, request: ProviderRequest) -> Answering[tuple[_Link, PieceStream]]:
         """Yield what comes until somebody has answered; return who, and the rest of it."""
         course = _Course(self._timing.monotonic(), self._waits)
         failure: RunError | None = None
-        for index, link in enumerate(self._chain):
+        for index in range(len(self._chain)):
+            link = self._link(index, request)
             if not link.breaker.claim():
                 continue
             if failure is not None:
@@ -168,22 +177,32 @@ class Resilient:
                 yield course.retrying(link.provider)
             self._share(index, course)
             try:
-                stream = yield from self._ask(link, request, course)
-                return link, stream
+                return link, (yield from self._ask(link, course))
             except _Unanswered as unanswered:
                 failure = failure or unanswered.error
         if failure is None:  # all are left out: rather the first than nobody
-            first = self._chain[0]
+            first = self._link(0, request)
             try:
-                return first, (yield from self._ask(first, request, course))
+                return first, (yield from self._ask(first, course))
             except _Unanswered as unanswered:
                 failure = unanswered.error
         raise failure
 
+    def _link(self, index: int, request: ProviderRequest) -> _Link:
+        """Return that one of the chain. One that the request was not made for is asked for its own
+        model, and of the parameters is given those that it takes."""
+        provider, breakers = self._chain[index].provider, self._chain[index].breakers
+        if index:
+            known = request.parameters.items()
+            taken = {name: value for name, value in known if name in provider.parameters}
+            request = replace(request, model=provider.default_model, parameters=taken)
+        return _Link(provider, request, breakers.of(request.model))
+
     def _share(self, index: int, course: _Course) -> None:
         """Give that provider its time: the last has what is left, the others an even share of it or
         `fallback_after_s`, whichever is less."""
-        after = sum(not link.breaker.is_out for link in self._chain[index + 1 :])
+        others = self._chain[index + 1 :]
+        after = sum(not one.breakers.of(one.provider.default_model).is_out for one in others)
         if not after:
             course.provider_until, course.alive_s = course.chain_until, self._waits.alive_s
             return
@@ -191,23 +210,20 @@ class Resilient:
         course.provider_until = now + min(patience_s, (course.chain_until - now) / (after + 1))
         course.alive_s = patience_s
 
-    def _ask(
-        self, link: Guarded, request: ProviderRequest, course: _Course
-    ) -> Answering[PieceStream]:
+    def _ask(self, link: _Link, course: _Course) -> Answering[PieceStream]:
         """Yield what comes until the provider answers, after retries if need be; return the rest.
         Raises _Unanswered."""
-        asked = request if link is self._chain[0] else _for_another(link.provider, request)
         retry, loading = 0, False
         while True:
             try:
-                return (yield from self._attempt(link, asked, course))
+                return (yield from self._attempt(link, course))
             except _Unanswered as unanswered:
-                still_loading = loading and unanswered.error.loading
-                loading = unanswered.error.loading
-                _note_failure(link, asked, unanswered.error, still_loading)
+                error = unanswered.error
+                still_loading, loading = loading and error.loading, error.loading
+                _note_failure(link, error, still_loading)
                 pause_s = self._pause_s(unanswered, retry, course)
                 if pause_s is None:
-                    if not isinstance(unanswered.error, UpstreamRejected):  # the request's fault
+                    if says_ill(error):
                         link.breaker.failed()
                     raise
             retry += not loading
@@ -238,14 +254,13 @@ class Resilient:
         backoff_s: float = min(LONGEST_BACKOFF_S, BACKOFF_S * 2**retry)
         return max(asked_s, self._timing.random() * backoff_s)
 
-    def _attempt(
-        self, link: Guarded, request: ProviderRequest, course: _Course
-    ) -> Answering[PieceStream]:
+    def _attempt(self, link: _Link, course: _Course) -> Answering[PieceStream]:
         """Yield one call's batches until one of them is an answer; return the rest. Raises
         _Unanswered."""
+        upstream = link.request.upstream
         # The receipt of a stop speaks of this connection, not of one that failed before.
-        request.upstream.opened = request.upstream.closed = False
-        stream = link.provider.stream(request)
+        upstream.opened = upstream.closed = False
+        stream = link.provider.stream(link.request)
         with ExitStack() as unless_answered:
             unless_answered.callback(stream.close)
             answered = False
@@ -258,7 +273,7 @@ class Resilient:
                     course.move(self._timing.monotonic())
                 answered = any(_is_reply(piece) for piece in batch)
                 if answered:
-                    self._note_answer(link, request)
+                    _note_answer(link)
                 yield batch
             unless_answered.pop_all()
         return stream
@@ -275,10 +290,6 @@ class Resilient:
             raise UpstreamIncomplete(UpstreamIncomplete.nothing_came)
         return batch
 
-    def _note_answer(self, link: Guarded, request: ProviderRequest) -> None:
-        request.attempts.append(Attempt(link.provider.name, request.model))
-        link.breaker.answered()
-
     def _unanswered(self, until: float, error: RunError | TimeoutError) -> _Unanswered:
         """Return how the provider failed."""
         late = self._timing.monotonic() >= until - EARLY_S
@@ -288,23 +299,19 @@ class Resilient:
         return _Unanswered(error, silent)
 
 
-def _for_another(provider: Provider, request: ProviderRequest) -> ProviderRequest:
-    """Return the request for a provider that it was not made for: its own model, and of the
-    parameters those that it takes."""
-    taken = {n: value for n, value in request.parameters.items() if n in provider.parameters}
-    return replace(request, model=provider.default_model, parameters=taken)
+def _note_answer(link: _Link) -> None:
+    link.request.attempts.append(Attempt(link.provider.name, link.request.model))
+    link.breaker.answered()
 
 
-def _note_failure(
-    link: Guarded, request: ProviderRequest, error: RunError, still_loading: bool
-) -> None:
+def _note_failure(link: _Link, error: RunError, still_loading: bool) -> None:
     """Note a failure for the record and the log; of a model that is still loading the last one."""
-    name = link.provider.name
+    name, attempts = link.provider.name, link.request.attempts
     if still_loading:
-        del request.attempts[-1]
+        del attempts[-1]
     else:
         log.warning("provider %s did not answer: %s %s", name, error.code, error.error_id)
-    request.attempts.append(Attempt(name, request.model, error.code, error.error_id))
+    attempts.append(Attempt(name, link.request.model, error.code, error.error_id))
 
 
 def _is_reply(piece: Piece) -> bool:

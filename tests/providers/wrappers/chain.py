@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.run_errors import RunError
-from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.retries import Guarded, Resilient, Timing, Waits
 from app.runs.ports import Piece
 from tests.support.options import RetryOptions
@@ -30,9 +30,10 @@ class Chain:
     ) -> None:
         self.watch = Stopwatch()
         self.random = 1.0
+        self.model = "asked-for"
         self.providers = {name: named(name) for name in names}
         guarded = [
-            Guarded(provider, Breaker(FAILURES, LEFT_OUT_S, self.watch.monotonic))
+            Guarded(provider, Breakers(lambda: Breaker(FAILURES, LEFT_OUT_S, self.watch.monotonic)))
             for provider in self.providers.values()
         ]
         watch = self.watch
@@ -46,7 +47,7 @@ class Chain:
             self.providers[name].enqueue(*steps)
 
     def ask(self) -> list[Piece]:
-        self.request = replace(provider_request(), model="asked-for")
+        self.request = replace(provider_request(), model=self.model)
         return [piece for batch in self.resilient.stream(self.request) for piece in batch]
 
     def fail(self) -> RunError:

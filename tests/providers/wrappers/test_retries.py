@@ -19,12 +19,10 @@ from app.core.run_errors import (
 )
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
-from app.providers.wrappers.breaker import Breaker
 from app.runs.ports import Piece
-from tests.providers.wrappers.chain import LEFT_OUT_S, REPLY, Chain, retrying
+from tests.providers.wrappers.chain import REPLY, Chain, retrying
 from tests.support.options import RetryOptions
 from tests.support.scripted import STOP
-from tests.support.stopwatch import Stopwatch
 
 
 def test_reply_of_the_first_goes_through() -> None:
@@ -206,73 +204,6 @@ def test_words_that_are_no_reply_do_not_hold_off_the_deadline() -> None:
 
     assert chain.ask()[-3:] == REPLY
     assert chain.asked == ["a upstream_timeout", "b"]
-
-
-def test_once_its_time_is_over_one_trial_decides() -> None:
-    chain = Chain("ab")
-    for _ in range(3):
-        chain.script("a", UpstreamAuth())
-        chain.ask()
-    chain.watch.clock.advance(LEFT_OUT_S)
-    chain.script("a", UpstreamAuth())
-    chain.ask()
-    assert chain.asked == ["a upstream_auth", "b"]
-    chain.ask()
-    assert chain.asked == ["b"]
-
-    chain.watch.clock.advance(LEFT_OUT_S)
-    chain.ask()
-    assert chain.asked == ["a"]
-    chain.ask()
-    assert chain.asked == ["a"]
-
-
-def test_requests_that_are_refused_leave_nobody_out() -> None:
-    chain = Chain("ab")
-    for _ in range(5):
-        chain.script("a", UpstreamRejected())
-        chain.ask()
-    chain.ask()
-
-    assert chain.asked == ["a"]
-
-
-def test_provider_that_is_cut_each_time_is_left_out() -> None:
-    chain = Chain("ab")
-    for _ in range(3):
-        chain.script("a", ["Hel", UpstreamIncomplete()])
-        chain.fail()
-    chain.ask()
-
-    assert chain.asked == ["b"]
-
-
-def test_when_all_are_left_out_the_first_is_asked() -> None:
-    chain = Chain("ab")
-    for _ in range(3):
-        chain.script("a", UpstreamAuth())
-        chain.script("b", UpstreamAuth())
-        chain.fail()
-
-    error = UpstreamAuth()
-    chain.script("a", error)
-    assert chain.fail() is error
-    assert chain.ask() == REPLY
-    assert chain.asked == ["a"]
-
-
-def test_only_one_run_gets_the_trial() -> None:
-    watch = Stopwatch()
-    breaker = Breaker(1, LEFT_OUT_S, watch.monotonic)
-    breaker.failed()
-    assert (breaker.is_out, breaker.claim()) == (True, False)
-
-    watch.clock.advance(LEFT_OUT_S)
-    assert [breaker.claim() for _ in range(3)] == [True, False, False]
-    watch.clock.advance(LEFT_OUT_S)
-    assert breaker.claim()  # the trial never came back
-    breaker.answered()
-    assert all(breaker.claim() for _ in range(3))
 
 
 def test_upstream_is_that_of_the_attempt_under_way() -> None:

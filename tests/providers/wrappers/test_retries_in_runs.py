@@ -9,7 +9,7 @@ import pytest
 
 from app.core.run_errors import RunError, UpstreamError, UpstreamIncomplete
 from app.providers.openai.provider import OpenAICompatible
-from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.retries import Guarded, Resilient, Timing, Waits
 from app.runs.ports import Provider
 from app.runs.run import STOPPED, Run
@@ -39,7 +39,10 @@ def resilient(
     watch: Stopwatch, *providers: Provider, sleep: Callable[[float], None] | None = None
 ) -> Resilient:
     timing = Timing(sleep or watch.sleep, watch.deadline, watch.monotonic, lambda: 0.5)
-    guarded = [Guarded(provider, Breaker(3, 30, watch.monotonic)) for provider in providers]
+    guarded = [
+        Guarded(provider, Breakers(lambda: Breaker(3, 30, watch.monotonic)))
+        for provider in providers
+    ]
     return Resilient(guarded, RetryOptions(), Waits(57, 57), timing)
 
 

@@ -11,7 +11,7 @@ import pytest
 from app.chats.rules import Filtered
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
-from app.providers.wrappers.breaker import Breaker
+from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.complete import Pacing, WithWhole
 from app.providers.wrappers.fault import FaultPlan, FaultProvider
 from app.providers.wrappers.recording import Recording
@@ -36,7 +36,7 @@ class EitherWay(ScriptedProvider):
 def chain(watch: Stopwatch, *providers: Provider) -> Resilient:
     timing = Timing(watch.sleep, watch.deadline, watch.monotonic, lambda: 0.0)
     rules = RetryOptions(fallback_after_s=FALLBACK_S)
-    guarded = [Guarded(one, Breaker(3, 30, watch.monotonic)) for one in providers]
+    guarded = [Guarded(one, Breakers(lambda: Breaker(3, 30, watch.monotonic))) for one in providers]
     return Resilient(guarded, rules, Waits(FIRST_S, ALIVE_S), timing)
 
 
