@@ -20,10 +20,10 @@ from app.core.entries import Entry
 from app.core.store import Store
 from app.core.usage import CostOf, no_cost
 from app.metrics.counts import Metrics
-from app.providers.build import NotSetUp, Vendors, make_catalog
+from app.providers.build import Vendors, make_catalog
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
-from app.providers.settings import ProviderSettings
+from app.providers.settings import NotSetUp, ProviderSettings
 from app.runs.committer import Committer
 from app.runs.housekeeping import Housekeeper
 from app.runs.ports import Clock, Provider, RunLimits, RunMetrics

@@ -14,7 +14,7 @@ from app.providers.demo import DemoProvider
 from app.providers.google import GoogleSettings
 from app.providers.local import LocalSettings
 from app.providers.openai.provider import OpenAISettings
-from app.providers.settings import SECTION, ProviderSettings, Variables
+from app.providers.settings import SECTION, NotSetUp, ProviderSettings, Variables
 from app.providers.wire.http import Bounds, Reader
 from app.providers.wire.telling import Words
 from app.providers.wrappers.breaker import Breaker, Breakers
@@ -62,10 +62,6 @@ class Vendor(Protocol):
         """Return the provider, None if it is not set up. `alone`: nor is any before it."""
 
 
-class NotSetUp(Exception):
-    """A setting names a provider that there is not; the text is for the operator."""
-
-
 def rows(vendors: Vendors) -> dict[str, Vendor]:
     """Return the vendors by name."""
     return dict(vendors)
@@ -77,7 +73,8 @@ def aliases() -> dict[str, str]:
 
 
 def make_providers(vendors: Vendors, bounds: Bounds) -> dict[str, StreamOrWhole]:
-    """Return a provider for each vendor that is set up."""
+    """Return a provider for each vendor that is set up. Raises NotSetUp for what the environment
+    says of the network and cannot be used."""
     made: dict[str, StreamOrWhole] = {}
     for name, vendor in rows(vendors).items():
         provider = vendor.provider(name, bounds, alone=not made)

@@ -30,6 +30,10 @@ Address = Annotated[str, AfterValidator(_address)]
 OptionalAddress = Annotated[str, AfterValidator(lambda value: value and _address(value))]
 
 
+class NotSetUp(Exception):
+    """What is set cannot be used; the text is for the operator."""
+
+
 class Variables(NamedTuple):
     """What an operator is told to look at: where a vendor's server is not set up, is not reached,
     refuses the model."""

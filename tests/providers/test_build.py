@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.providers.build import NotSetUp, Vendors, aliases, make_catalog, make_providers, rows
-from app.providers.settings import ProviderSettings
+from app.providers.build import Vendors, aliases, make_catalog, make_providers, rows
+from app.providers.settings import NotSetUp, ProviderSettings
 from app.runs.ports import Clock, Provider
 from app.runtimes.threads import ThreadRuntime
 from tests.support.asking import ask

@@ -108,6 +108,7 @@ class OpenAICompatible:
         self._streams = HttpStreams(
             bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
         )
+        self._streams.prepare(base_url)
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield what each read of the connection brought. Raises RunError, StreamingRefused."""

@@ -2,28 +2,27 @@
 
 This is the one place that opens connections to model servers, reads them, and turns what can go
 wrong with a connection into our errors; nothing of upstream's text goes along. The environment's
-proxies (HTTPS_PROXY, NO_PROXY) and CA settings (SSL_CERT_FILE) count.
+proxies (proxies.py) and CA settings (SSL_CERT_FILE, SSL_CERT_DIR) count.
 """
 
 from __future__ import annotations
 
 import http.client
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, Protocol
 
 import httpx2
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as HTTPTimeout
+from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
-from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamRefused, UpstreamTimeout
+from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTimeout
 from app.providers.wire.chunked import ChunkedBody
+from app.providers.wire.connections import failure_of, well_mannered
+from app.providers.wire.proxies import Proxy, pools_through, proxy_for
 from app.providers.wire.telling import Words
 
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
@@ -63,6 +62,13 @@ class Bounds:
     words: Words = Words()
 
 
+class Way(NamedTuple):
+    """How a server is reached: the connections to it, and the proxy that they go through."""
+
+    pool: urllib3.HTTPConnectionPool
+    proxy: Proxy | None
+
+
 class HttpStreams:
     """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are.
 
@@ -76,21 +82,28 @@ class HttpStreams:
         self._reader_of = reader_of
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
         self._ssl_context = httpx2.create_ssl_context()
-        self._pools: dict[Origin, urllib3.HTTPConnectionPool] = {}
+        self._ways: dict[Origin, Way] = {}
+
+    def prepare(self, url: str) -> None:
+        """Find the way to that server now, so that a proxy that cannot be used stops the start.
+        Raises NotSetUp."""
+        with suppress(HTTPError, ValueError):  # an address that is none: each request says so
+            self._way_to(_parse(url))
 
     def open(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpStream:
         """Send the request, return the answer with its body unread. Redirects are not followed.
 
-        Raises UpstreamRefused, UpstreamTimeout.
+        Raises UpstreamRefused, UpstreamProxy, UpstreamTimeout.
         """
+        proxy = None
         try:
             parsed = _parse(url)
-            pool = self._pool_for(parsed)
+            pool, proxy = self._way_to(parsed)
             # A proxy is told the whole URL, unless there is a tunnel through it.
-            through_proxy = pool.proxy is not None and parsed.scheme == "http"
+            forwarded = proxy is not None and proxy.forwards and parsed.scheme == "http"
             response = pool.urlopen(
                 method,
-                url if through_proxy else parsed.request_uri,
+                url if forwarded else parsed.request_uri,
                 body=body,
                 headers=headers,
                 preload_content=False,
@@ -99,28 +112,24 @@ class HttpStreams:
                 assert_same_host=False,
                 timeout=self._timeout,
             )
-        except NewConnectionError:  # a timeout by its class alone
-            raise UpstreamRefused() from None
-        except HTTPTimeout:
-            raise UpstreamTimeout() from None
-        except (HTTPError, OSError, ValueError):  # ValueError: a key that cannot be in a header
-            raise UpstreamRefused() from None
+        # ValueError: a key that cannot be in a header
+        except (HTTPError, OSError, ValueError) as error:
+            raise failure_of(error, proxy is not None) from None
         return HttpStream(response, self._reader_of)
 
-    def _pool_for(self, url: Url) -> urllib3.HTTPConnectionPool:
+    def _way_to(self, url: Url) -> Way:
         origin = (url.scheme, url.host, url.port)
-        pool = self._pools.get(origin)
-        if pool is None:  # another thread may be as far: the first one's is used
-            pool = self._pools.setdefault(origin, self._new_pool(url))
-        return pool
+        way = self._ways.get(origin)
+        if way is None:  # another thread may be as far: the first one's is used
+            way = self._ways.setdefault(origin, self._new_way(url))
+        return way
 
-    def _new_pool(self, url: Url) -> urllib3.HTTPConnectionPool:
-        options: dict[str, Any] = {"maxsize": POOL_SIZE, "ssl_context": self._ssl_context}
-        proxy = _proxy_for(url.url)
-        manager = (
-            urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-        )
-        return manager.connection_from_host(url.host, url.port, url.scheme)
+    def _new_way(self, url: Url) -> Way:
+        proxy = proxy_for(url.url)
+        pools = pools_through(proxy, self._ssl_context, maxsize=POOL_SIZE)
+        pool = pools.connection_from_host(url.host, url.port, url.scheme)
+        pool.ConnectionCls = well_mannered(pool.ConnectionCls)
+        return Way(pool, proxy)
 
 
 class HttpStream:
@@ -223,12 +232,3 @@ def _read_errors() -> Iterator[None]:
         raise UpstreamTimeout() from None
     except (HTTPError, OSError, ValueError):  # ValueError: chunks that are none
         raise UpstreamIncomplete() from None
-
-
-def _proxy_for(url: str) -> str | None:
-    parts = urlsplit(url)
-    if parts.hostname is None or urllib.request.proxy_bypass(parts.hostname):
-        return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return proxy if proxy and urlsplit(proxy).scheme in {"http", "https"} else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.run_errors import UpstreamRefused
+from app.core.run_errors import UpstreamProxy, UpstreamRefused
 from app.providers.wire.http import HttpStreams
 from tests.support.upstream import Upstream, completion
 
@@ -49,7 +49,7 @@ def test_proxy_of_https_is_asked_for_a_tunnel(
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{model_server.port}")
     model_server.reply = lambda exchange: exchange.raw(b"HTTP/1.1 403 No\r\n\r\n")
 
-    with pytest.raises(UpstreamRefused):
+    with pytest.raises(UpstreamProxy):
         opened(new_streams(), "https://of-the.test/v1/x")
     assert model_server.exchanges[0].head.startswith("CONNECT of-the.test:443 ")
 
