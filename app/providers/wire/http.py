@@ -8,6 +8,8 @@ proxies (proxies.py) and CA settings (SSL_CERT_FILE, SSL_CERT_DIR) count.
 from __future__ import annotations
 
 import http.client
+import os
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
 from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTimeout
+from app.providers.settings import NotSetUp
 from app.providers.wire.chunked import ChunkedBody
 from app.providers.wire.connections import failure_of, well_mannered
 from app.providers.wire.proxies import Proxy, pools_through, proxy_for
@@ -62,6 +65,29 @@ class Bounds:
     words: Words = Words()
 
 
+def trusted() -> ssl.SSLContext:
+    """Return what says whom to trust: SSL_CERT_FILE, else SSL_CERT_DIR, else the system. Raises
+    NotSetUp."""
+    # The libraries read the two themselves; of a bad one they do not say the name, or nothing.
+    file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if folders and not file and not any(map(_is_readable_folder, folders.split(os.pathsep))):
+        raise NotSetUp(
+            f"SSL_CERT_DIR is {folders!r}; it must be a folder of certificates that can be read."
+        )
+    try:
+        return httpx2.create_ssl_context()
+    except OSError:
+        if not file:
+            raise
+        raise NotSetUp(
+            f"SSL_CERT_FILE is {file!r}; it must be a file of certificates (PEM) that can be read."
+        ) from None
+
+
+def _is_readable_folder(path: str) -> bool:
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)
+
+
 class Way(NamedTuple):
     """How a server is reached: the connections to it, and the proxy that they go through."""
 
@@ -70,7 +96,8 @@ class Way(NamedTuple):
 
 
 class HttpStreams:
-    """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are.
+    """Opens streamed requests on kept connections. Thread-safe as urllib3's pools are. Raises
+    NotSetUp for certificates that cannot be read.
 
     Which proxy a server is reached through is looked up once: the environment of a process is
     taken not to change.
@@ -81,7 +108,7 @@ class HttpStreams:
     ) -> None:
         self._reader_of = reader_of
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        self._ssl_context = httpx2.create_ssl_context()
+        self._ssl_context = trusted()
         self._ways: dict[Origin, Way] = {}
 
     def prepare(self, url: str) -> None:

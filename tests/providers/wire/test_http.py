@@ -1,11 +1,15 @@
-"""The ways to a server: proxies, and what they are told."""
+"""The ways to a server: what proxies are told, and whom to trust."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from app.core.run_errors import UpstreamProxy, UpstreamRefused
+from app.providers.settings import NotSetUp
 from app.providers.wire.http import HttpStreams
+from tests.support.certificates import self_signed
 from tests.support.upstream import Upstream, completion
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -91,6 +95,40 @@ def test_each_server_has_its_own_connections(model_server: Upstream) -> None:
         other.close()
 
     assert [len(model_server.exchanges), len(other.exchanges)] == [2, 1]
+
+
+@pytest.mark.parametrize("name,kind", [("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")])
+@pytest.mark.parametrize("what", ["nothing", "the other", "no certificates"])
+def test_certificates_that_cannot_be_read_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str, what: str
+) -> None:
+    (tmp_path / "file").write_text("no certificate")
+    (tmp_path / "folder").mkdir()
+    other = {"file": "folder", "folder": "file"}[kind]
+    path = tmp_path / {"nothing": "nothing", "the other": other, "no certificates": "file"}[what]
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(name, str(path))
+    with pytest.raises(NotSetUp) as refused:
+        new_streams()
+
+    assert str(refused.value).startswith(f"{name} is {str(path)!r}; it must be a {kind} of")
+
+
+def test_folders_of_certificates_may_be_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/nothing:{tmp_path}")
+    new_streams()
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(self_signed_file(tmp_path)))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")  # the file counts alone
+    new_streams()
+
+
+def self_signed_file(folder: Path) -> Path:
+    self_signed(folder)
+    return folder / "server.pem"
 
 
 @pytest.mark.parametrize("url", ["", "/x", "ftp://127.0.0.1/x", "http://", "http://[::1/x"])
