@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
-from pydantic import AfterValidator, BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, model_validator
 
 from app.core.messages import ProviderMessage, taking_turns
 from app.core.run_errors import UpstreamMalformed
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
-from app.providers.settings import SECTION, Address, Variables
+from app.providers.settings import SECTION, Variables
+from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import NO_SYSTEM, NO_THOUGHTS, Adaptations
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import text_in
@@ -40,14 +41,6 @@ PARAMETERS = {
 }
 
 
-def _header(value: SecretStr) -> SecretStr:
-    """Check that a key can go in a header (RFC 9110, 5.5)."""
-    key = value.get_secret_value()
-    if not (key.isascii() and key.isprintable()):
-        raise ValueError("printable ASCII, as it was copied")
-    return value
-
-
 class GoogleSettings(BaseModel):
     """Google's Gemini."""
 
@@ -55,7 +48,7 @@ class GoogleSettings(BaseModel):
     aliases: ClassVar = ("gemini",)
     variables: ClassVar = Variables("GEMINI_API_KEY", "GEMINI_BASE_URL", "GEMINI_MODEL")
 
-    gemini_api_key: Annotated[SecretStr, AfterValidator(_header)] = SecretStr("")
+    gemini_api_key: ApiKey = SecretStr("")
     """Key of Google's Gemini."""
     gemini_base_url: Address = "https://generativelanguage.googleapis.com/v1beta"
     """Address of Gemini's API."""
@@ -63,6 +56,12 @@ class GoogleSettings(BaseModel):
     """Model asked for by default."""
     gemini_stream: bool = True
     """0 hands its replies out as if they came whole."""
+
+    @model_validator(mode="after")
+    def _check_address(self) -> GoogleSettings:
+        if has_user(self.gemini_base_url):
+            raise ValueError("GEMINI_BASE_URL has a user in it: Gemini is asked with a key alone.")
+        return self
 
     @property
     def streams(self) -> bool:

@@ -15,8 +15,10 @@ import orjson
 from pydantic import BaseModel, Field
 
 from app.providers.openai.provider import OpenAICompatible
-from app.providers.settings import SECTION, OptionalAddress, Seconds, Variables
+from app.providers.settings import SECTION, Seconds, Variables
+from app.providers.types import OwnAddress
 from app.providers.wire.http import Bounds
+from app.providers.wire.proxies import basic
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
 MAX_ANSWER_BYTES = 1_000_000  # a list of a thousand models
@@ -30,8 +32,8 @@ class LocalSettings(BaseModel):
     aliases: ClassVar = ("ollama",)
     variables: ClassVar = Variables("LOCAL_LLM_URL", "LOCAL_LLM_URL", "LOCAL_LLM_MODEL")
 
-    local_llm_url: OptionalAddress = ""
-    """Address of an Ollama or another compatible server of yours, with its /v1."""
+    local_llm_url: OwnAddress = ""
+    """Address of an Ollama or another compatible server; /v1 is added where it has no path."""
     local_llm_model: str = ""
     """Its model; by default the first that it lists."""
     find_ollama: bool = True
@@ -86,7 +88,9 @@ def _get(url: str, timeout_s: float) -> bytes:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
-        connection.request("GET", parts.path)
+        userinfo = parts.netloc.rpartition("@")[0]
+        headers = {"Authorization": basic(userinfo)} if userinfo else {}
+        connection.request("GET", parts.path, headers=headers)
         response = connection.getresponse()
         if response.status != 200:
             raise ValueError(response.status)

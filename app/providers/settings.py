@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, NamedTuple
-from urllib.parse import urlsplit
 
 from annotated_types import Unit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -14,20 +13,9 @@ SECTION = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_i
 Seconds = Annotated[float, Unit("s")]
 
 
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError("an address that starts with http:// or https://")
-    return value.rstrip("/")
-
-
 def _fault(value: str) -> str:
     parse_fault(value)
     return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
-OptionalAddress = Annotated[str, AfterValidator(lambda value: value and _address(value))]
 
 
 class NotSetUp(Exception):

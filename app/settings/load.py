@@ -97,10 +97,14 @@ def _explained(model: type[BaseModel], error: Mapping[str, Any], environ: Mappin
         section = section_of(field)
         if section is None:
             value = written(environ, name)
-            # An address with a user in it has a password, too.
-            shown = "(not shown)" if is_secret(field) or "@" in value else repr(value)
+            shown = "(not shown)" if is_secret(field) or _has_secret(value) else repr(value)
             return f"{name.upper()} is {shown}; it must be {_allowed(field, error)}."
     return str(error["ctx"]["error"])  # of settings that do not go together
+
+
+def _has_secret(value: str) -> bool:
+    """Tell whether it is an address with a password or, in its query, a key in it."""
+    return "@" in value or "://" in value and "?" in value
 
 
 def _allowed(field: FieldInfo, error: Mapping[str, Any]) -> str:

@@ -54,6 +54,23 @@ def test_a_bad_setting_stops_the_start_with_its_name(tmp_path, name, value):
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize(
+    "name, value, shown",
+    [
+        ("HTTPS_PROXY", "socks://us:hush@proxy.test:1080", "socks://proxy.test:1080"),
+        ("SSL_CERT_FILE", "/nowhere.pem", "/nowhere.pem"),
+        ("SSL_CERT_DIR", "/nowhere", "/nowhere"),
+        ("OPENAI_API_KEY", "Bearer hush", "(not shown)"),
+        ("LOCAL_LLM_URL", "127.0.0.1:11434/api", "127.0.0.1:11434/api"),
+    ],
+)
+def test_a_way_that_cannot_be_gone_stops_the_start(tmp_path, name, value, shown):
+    code, output = start(tmp_path, **{"OPENAI_API_KEY": "sk-1", name: value})
+    assert code == 2
+    assert f"{name} is " in output and shown in output and "hush" not in output
+    assert "Traceback" not in output
+
+
 def test_a_port_in_use_is_one_helpful_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -97,6 +98,14 @@ def test_nobody_is_no_ollama() -> None:
 def test_silence_is_no_ollama(model_server: Upstream) -> None:
     assert found(model_server, lambda exchange: exchange.wait_closed(10), 0.05) is None
     assert model_server.exchanges[0].closed.wait(5)
+
+
+def test_user_of_the_address_is_sent(model_server: Upstream) -> None:
+    model_server.reply = answer(tags({"name": "m"}))
+
+    assert find_model(f"http://us:p%40w@127.0.0.1:{model_server.port}", 5) == "m"
+    token = b64encode(b"us:p@w").decode()
+    assert f"\r\nAuthorization: Basic {token}" in model_server.exchanges[0].head
 
 
 def test_no_proxy_is_asked(model_server: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, model_validator
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
-from app.providers.settings import SECTION, Address, Variables
+from app.providers.settings import SECTION, Variables
+from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.providers.wire.http import Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces
@@ -48,7 +49,7 @@ class OpenAISettings(BaseModel):
     aliases: ClassVar[tuple[str, ...]] = ()
     variables: ClassVar = Variables("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
 
-    openai_api_key: SecretStr = SecretStr("")
+    openai_api_key: ApiKey = SecretStr("")
     """Key of the OpenAI-compatible server."""
     openai_base_url: Address = "https://api.openai.com/v1"
     """Address of the OpenAI-compatible server; setting it is enough where no key is needed."""
@@ -60,6 +61,14 @@ class OpenAISettings(BaseModel):
     """0 asks it for whole replies."""
     openai_split_thoughts: Literal["", "0", "1"] = ""
     """1 takes <think> at a reply's start for thoughts; by default unless it is OpenAI's own."""
+
+    @model_validator(mode="after")
+    def _check_address(self) -> OpenAISettings:
+        if self.openai_api_key and has_user(self.openai_base_url):
+            raise ValueError(
+                "OPENAI_API_KEY is set, and OPENAI_BASE_URL has a user in it: only one can be sent."
+            )
+        return self
 
     @property
     def streams(self) -> bool:
@@ -209,4 +218,5 @@ def _unsent(request: httpx2.Request) -> httpx2.Response:
 def _head_of(request: httpx2.Request) -> RequestHead:
     headers = dict(request.headers.items())
     del headers["content-length"]
-    return RequestHead(request.method, str(request.url), headers)
+    # A user in the address is in the Authorization by now, and nobody else's business.
+    return RequestHead(request.method, str(request.url.copy_with(userinfo=b"")), headers)
