@@ -24,7 +24,7 @@ from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import NO_SYSTEM, NO_THOUGHTS, Adaptations
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import text_in
-from app.providers.wire.http import Bounds, HttpStream, HttpStreams
+from app.providers.wire.http import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.reasons import is_reason
 from app.providers.wire.refusals import MAX_BYTES, Refusal, read_refusal, refusal_in
@@ -96,6 +96,7 @@ class GoogleProvider:
             "x-goog-api-key": api_key,  # never in the URL: URLs are logged on the way
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
+            "User-Agent": USER_AGENT,
             # Compression would hold back deltas until a block is full.
             "Accept-Encoding": "identity",
         }

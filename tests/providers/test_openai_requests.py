@@ -1,21 +1,25 @@
-"""What is sent without the SDK is what the SDK sends, compared as it arrives at a server."""
+"""What is sent without the SDK is what the SDK sends, its fingerprint aside: compared as it arrives
+at a server."""
 
 from __future__ import annotations
 
 import json
 import traceback
+from base64 import b64encode
 from typing import Any
 
 import openai
 import pytest
 
+from app import __version__
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
-from app.providers.openai.provider import OpenAICompatible
+from app.providers.openai.provider import OpenAICompatible, completions_head
 from app.providers.openai.requests import body_bytes
-from tests.support.asking import request_of
+from app.providers.wire.http import USER_AGENT
+from tests.support.asking import ask, request_of
 from tests.support.upstream import Exchange, Upstream, completion
-from tests.support.wires import BOUNDS, KEY, MODEL, OPENAI, send
+from tests.support.wires import BOUNDS, KEY, MODEL, OPENAI, WIRES, Wire, send
 
 UNICODE = 'é 漢字 🙂 \u2028 \u0085 \u202e e\u0301 👩‍👩‍👧 \x00 \x7f \\ " \t\n end'
 FORMAT = {"type": "json_schema", "json_schema": {"name": "é", "schema": {"type": "object"}}}
@@ -71,7 +75,10 @@ def assert_equal(server: Upstream) -> None:
     """Check that two requests came that do not differ."""
     ours, theirs = server.exchanges
     assert ours.head.split("\r\n")[0] == theirs.head.split("\r\n")[0]
-    assert headers_of(ours) == headers_of(theirs)
+    expected = {k: v for k, v in headers_of(theirs).items() if not k.startswith("x-stainless-")}
+    if expected["user-agent"].startswith("OpenAI/Python "):
+        expected["user-agent"] = USER_AGENT
+    assert headers_of(ours) == expected
     assert ours.body == theirs.body
 
 
@@ -115,6 +122,27 @@ def test_address_is_the_sdks(model_server: Upstream, base_url: str) -> None:
     sent_by_the_sdk(base_url, messages=[{"role": "user", "content": "hi"}])
 
     assert_equal(model_server)
+
+
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+def test_request_says_who_sends_it(model_server: Upstream, wire: Wire) -> None:
+    model_server.reply = send(wire.text("a"), wire.end(wire.reasons[0][0], 5, 3))
+    ask(wire.provider(f"http://127.0.0.1:{model_server.port}"))
+
+    head = model_server.exchanges[0].head.lower()
+    assert f"\r\nuser-agent: tandem/{__version__}\r\n" in head
+    assert "stainless" not in head and "python" not in head
+
+
+def test_user_of_an_address_is_nobody_elses_business(model_server: Upstream) -> None:
+    base_url = f"http://us%20er:p%40w@127.0.0.1:{model_server.port}/v1"
+    head = completions_head("", base_url, stream=True)
+    sent_by_us(model_server, base_url, request_of())
+
+    assert head is not None
+    assert head.url == f"{model_server.url}/chat/completions"
+    token = b64encode(b"us er:p@w").decode()
+    assert headers_of(model_server.exchanges[0])["authorization"] == f"Basic {token}"
 
 
 def test_environment_counts_as_with_the_sdk(

@@ -19,7 +19,7 @@ from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
 from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
-from app.providers.wire.http import Bounds, HttpStream, HttpStreams
+from app.providers.wire.http import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.refusals import MAX_BYTES, read_refusal
 from app.providers.wire.telling import asking
@@ -189,7 +189,7 @@ def completions_head(api_key: str, base_url: str, stream: bool) -> RequestHead |
 
     Nobody is asked. What is in the environment now (OPENAI_ORG_ID and the like) counts.
     """
-    client = openai.OpenAI(
+    client = _Client(
         api_key=api_key or NO_KEY,
         base_url=base_url,
         max_retries=0,
@@ -215,8 +215,15 @@ def _unsent(request: httpx2.Request) -> httpx2.Response:
     raise httpx2.ConnectError("only the request is wanted")
 
 
+class _Client(openai.OpenAI):
+    """The SDK, under our name: OPENAI_CUSTOM_HEADERS may set another."""
+
+    user_agent = USER_AGENT
+
+
 def _head_of(request: httpx2.Request) -> RequestHead:
-    headers = dict(request.headers.items())
+    # It is not the SDK that sends it, and some firewalls block what looks like the SDK. A user in
+    # the address is in the Authorization by now, and nobody else's business.
+    headers = {k: v for k, v in request.headers.items() if not k.startswith("x-stainless-")}
     del headers["content-length"]
-    # A user in the address is in the Authorization by now, and nobody else's business.
     return RequestHead(request.method, str(request.url.copy_with(userinfo=b"")), headers)

@@ -21,6 +21,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
+from app import __version__
 from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTimeout
 from app.providers.settings import NotSetUp
 from app.providers.wire.chunked import ChunkedBody
@@ -28,6 +29,7 @@ from app.providers.wire.connections import failure_of, well_mannered
 from app.providers.wire.proxies import Proxy, pools_through, proxy_for
 from app.providers.wire.telling import Words
 
+USER_AGENT = f"Tandem/{__version__}"
 POOL_SIZE = 20  # connections kept for the next run; any number may be in use
 # Of one read. Without a bound a read allocates what the next HTTP chunk claims to be.
 READ_BYTES = 65536
