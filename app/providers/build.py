@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.google import GoogleSettings
+from app.providers.http.streams import Bounds, Reader
 from app.providers.local import LocalSettings
 from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, NotSetUp, ProviderSettings, Variables
-from app.providers.wire.http import Bounds, Reader
 from app.providers.wire.telling import Words
 from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.complete import Pacing, StreamOrWhole, WithWhole

@@ -19,12 +19,12 @@ from app.core.messages import ProviderMessage, taking_turns
 from app.core.run_errors import UpstreamMalformed
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
+from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.settings import SECTION, Variables
 from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import NO_SYSTEM, NO_THOUGHTS, Adaptations
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import text_in
-from app.providers.wire.http import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.reasons import is_reason
 from app.providers.wire.refusals import MAX_BYTES, Refusal, read_refusal, refusal_in

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, Field
 
+from app.providers.http.proxies import basic
+from app.providers.http.streams import Bounds
 from app.providers.openai.provider import OpenAICompatible
 from app.providers.settings import SECTION, Seconds, Variables
 from app.providers.types import OwnAddress
-from app.providers.wire.http import Bounds
-from app.providers.wire.proxies import basic
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
 MAX_ANSWER_BYTES = 1_000_000  # a list of a thousand models

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from app.providers.google import GoogleProvider
+from app.providers.http.streams import Bounds
 from app.providers.openai.provider import OpenAICompatible
-from app.providers.wire.http import Bounds
 from app.runs.ports import Provider
 from tests.support.upstream import Exchange, Reply, event_bytes
 

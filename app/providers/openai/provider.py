@@ -14,12 +14,12 @@ from pydantic import BaseModel, SecretStr, model_validator
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
+from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
 from app.providers.types import Address, ApiKey, has_user
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
-from app.providers.wire.http import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.refusals import MAX_BYTES, read_refusal
 from app.providers.wire.telling import asking

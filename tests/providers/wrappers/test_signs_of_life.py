@@ -11,6 +11,7 @@ import pytest
 from app.chats.rules import Filtered
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
+from app.providers.wire.adapting import Adaptations
 from app.providers.wrappers.breaker import Breaker, Breakers
 from app.providers.wrappers.complete import Pacing, WithWhole
 from app.providers.wrappers.fault import FaultPlan, FaultProvider
@@ -28,6 +29,8 @@ FIRST_S, ALIVE_S, FALLBACK_S = 60.0, 50.0, 20.0
 
 class EitherWay(ScriptedProvider):
     """A scripted provider that can be asked for a whole reply too."""
+
+    adaptations = Adaptations("scripted")
 
     def whole(self, request: ProviderRequest) -> PieceStream:
         return self.stream(request)

@@ -99,8 +99,8 @@ def test_nothing_of_upstreams_words_or_the_key_is_in_a_frame(
         events = stream_chat(server, "hi", provider="openai").rest()
         assert secret not in str(events) and PLANTED_KEY not in str(events)
         assert "details" not in events[-1].data
-        answer = server.post("/v1/chat/completions", {
-            "model": MODELS["openai"], "messages": [{"role": "user", "content": "hi"}]})  # fmt: skip
+        said_at_v1 = {"model": MODELS["openai"], "messages": [{"role": "user", "content": "hi"}]}
+        answer = server.post("/v1/chat/completions", said_at_v1)
         assert secret not in answer.body.decode()
     assert PLANTED_KEY not in server.logs()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.core.run_errors import RunError, UpstreamProxy, UpstreamRefused
+from app.providers.http.proxies import is_loopback, proxy_for
+from app.providers.http.streams import HttpStreams
 from app.providers.settings import NotSetUp
-from app.providers.wire.http import HttpStreams
-from app.providers.wire.proxies import is_loopback, proxy_for
 from tests.support.certificates import self_signed
 from tests.support.proxies import (
     USERINFO,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.providers.wire.chunked import MAX_LINE_BYTES, MAX_TRAILERS, ChunkedBody
+from app.providers.http.chunked import MAX_LINE_BYTES, MAX_TRAILERS, ChunkedBody
 
 
 def coded(*chunks: bytes, last: bytes = b"0\r\n\r\n") -> bytes:

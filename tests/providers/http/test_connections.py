@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.core.run_errors import RunError, UpstreamRefused, UpstreamTimeout
-from app.providers.wire.connections import FinalAnswer, answer_class
-from app.providers.wire.http import HttpStreams
+from app.providers.http.connections import FinalAnswer, answer_class
+from app.providers.http.streams import HttpStreams
 from tests.support.asking import ask, joined
 from tests.support.certificates import self_signed
 from tests.support.proxies import HttpProxy

@@ -23,10 +23,10 @@ from urllib3.util import Url, parse_url
 
 from app import __version__
 from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamTimeout
+from app.providers.http.chunked import ChunkedBody
+from app.providers.http.connections import failure_of, well_mannered
+from app.providers.http.proxies import Proxy, pools_through, proxy_for
 from app.providers.settings import NotSetUp
-from app.providers.wire.chunked import ChunkedBody
-from app.providers.wire.connections import failure_of, well_mannered
-from app.providers.wire.proxies import Proxy, pools_through, proxy_for
 from app.providers.wire.telling import Words
 
 USER_AGENT = f"Tandem/{__version__}"

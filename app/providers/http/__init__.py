@@ -1,0 +1,1 @@
+"""HTTP to model servers: connections, proxies, and bodies as they come."""
