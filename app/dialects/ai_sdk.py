@@ -93,6 +93,7 @@ class UiEncoder(Encoder):
 
     def __init__(self, reply: Reply, after: int) -> None:
         record = reply.record
+        self._reply = reply
         self._open: str | None = None  # the kind of part that has begun
         self._parts = 0
         start = {
@@ -119,7 +120,11 @@ class UiEncoder(Encoder):
         if end["status"] == "stopped":
             return closed + event_frame({"type": "abort"}) + DONE
         reason = FINISH_REASONS.get(end["finish_reason"], end["finish_reason"])
-        metadata = {"finishReason": reason, "usage": _usage(end["usage"])}
+        metadata = {
+            "finishReason": reason,
+            "usage": _usage(end["usage"]),
+            **self._reply.answerer._asdict(),
+        }
         finish = event_frame({"type": "finish", "messageMetadata": metadata})
         return closed + event_frame({"type": "finish-step"}) + finish + DONE
 

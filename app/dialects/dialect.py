@@ -6,10 +6,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.chats.request import ChatRequest
-from app.core.entries import END, Entry
+from app.core.entries import END, STATUS, Entry, is_content
 from app.core.entries import joined as entries_joined
 from app.core.errors import ChatError
 from app.core.runs import RunRecord
@@ -32,6 +32,23 @@ class Spoken:
     streams: bool | None = None
 
 
+class Answerer(NamedTuple):
+    """Who answers."""
+
+    provider: str
+    model: str
+
+
+def named_by(entry: Entry) -> Answerer | None:
+    """Return who answers from here on, if that is what the entry says: it is another than was asked
+    for."""
+    if entry.kind == STATUS:
+        match entry.data:
+            case {"status": "answering", "provider": str(provider), "model": str(model)}:
+                return Answerer(provider, model)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The run an encoder encodes, and whom it is for."""
@@ -46,6 +63,21 @@ class Reply:
         assert self.log.end is not None
         data: dict[str, Any] = self.log.end.data
         return data
+
+    @property
+    def answerer(self) -> Answerer:
+        """Who answers, as far as the log has come; until somebody does, who was asked."""
+        end = self.log.end
+        if end is not None:
+            provider, model = end.data.get("provider"), end.data.get("model")
+            return Answerer(provider or self.record.provider, model or self.record.model)
+        for entry in self.log.since(0):
+            if is_content(entry.kind):
+                break  # it would have been said before
+            named = named_by(entry)
+            if named is not None:
+                return named
+        return Answerer(self.record.provider, self.record.model)
 
 
 class Encoder(ABC):

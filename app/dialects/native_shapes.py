@@ -93,6 +93,7 @@ class StatusEvent(TypedDict):
     reasoning: NotRequired[str]
     attempt: NotRequired[int]
     provider: NotRequired[str]
+    model: NotRequired[str]
 
 
 class WholeAnswer(TypedDict):

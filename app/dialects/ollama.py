@@ -15,7 +15,7 @@ from app.core.entries import REASONING, TEXT, Entry
 from app.core.errors import ChatError, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.dialects.client_held import HELLO, asked, explained
-from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
@@ -83,24 +83,35 @@ class OllamaEncoder(Encoder):
     """Lines. There are no comments, so silence is told by a piece without text."""
 
     def __init__(self, reply: Reply) -> None:
-        self._reply = reply
-        self.opening = self.heartbeat = self._line(reply.record.created_at, content="")
+        self._began_at = reply.record.created_at
+        self.opening = self._name(reply.answerer.model)
+
+    def _name(self, model: str) -> bytes:
+        """Name that model from here on; return a line without text."""
+        self._model = model
+        self.heartbeat = self._line(self._began_at, content="")
+        return self.heartbeat
 
     def _line(self, at: float, **message: str) -> bytes:
-        payload = _message(self._reply, at, {"role": "assistant", "content": "", **message})
+        payload = _message(self._model, at, {"role": "assistant", "content": "", **message})
         return json_line({**payload, "done": False}) + b"\n"
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a line of text, or of thinking."""
         name = FIELDS.get(entry.kind)
-        return self._line(entry.at, **{name: entry.data}) if name else b""
+        if name:
+            return self._line(entry.at, **{name: entry.data})
+        named = named_by(entry)
+        if named is not None:
+            self._name(named.model)
+        return b""
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last line."""
         error = entry.data["error"]
         if error:
             return json_line({"error": error["message"]}) + b"\n"
-        return json_line(_last(self._reply, entry, "")) + b"\n"
+        return json_line(_last(self._model, entry, "")) + b"\n"
 
 
 class OllamaChat(Dialect):
@@ -143,22 +154,22 @@ class OllamaChat(Dialect):
         """Return the answer with `"stream": false`."""
         end = reply.log.end
         assert end is not None
-        return _last(reply, end, reply.log.text())
+        return _last(reply.answerer.model, end, reply.log.text())
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the one key that Ollama's clients look for."""
         return {"error": explained(error.message, error.fields)}
 
 
-def _message(reply: Reply, at: float, message: dict[str, str]) -> dict[str, Any]:
-    return {"model": reply.record.model, "created_at": timestamp(at), "message": message}
+def _message(model: str, at: float, message: dict[str, str]) -> dict[str, Any]:
+    return {"model": model, "created_at": timestamp(at), "message": message}
 
 
-def _last(reply: Reply, entry: Entry, text: str) -> dict[str, Any]:
+def _last(model: str, entry: Entry, text: str) -> dict[str, Any]:
     end = entry.data
     first_s = end["ttft_s"] or 0.0
     return {
-        **_message(reply, entry.at, {"role": "assistant", "content": text}),
+        **_message(model, entry.at, {"role": "assistant", "content": text}),
         "done": True,
         "done_reason": DONE_REASONS.get(end["finish_reason"], "stop"),
         "total_duration": int(end["duration_s"] * NANOSECONDS),

@@ -17,7 +17,7 @@ from app.core.errors import ChatError, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.core.run_errors import error_for_code
 from app.dialects.client_held import HELLO, asked, explained, token_counts
-from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, event_frame, validated
 
@@ -154,7 +154,7 @@ class CompletionEncoder(Encoder):
             "id": completion_id(reply),
             "object": "chat.completion.chunk",
             "created": int(reply.record.created_at),
-            "model": reply.record.model,
+            "model": reply.answerer.model,
         }
         self._include_usage = include_usage
         if not after:
@@ -163,7 +163,12 @@ class CompletionEncoder(Encoder):
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return the chunk of what a delta has a place for."""
         name = DELTAS.get(entry.kind)
-        return self._chunk({name: entry.data}) if name else b""
+        if name:
+            return self._chunk({name: entry.data})
+        named = named_by(entry)
+        if named is not None:
+            self._base["model"] = named.model
+        return b""
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last chunks, or the error."""
@@ -239,7 +244,7 @@ class OpenAIChat(Dialect):
             "id": completion_id(reply),
             "object": "chat.completion",
             "created": int(reply.record.created_at),
-            "model": reply.record.model,
+            "model": reply.answerer.model,
             "choices": [
                 {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
             ],

@@ -29,7 +29,8 @@ DONE = "data: [DONE]\n\n"
 
 
 def finish(reason: str = "stop") -> str:
-    metadata = '{"finishReason":"%s","usage":%s}' % (reason, USAGE)
+    answerer = '"provider":"scripted","model":"scripted-1"'
+    metadata = '{"finishReason":"%s","usage":%s,%s}' % (reason, USAGE, answerer)
     return (
         'data: {"type":"finish-step"}\n\n'
         'data: {"type":"finish","messageMetadata":%s}\n\n' % metadata + DONE

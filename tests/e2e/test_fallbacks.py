@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -11,6 +12,9 @@ from tests.support.upstream import PLANTED_KEY, in_turn, refuse, say, silent
 from tests.support.ways import WAYS
 
 FAILS = refuse("500 Oops")
+ATTEMPTS = re.compile(r'"attempts": ?\[[^]]*\]')
+MODEL = re.compile(r'"model": ?"([^"]*)"')
+PROVIDER = re.compile(r'"provider": ?"([^"]*)"')
 LIMITED = "429 Too Many Requests"
 
 
@@ -71,10 +75,55 @@ def test_providers_that_keep_failing_are_left_out(chain, connect):
     for number in range(10):
         way = list(WAYS.values())[number % len(WAYS)]
         assert way(server, connect, f"message {number}").text == "third answer"
-    assert counts(upstreams) == [3, 3, 10]
+    assert counts(upstreams) == [6, 3, 10]  # of openai two models were asked for: /v1 names its own
     last = WAYS["sse"](server, connect, "one more")
-    assert (last.statuses, last.end["provider"]) == ([], "local")
+    assert [(one["status"], one["model"]) for one in last.statuses] == [("answering", "small")]
+    assert last.end["provider"] == "local"
     assert "attempts" not in last.end
+
+
+def test_one_model_that_fails_leaves_the_others_in(chain, connect):
+    server, upstreams = chain
+    upstreams[0].reply = lambda exchange: (
+        FAILS(exchange) if exchange.body["model"] == "broken" else say(["fine"])(exchange)
+    )
+    for _ in range(4):
+        assert WAYS["sse"](server, connect, "go", model="broken").text == "third answer"
+    assert counts(upstreams)[0] == 3
+    assert WAYS["sse"](server, connect, "go", model="sound").text == "fine"
+
+
+SAID = [{"role": "user", "content": "go"}]
+UI_SAID = [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "go"}]}]
+ASKED = {
+    "completions": ("/chat/completions/stream", {"messages": SAID}),
+    "completions, whole": ("/chat/completions", {"messages": SAID}),
+    "conversation": ("/chat", {"conversation": SAID, "stream": True}),
+    "conversation, whole": ("/chat", {"conversation": SAID}),
+    "prompt, whole": ("/chat", {"prompt": "go"}),
+    "native": ("/api/chat/stream", {"message": "go"}),
+    "native, whole": ("/api/chat", {"message": "go"}),
+    "ai_sdk": ("/api/ai-sdk/chat", {"id": "fallback", "messages": UI_SAID}),
+    "ollama": ("/ollama/api/chat", {"model": "any", "messages": SAID}),
+    "ollama, whole": ("/ollama/api/chat", {"model": "any", "messages": SAID, "stream": False}),
+    "v1": ("/v1/chat/completions", {"model": "any", "messages": SAID, "stream": True}),
+    "v1, whole": ("/v1/chat/completions", {"model": "any", "messages": SAID}),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_dialect_names_who_answers(chain, name):
+    server, _ = chain
+    for _ in range(4):  # the last time the others are left out, and nothing fails
+        answer = server.post(*ASKED[name])
+        assert answer.status == 200
+        body = ATTEMPTS.sub("", answer.body.decode())
+        content = body[body.index("third") :]
+        assert set(MODEL.findall(content)) <= {"small"}
+        assert set(PROVIDER.findall(content)) <= {"local"}
+        assert MODEL.findall(body)[-1] == "small"
+    if name == "v1":  # whose headers, and with them its first chunk, wait for the first piece
+        assert set(MODEL.findall(body)) == {"small"}
 
 
 def test_nobody_answers_with_the_error_of_the_first(chain, connect):

@@ -11,7 +11,7 @@ from typing_extensions import NotRequired, TypedDict
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain, token_counts
-from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.dialect import Answerer, Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, event_frame, validated
 
 
@@ -63,11 +63,17 @@ class CompletionsEncoder(Encoder):
     """Pieces of `content`; the last event has `done`, and `error` if the run failed."""
 
     def __init__(self, reply: Reply) -> None:
-        self._of = {"model": reply.record.model, "provider": reply.record.provider}
+        self._name(reply.answerer)
+
+    def _name(self, answerer: Answerer) -> None:
+        self._of = {"model": answerer.model, "provider": answerer.provider}
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
         if entry.kind != TEXT:
+            named = named_by(entry)
+            if named is not None:
+                self._name(named)
             return b""
         return event_frame({"content": entry.data, "done": False, **self._of})
 
@@ -107,12 +113,12 @@ class CompletionsStream(Dialect):
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer of `POST /chat/completions`."""
-        end = reply.ended
+        end, answerer = reply.ended, reply.answerer
         return {
             "content": reply.log.text(),
             "role": "assistant",
-            "model": reply.record.model,
-            "provider": reply.record.provider,
+            "model": answerer.model,
+            "provider": answerer.provider,
             "usage": token_counts(end["usage"]),
             "finish_reason": end["finish_reason"],
         }

@@ -10,7 +10,7 @@ from typing_extensions import NotRequired, TypedDict
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain
-from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, event_frame, timestamp, validated
 
 
@@ -64,6 +64,7 @@ class ConversationChatEncoder(Encoder):
 
     def __init__(self, reply: Reply, after: int) -> None:
         self._record = reply.record
+        self._model = reply.answerer.model
         self._text = reply.log.text(after) if after else ""
         self._chunks = reply.log.text_count(after) if after else 0
         self._words = len(self._text.split())
@@ -71,6 +72,9 @@ class ConversationChatEncoder(Encoder):
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a text's event."""
         if entry.kind != TEXT:
+            named = named_by(entry)
+            if named is not None:
+                self._model = named.model
             return b""
         self._count_words(entry.data)
         self._text += entry.data
@@ -93,7 +97,7 @@ class ConversationChatEncoder(Encoder):
             "chunk_id": chunk_id,
             "timestamp": timestamp(entry.at),
             "done": done,
-            "model": self._record.model,
+            "model": self._model,
             "streaming_stats": {
                 "total_chunks": self._chunks,
                 "total_characters": len(self._text),
@@ -133,7 +137,7 @@ class ConversationChat(Dialect):
         end = reply.log.end
         assert end is not None
         at = timestamp(end.at)
-        return {"message": reply.log.text(), "timestamp": at, "model": reply.record.model}
+        return {"message": reply.log.text(), "timestamp": at, "model": reply.answerer.model}
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the message and its id."""

@@ -135,11 +135,11 @@ class PromptChat(Dialect):
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer without `stream`."""
-        end, record = reply.ended, reply.record
+        end, answerer = reply.ended, reply.answerer
         return {
             "response": reply.log.text(),
-            "model": record.model,
-            "provider": record.provider,
+            "model": answerer.model,
+            "provider": answerer.provider,
             "metadata": {
                 "finish_reason": end["finish_reason"],
                 "duration": round(end["duration_s"], 3),

@@ -120,6 +120,7 @@ class _Link(NamedTuple):
     provider: Provider
     request: ProviderRequest
     breaker: Breaker
+    was_asked_for: bool  # it itself, not one after it
 
 
 class _Unanswered(Exception):
@@ -147,7 +148,8 @@ class Resilient:
         self._timing = timing
 
     def stream(self, request: ProviderRequest) -> PieceStream:
-        """Yield what the first that answers yields, and a status before each further try.
+        """Yield what the first that answers yields; a status before each further try, and one that
+        names who answers where that is another than was asked for.
 
         `request.attempts` gets who was asked, in order. If nobody answers, raises the RunError of
         the first that was asked: the request was for that one.
@@ -196,7 +198,7 @@ class Resilient:
             known = request.parameters.items()
             taken = {name: value for name, value in known if name in provider.parameters}
             request = replace(request, model=provider.default_model, parameters=taken)
-        return _Link(provider, request, breakers.of(request.model))
+        return _Link(provider, request, breakers.of(request.model), not index)
 
     def _share(self, index: int, course: _Course) -> None:
         """Give that provider its time: the last has what is left, the others an even share of it or
@@ -273,7 +275,7 @@ class Resilient:
                     course.move(self._timing.monotonic())
                 answered = any(_is_reply(piece) for piece in batch)
                 if answered:
-                    _note_answer(link)
+                    yield from _note_answer(link)
                 yield batch
             unless_answered.pop_all()
         return stream
@@ -299,9 +301,13 @@ class Resilient:
         return _Unanswered(error, silent)
 
 
-def _note_answer(link: _Link) -> None:
-    link.request.attempts.append(Attempt(link.provider.name, link.request.model))
+def _note_answer(link: _Link) -> PieceStream:
+    """Note who answers; yield a status that says so where that is another than was asked for."""
+    provider, model = link.provider.name, link.request.model
+    link.request.attempts.append(Attempt(provider, model))
     link.breaker.answered()
+    if not link.was_asked_for:
+        yield [(STATUS, {"status": "answering", "provider": provider, "model": model})]
 
 
 def _note_failure(link: _Link, error: RunError, still_loading: bool) -> None:

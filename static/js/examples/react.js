@@ -276,6 +276,7 @@ const STATUSES = {
   waiting: "Waiting for the model",
   thinking: "The model is thinking",
   retrying: "The model failed: the server tries again",
+  answering: "Another model answers",
 };
 const TRANSPORTS = { sse: "Server-Sent Events", socket: "Socket.IO" };
 

@@ -72,4 +72,9 @@ def retrying(attempt: int, provider: str) -> Piece:
     return "status", {"status": "retrying", "attempt": attempt, "provider": provider}
 
 
+def answering(provider: str) -> Piece:
+    """The status that says that this one answers in the place of another."""
+    return "status", {"status": "answering", "provider": provider, "model": f"{provider}-default"}
+
+
 REPLY: list[Piece] = [("text", "Hello"), ("text", " there"), STOP]

@@ -9,9 +9,15 @@ import pytest
 from app.core.run_errors import (
     RunError,
     UpstreamAuth,
+    UpstreamBlocked,
+    UpstreamContext,
+    UpstreamCredit,
     UpstreamError,
+    UpstreamFiltered,
     UpstreamIncomplete,
     UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamProxy,
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamRejected,
@@ -20,7 +26,7 @@ from app.core.run_errors import (
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
 from app.runs.ports import Piece
-from tests.providers.wrappers.chain import REPLY, Chain, retrying
+from tests.providers.wrappers.chain import REPLY, Chain, answering, retrying
 from tests.support.options import RetryOptions
 from tests.support.scripted import STOP
 
@@ -79,7 +85,7 @@ def test_retry_after_that_is_too_long_goes_to_the_next(wait_s: int, silence_s: f
     chain = Chain("ab", RetryOptions(fallback_after_s=silence_s), first_piece_s=120)
     chain.script("a", UpstreamRateLimited(retry_after_s=wait_s))
 
-    assert chain.ask() == [retrying(2, "b"), *REPLY]
+    assert chain.ask() == [retrying(2, "b"), answering("b"), *REPLY]
     assert chain.watch.sleeps == []
 
 
@@ -87,7 +93,13 @@ def test_after_its_retries_the_next_is_asked_with_its_own_model() -> None:
     chain = Chain()
     chain.script("a", *[UpstreamError() for _ in range(3)])
 
-    assert chain.ask() == [retrying(2, "a"), retrying(3, "a"), retrying(4, "b"), *REPLY]
+    assert chain.ask() == [
+        retrying(2, "a"),
+        retrying(3, "a"),
+        retrying(4, "b"),
+        answering("b"),
+        *REPLY,
+    ]
     assert [attempt.to_json() for attempt in chain.request.attempts][2:] == [
         {
             "provider": "a",
@@ -100,12 +112,18 @@ def test_after_its_retries_the_next_is_asked_with_its_own_model() -> None:
     assert chain.providers["b"].requests[0].messages == chain.request.messages
 
 
-@pytest.mark.parametrize("error", [UpstreamAuth, UpstreamRejected, UpstreamMalformed])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(UpstreamAuth, UpstreamBlocked, UpstreamContext, UpstreamCredit, UpstreamFiltered),
+        *(UpstreamMalformed, UpstreamNotFound, UpstreamProxy, UpstreamRejected),
+    ],
+)
 def test_failure_that_stays_goes_to_the_next_at_once(error: type[RunError]) -> None:
     chain = Chain()
     chain.script("a", error())
 
-    assert chain.ask() == [retrying(2, "b"), *REPLY]
+    assert chain.ask() == [retrying(2, "b"), answering("b"), *REPLY]
     assert chain.asked == [f"a {error.code}", "b"]
 
 
@@ -145,12 +163,18 @@ def test_silent_provider_falls_through_and_failing_ones_are_left_out() -> None:
         chain.script("b", [chain.watch.silence()])
     first = chain.ask()
     asked = ["a upstream_error"] * 3 + ["b upstream_timeout", "c"]
-    waiting = [retrying(2, "a"), retrying(3, "a"), retrying(4, "b"), retrying(5, "c")]
+    waiting = [
+        retrying(2, "a"),
+        retrying(3, "a"),
+        retrying(4, "b"),
+        retrying(5, "c"),
+        answering("c"),
+    ]
     assert (first, chain.asked) == ([*waiting, *REPLY], asked)
 
     for _ in range(9):
         tenth = chain.ask()
-    assert (tenth, chain.asked) == (REPLY, ["c"])
+    assert (tenth, chain.asked) == ([answering("c"), *REPLY], ["c"])
 
 
 @pytest.mark.parametrize("error", [None, UpstreamRefused(), UpstreamIncomplete()])
@@ -253,6 +277,6 @@ def test_attempts_are_numbered_over_the_chain() -> None:
     chain = Chain()
     chain.script("a", UpstreamError(), UpstreamAuth())
     chain.script("b", UpstreamAuth())
-    numbers = [data["attempt"] for kind, data in chain.ask() if kind == "status"]
+    numbers = [data["attempt"] for _, data in chain.ask() if "attempt" in data]
 
     assert all(later == earlier + 1 for earlier, later in pairwise([1, *numbers]))
