@@ -20,6 +20,16 @@ class Said:
     type: str = ""
     message: str = ""
 
+    def figures(self) -> dict[str, Any]:
+        """Return what a log line has of it, by name; what is empty is left out."""
+        figures = {
+            "upstream_status": self.status,
+            "upstream_code": self.code,
+            "upstream_type": self.type,
+            "upstream_message": self.message,
+        }
+        return {name: figure for name, figure in figures.items() if figure}
+
 
 class RunError(ChatError):
     """How a run failed; raised by providers and deadlines, kept in the run's `end`."""

@@ -22,7 +22,7 @@ from app.core.entries import END, Entry, content_of
 from app.core.errors import StorageUnavailable
 from app.core.messages import extended, text_of
 from app.core.run_errors import RunInternalError, RunStorageFailed
-from app.core.runs import RunEnd, RunRecord
+from app.core.runs import RunEnd
 from app.core.store import Batch, EndedRun, Immediate, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
@@ -63,6 +63,7 @@ def end_entry(one: Offered, seq: int) -> Entry:
     return Entry(seq, END, one.end.to_json(), one.end_at)
 
 
+OUR_FAULTS = frozenset({RunInternalError.code, RunStorageFailed.code})
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
 # a producer that never waits lets others run this often; measured: /health then within 12 ms
@@ -255,7 +256,7 @@ class Committer:
     def _tell_end(self, run: Run, end: RunEnd) -> None:
         record = run.record
         self._registry.ended(run)
-        log.info("run %s", end.status, extra=_figures(record, end))
+        log.log(_level(end), "run %s", end.status, extra=_figures(run, end))
         self._metrics.run_ended(record)
         data = {"run_id": record.id, "session_id": record.session_id, "seq": run.log.last_seq}
         news = News("run_ended", {**data, "status": record.status})
@@ -326,9 +327,18 @@ def _not_now(worker_id: str, batch: Batch) -> bool:
     return False
 
 
-def _figures(record: RunRecord, end: RunEnd) -> dict[str, Any]:
+def _level(end: RunEnd) -> int:
+    if end.status != "failed" or end.error is None:
+        return logging.INFO
+    return logging.ERROR if end.error["code"] in OUR_FAULTS else logging.WARNING
+
+
+def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
     """Return what the log line of a finished run says."""
-    tokens = end.usage.output_tokens
+    record, tokens = run.record, end.usage.output_tokens
+    error_id = end.error["error_id"] if end.error else None
+    # Another end may be shown than its own: the store failed, or another worker wrote it.
+    said = run.error.said if run.error and run.error.error_id == error_id else None
     return {
         "run_id": record.id,
         "session_id": record.session_id,
@@ -336,9 +346,10 @@ def _figures(record: RunRecord, end: RunEnd) -> dict[str, Any]:
         "model": record.model,
         "finish_reason": end.finish_reason,
         "code": end.error["code"] if end.error else None,
-        "error_id": end.error["error_id"] if end.error else None,
+        "error_id": error_id,
         "tokens": tokens,
         "duration_s": round(end.duration_s, 3),
         "tokens_per_s": round(tokens / end.duration_s, 1) if end.duration_s else None,
         "ttft_s": None if end.ttft_s is None else round(end.ttft_s, 3),
+        **(said.figures() if said else {}),
     }

@@ -90,6 +90,7 @@ class Run:
         self.last_sign_at = -math.inf  # of life: a piece of the reply, or what shows nothing
         self.stopped_in_ms = 0.0
         self.upstream_closed: bool | None = None
+        self.error: RunError | None = None  # that it ended with
         self.end_offered = False  # guarded by the sink's lock
         self.first_delta_timeout_s = math.inf  # the service knows
         self.base: Content = ()  # of the message this run carries on
@@ -228,6 +229,7 @@ class Run:
         now = self._clock.monotonic()
         ttft_s = None if self.first_piece_at is None else self.first_piece_at - self.started_at
         error, answered = outcome.error, self._answered()
+        self.error = error
         self._sink.offer_end(
             self,
             RunEnd(

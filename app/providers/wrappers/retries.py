@@ -316,7 +316,10 @@ def _note_failure(link: _Link, error: RunError, still_loading: bool) -> None:
     if still_loading:
         del attempts[-1]
     else:
-        log.warning("provider %s did not answer: %s %s", name, error.code, error.error_id)
+        said = error.said.figures() if error.said else {}
+        log.warning(
+            "provider %s did not answer: %s %s", name, error.code, error.error_id, extra=said
+        )
     attempts.append(Attempt(name, link.request.model, error.code, error.error_id))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.core.run_errors import (
     RunError,
+    Said,
     UpstreamAuth,
     UpstreamBlocked,
     UpstreamContext,
@@ -280,3 +281,16 @@ def test_attempts_are_numbered_over_the_chain() -> None:
     numbers = [data["attempt"] for _, data in chain.ask() if "attempt" in data]
 
     assert all(later == earlier + 1 for earlier, later in pairwise([1, *numbers]))
+
+
+def test_log_line_of_a_failure_has_what_upstream_said(caplog: pytest.LogCaptureFixture) -> None:
+    chain = Chain("ab")
+    error = UpstreamRejected()
+    error.said = Said(400, "no_such_model")
+    chain.script("a", error)
+    chain.ask()
+
+    [line] = caplog.records
+    said = {name: one for name, one in vars(line).items() if name.startswith("upstream_")}
+    assert said == {"upstream_status": 400, "upstream_code": "no_such_model"}
+    assert error.error_id in line.getMessage()
