@@ -3,11 +3,11 @@ time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from app.chats.request import ChatRequest
-from app.core.errors import InvalidRequest
+from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import Usage
 from app.dialects.frames import Body
@@ -47,6 +47,16 @@ def token_counts(usage: dict[str, Any] | Usage) -> dict[str, int]:
         "completion_tokens": counted.output_tokens,
         "total_tokens": counted.input_tokens + counted.output_tokens,
     }
+
+
+def facts_of(error: ChatError) -> dict[str, Any]:
+    """Return what a program wants to know of an error, beside its sentence."""
+    return {"code": error.code, "retryable": error.retryable}
+
+
+def facts_of_failure(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of the error that a run ended with."""
+    return {"code": error["code"], "retryable": error["retryable"]}
 
 
 def explained(message: str, fields: dict[str, str]) -> str:

@@ -10,7 +10,16 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
-from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain, token_counts
+from app.dialects.client_held import (
+    HELLO,
+    SaidMessage,
+    asked,
+    explained,
+    facts_of,
+    facts_of_failure,
+    plain,
+    token_counts,
+)
 from app.dialects.dialect import Answerer, Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, event_frame, validated
 
@@ -32,6 +41,8 @@ class CompletionsEvent(TypedDict):
     model: str
     provider: str
     error: NotRequired[str]
+    code: NotRequired[str]
+    retryable: NotRequired[bool]
 
 
 class TokenCounts(TypedDict):
@@ -57,6 +68,8 @@ class Detail(TypedDict):
     """An answer that is an error."""
 
     detail: str
+    code: str
+    retryable: bool
 
 
 class CompletionsEncoder(Encoder):
@@ -80,8 +93,9 @@ class CompletionsEncoder(Encoder):
     def ending(self, entry: Entry) -> bytes:
         """Return the last event."""
         payload = {"content": "", "done": True, **self._of}
-        if entry.data["error"]:
-            payload["error"] = entry.data["error"]["message"]
+        error = entry.data["error"]
+        if error:
+            payload |= {"error": error["message"], **facts_of_failure(error)}
         return event_frame(payload)
 
 
@@ -124,5 +138,5 @@ class CompletionsStream(Dialect):
         }
 
     def error(self, error: ChatError) -> dict[str, Any]:
-        """Return the one key that FastAPI's clients look for."""
-        return {"detail": explained(error.message, error.fields)}
+        """Return the key that FastAPI's clients look for, and what the error is."""
+        return {"detail": explained(error.message, error.fields), **facts_of(error)}

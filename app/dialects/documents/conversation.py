@@ -9,7 +9,15 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
-from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain
+from app.dialects.client_held import (
+    HELLO,
+    SaidMessage,
+    asked,
+    explained,
+    facts_of,
+    facts_of_failure,
+    plain,
+)
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, event_frame, timestamp, validated
 
@@ -42,6 +50,8 @@ class ConversationChatEvent(TypedDict):
     streaming_stats: StreamingStats
     error: NotRequired[str]
     error_id: NotRequired[str]
+    code: NotRequired[str]
+    retryable: NotRequired[bool]
 
 
 class ConversationChatAnswer(TypedDict):
@@ -57,6 +67,8 @@ class ConversationChatProblem(TypedDict):
 
     error: str
     error_id: str
+    code: str
+    retryable: bool
 
 
 class ConversationChatEncoder(Encoder):
@@ -87,6 +99,7 @@ class ConversationChatEncoder(Encoder):
         error = entry.data["error"]
         if error:
             payload |= {"error": error["message"], "error_id": error["error_id"]}
+            payload |= facts_of_failure(error)
         return event_frame(payload)
 
     def _payload(self, entry: Entry, content: str, chunk_id: int, done: bool) -> dict[str, Any]:
@@ -140,5 +153,6 @@ class ConversationChat(Dialect):
         return {"message": reply.log.text(), "timestamp": at, "model": reply.answerer.model}
 
     def error(self, error: ChatError) -> dict[str, Any]:
-        """Return the message and its id."""
-        return {"error": explained(error.message, error.fields), "error_id": error.error_id}
+        """Return the message, its id, and what the error is."""
+        message = explained(error.message, error.fields)
+        return {"error": message, "error_id": error.error_id, **facts_of(error)}

@@ -17,7 +17,15 @@ from app.chats.request import ChatRequest
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.core.messages import text_parts
-from app.dialects.client_held import HELLO, SaidMessage, asked, explained, plain
+from app.dialects.client_held import (
+    HELLO,
+    SaidMessage,
+    asked,
+    explained,
+    facts_of,
+    facts_of_failure,
+    plain,
+)
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
 from app.dialects.frames import Body, Said, event_frame, validated
@@ -58,6 +66,8 @@ class LastEvent(TypedDict):
 
     type: Literal["done", "error"]
     message: NotRequired[str]
+    code: NotRequired[str]
+    retryable: NotRequired[bool]
 
 
 class Metadata(TypedDict):
@@ -89,8 +99,10 @@ class PromptEncoder(Encoder):
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last event."""
-        if entry.data["error"]:
-            return event_frame({"type": "error", "message": entry.data["error"]["message"]})
+        error = entry.data["error"]
+        if error:
+            facts = facts_of_failure(error)
+            return event_frame({"type": "error", "message": error["message"], **facts})
         return event_frame({"type": "done"})
 
 
@@ -153,8 +165,8 @@ class PromptChat(Dialect):
         return given or number_of_session(reply.record.session_id)
 
     def error(self, error: ChatError) -> dict[str, Any]:
-        """Return the one key that FastAPI's clients look for."""
-        return {"detail": explained(error.message, error.fields)}
+        """Return the key that FastAPI's clients look for, and what the error is."""
+        return {"detail": explained(error.message, error.fields), **facts_of(error)}
 
 
 class PromptConversation(PromptChat):

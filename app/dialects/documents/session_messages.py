@@ -14,7 +14,7 @@ from app.chats.request import ChatRequest
 from app.core.entries import TEXT, Entry
 from app.core.errors import ChatError
 from app.core.messages import Message, text_parts
-from app.dialects.client_held import explained
+from app.dialects.client_held import explained, facts_of, facts_of_failure
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
 from app.dialects.frames import Body, Said, event_frame, timestamp, validated
@@ -46,6 +46,8 @@ class MessageErrorEvent(TypedDict):
 
     type: Literal["error"]
     error: str
+    code: str
+    retryable: bool
 
 
 class MessageRow(TypedDict):
@@ -76,8 +78,10 @@ class SessionMessagesEncoder(Encoder):
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last event."""
-        if entry.data["error"]:
-            return event_frame({"type": "error", "error": entry.data["error"]["message"]})
+        error = entry.data["error"]
+        if error:
+            facts = facts_of_failure(error)
+            return event_frame({"type": "error", "error": error["message"], **facts})
         return self._frame("end")
 
 
@@ -114,8 +118,8 @@ class SessionMessages(Dialect):
         return {**said, "content": reply.log.text(), "role": "assistant", "timestamp": made_at}
 
     def error(self, error: ChatError) -> dict[str, Any]:
-        """Return the one key that FastAPI's clients look for."""
-        return {"detail": explained(error.message, error.fields)}
+        """Return the key that FastAPI's clients look for, and what the error is."""
+        return {"detail": explained(error.message, error.fields), **facts_of(error)}
 
 
 def message_row(session_id: str, message: Message) -> MessageRow:

@@ -16,8 +16,17 @@ from tests.dialects.speech import TIMED_OUT
 FIGURES = '"total_chunks":%d,"total_characters":%d,"elapsed_time":%s,"words_per_second":%s'
 
 
+# What the errors of all of them end with.
+TIMED_OUT_IS = ',"code":"upstream_timeout","retryable":true'
+
+
 def detail(error: ChatError, sentence: str) -> Any:
-    return {"detail": sentence}
+    return {"detail": sentence, "code": error.code, "retryable": error.retryable}
+
+
+def problem(error: ChatError, sentence: str) -> Any:
+    facts = {"code": error.code, "retryable": error.retryable}
+    return {"error": sentence, "error_id": error.error_id, **facts}
 
 
 def completions(content: str, done: str, more: str = "") -> str:
@@ -38,7 +47,7 @@ COMPLETIONS = Golden(
     piece=lambda at: completions(escaped(at.text), "false"),
     completed=lambda at: completions("", "true"),
     stopped=lambda at: completions("", "true"),
-    failed=lambda at: completions("", "true", f',"error":"{TIMED_OUT.message}"'),
+    failed=lambda at: completions("", "true", f',"error":"{TIMED_OUT.message}"{TIMED_OUT_IS}'),
     whole={
         "content": "Hello",
         "role": "assistant",
@@ -66,7 +75,7 @@ SESSION_MESSAGES = Golden(
     piece=lambda at: f'data: {{"type":"token","content":"{escaped(at.text)}"}}\n\n',
     completed=lambda at: MESSAGE_END,
     stopped=lambda at: MESSAGE_END,
-    failed=lambda at: f'data: {{"type":"error","error":"{TIMED_OUT.message}"}}\n\n',
+    failed=lambda at: (f'data: {{"type":"error","error":"{TIMED_OUT.message}"{TIMED_OUT_IS}}}\n\n'),
     whole={
         "id": "run-1-reply",
         "session_id": "s-1",
@@ -94,7 +103,9 @@ def prompt(dialect: Dialect) -> Golden:
         piece=lambda at: f'data: {{"chunk":"{escaped(at.text)}","type":"content"}}\n\n',
         completed=lambda at: 'data: {"type":"done"}\n\n',
         stopped=lambda at: 'data: {"type":"done"}\n\n',
-        failed=lambda at: f'data: {{"type":"error","message":"{TIMED_OUT.message}"}}\n\n',
+        failed=lambda at: (
+            f'data: {{"type":"error","message":"{TIMED_OUT.message}"{TIMED_OUT_IS}}}\n\n'
+        ),
         whole={
             "response": "Hello",
             "model": "scripted-1",
@@ -143,14 +154,14 @@ CONVERSATION = Golden(
     completed=conversation_end,
     stopped=conversation_end,
     failed=lambda at: conversation_end(
-        at, f',"error":"{TIMED_OUT.message}","error_id":"{TIMED_OUT.error_id}"'
+        at, f',"error":"{TIMED_OUT.message}","error_id":"{TIMED_OUT.error_id}"{TIMED_OUT_IS}'
     ),
     whole={
         "message": "Hello",
         "timestamp": "2023-11-14T22:13:22.000Z",
         "model": "scripted-1",
     },
-    problem=lambda error, sentence: {"error": sentence, "error_id": error.error_id},
+    problem=problem,
     text_of=lambda event: event["content"],
 )
 

@@ -66,6 +66,8 @@ def test_error_before_the_body_is_known_has_the_keys_of_both() -> None:
         "detail": error.message,
         "error": error.message,
         "error_id": error.error_id,
+        "code": "not_found",
+        "retryable": False,
     }
 
 

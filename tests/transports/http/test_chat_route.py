@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from tests.support.doors import SECRET, bearer, token_of
-from tests.support.speakers import CONVERSATION, PROMPT, PROMPT_CONVERSATION, Stream
+from tests.support.speakers import CONVERSATION, DETAIL, PROMPT, PROMPT_CONVERSATION, Stream
 from tests.support.upstream import say, silent
 
 HISTORY = [
@@ -69,7 +69,7 @@ def test_003_a_second_prompt_while_one_is_answered_is_refused(server, upstream):
     number = int(stream.headers["x-conversation-id"])
     answer = server.post("/chat", {"prompt": "too soon", "conversation_id": number})
     server.post(f"/api/runs/{stream.run_id}/stop")
-    assert (answer.status, set(answer.json)) == (409, {"detail"})
+    assert (answer.status, set(answer.json)) == (409, DETAIL)
     assert answer.headers["x-run-id"] == stream.run_id
     assert stream.read() == ""
 
@@ -91,7 +91,7 @@ def test_003_each_owner_counts_for_themselves(locked, upstream, alice):
     for wanted in (3, 2):
         foreign = locked.post("/chat", {"prompt": "hi", "conversation_id": wanted}, **bob)
         absent = locked.post("/chat", {"prompt": "hi", "conversation_id": 99}, **bob)
-        assert (foreign.status, set(foreign.json)) == (404, {"detail"})
+        assert (foreign.status, set(foreign.json)) == (404, DETAIL)
         assert foreign.body == absent.body
 
 
@@ -167,6 +167,7 @@ def test_004_an_error_is_the_last_event_and_keeps_the_text(server, upstream):
     record = server.get(f"/api/runs/{stream.run_id}").json
     assert last["error_id"] == record["error"]["error_id"]
     assert last["error"] == record["error"]["message"]
+    assert (last["code"], last["retryable"]) == ("upstream_incomplete", True)
 
 
 def test_004_whole(server):

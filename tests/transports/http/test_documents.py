@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.support.doors import SECRET, bearer, token_of
-from tests.support.speakers import COMPLETIONS, SESSION_MESSAGES, Stream
+from tests.support.speakers import COMPLETIONS, DETAIL, SESSION_MESSAGES, Stream
 from tests.support.upstream import Exchange, say, silent
 
 HISTORY = [
@@ -135,13 +135,13 @@ def test_002_sessions_are_made_listed_read_and_deleted(server):
         ("GET", f"{path}/messages"),
     ):
         answer = server.request(method, absent)
-        assert (answer.status, set(answer.json)) == (404, {"detail"})
+        assert (answer.status, set(answer.json)) == (404, DETAIL)
 
 
 @pytest.mark.parametrize("path", ["messages/stream", "messages"])
 def test_002_a_message_to_no_session_is_refused(server, upstream, path):
     answer = server.post(f"/sessions/never-made/{path}", {"content": "hi", "role": "user"})
-    assert (answer.status, set(answer.json)) == (404, {"detail"})
+    assert (answer.status, set(answer.json)) == (404, DETAIL)
     assert "never-made" not in listed(server)
     assert upstream.exchanges == []
 
@@ -193,7 +193,7 @@ def test_002_a_second_message_while_one_is_answered_is_refused(server, upstream,
     stream = SESSION_MESSAGES.start(server)
     session_id = stream.headers["x-session-id"]
     answer = server.post(f"/sessions/{session_id}/{path}", SESSION_MESSAGES.body("too soon"))
-    assert (answer.status, set(answer.json)) == (409, {"detail"})
+    assert (answer.status, set(answer.json)) == (409, DETAIL)
     assert answer.headers["x-run-id"] == stream.run_id
     stop(server, stream)
 
@@ -217,10 +217,10 @@ def test_002_another_users_session_is_absent(locked, upstream, alice):
 
 
 WHOLE = {
-    "/chat/completions": (COMPLETIONS.body("go"), {"detail"}),
-    "/chat": ({"prompt": "go"}, {"detail"}),
-    "/chat ": ({"conversation": HISTORY}, {"error", "error_id"}),
-    "/chat/conversation": ({"messages": HISTORY}, {"detail"}),
+    "/chat/completions": (COMPLETIONS.body("go"), DETAIL),
+    "/chat": ({"prompt": "go"}, DETAIL),
+    "/chat ": ({"conversation": HISTORY}, {"error", "error_id", "code", "retryable"}),
+    "/chat/conversation": ({"messages": HISTORY}, DETAIL),
     "/v1/chat/completions": ({"model": "m", "messages": HISTORY}, {"error"}),
     "/ollama/api/chat": ({"model": "m", "messages": HISTORY, "stream": False}, {"error"}),
 }

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from app.core.run_errors import UpstreamAuth
 from app.server import Tandem
 from tests.support.scripted import STOP, ScriptedProvider
+from tests.support.speakers import DETAIL
 from tests.transports.conftest import built
 
 HELLO = {"message": "Hello", "provider": "scripted"}
@@ -193,9 +194,9 @@ def test_a_start_over_its_rate_is_refused_before_anything_is_stored() -> None:
     [
         ("/api/runs/none", {"error"}),
         ("/v1/models/none", {"error"}),
-        ("/sessions/none", {"detail"}),
+        ("/sessions/none", DETAIL),
         ("/v1/nothing", {"error"}),
-        ("/sessions/x/nothing", {"detail"}),
+        ("/sessions/x/nothing", DETAIL),
     ],
 )
 def test_what_is_absent_is_said_as_the_dialect_says_it(
