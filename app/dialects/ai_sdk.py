@@ -20,7 +20,7 @@ from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
 from app.core.messages import text_parts
 from app.dialects.client_held import explained
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
-from app.dialects.frames import Body, Id, event_frame, validated
+from app.dialects.frames import Body, Id, OnDisconnect, event_frame, validated
 from app.dialects.native_shapes import Problem
 
 LAST_DATA = "[DONE]"
@@ -44,7 +44,7 @@ class UiMessage(Body):
 
 
 class UiChatBody(Body):
-    """What `useChat` sends; model and provider may be given in its `body` option."""
+    """What `useChat` sends; from `model` on it may be given in its `body` option."""
 
     id: Id
     messages: list[UiMessage]
@@ -54,6 +54,7 @@ class UiChatBody(Body):
     provider: str | None = None
     system: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    on_disconnect: OnDisconnect = "continue"
 
 
 class UiPart(TypedDict):
@@ -176,6 +177,7 @@ class AiSdk(Dialect):
             provider=said.provider,
             system=said.system or "\n\n".join(systems) or None,
             temperature=said.temperature,
+            stop_when_unwatched=said.on_disconnect == "stop",
             place=_place(said, said.messages[: asked[-1]]),
             names={"message": f"messages.{asked[-1]}.parts", "session_id": "id"},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +27,7 @@ class Body(BaseModel):
 # What check_request refuses besides, told to who reads the description.
 Id = Annotated[str, Field(json_schema_extra={"pattern": SESSION_ID_PATTERN})]
 Said = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
+OnDisconnect = Literal["continue", "stop"]  # what a run does when its last viewer has left
 SomeBody = TypeVar("SomeBody", bound=Body)
 
 

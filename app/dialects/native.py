@@ -18,7 +18,16 @@ from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import text_parts
 from app.core.usage import Cost
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
-from app.dialects.frames import Body, Id, Said, event_frame, json_line, timestamp, validated
+from app.dialects.frames import (
+    Body,
+    Id,
+    OnDisconnect,
+    Said,
+    event_frame,
+    json_line,
+    timestamp,
+    validated,
+)
 from app.dialects.native_shapes import (
     DoneEvent,
     FailedEvent,
@@ -43,7 +52,7 @@ class NativeBody(Body):
     max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     partial: bool = True
     reasoning: bool = False
-    on_disconnect: Literal["continue", "stop"] = "continue"
+    on_disconnect: OnDisconnect = "continue"
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
     edit: str | None = None

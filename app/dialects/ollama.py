@@ -16,7 +16,7 @@ from app.core.errors import ChatError, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.dialects.client_held import HELLO, asked, explained
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
-from app.dialects.frames import Body, json_line, timestamp, validated
+from app.dialects.frames import Body, OnDisconnect, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
 FIELDS = {TEXT: "content", REASONING: "thinking"}  # of a message, by kind of entry
@@ -46,6 +46,7 @@ class OllamaBody(Body):
     messages: list[OllamaMessage]
     stream: bool = True
     options: OllamaOptions | None = None
+    on_disconnect: OnDisconnect = "stop"  # as with Ollama: who hangs up is done
 
 
 class OllamaReply(TypedDict):
@@ -142,7 +143,7 @@ class OllamaChat(Dialect):
             model=said.model,
             temperature=options.temperature,
             max_tokens=predicted if predicted and predicted > 0 else None,
-            stop_when_unwatched=True,  # as with Ollama: who hangs up is done
+            stop_when_unwatched=said.on_disconnect == "stop",
         )
         return Spoken(self, request, streams=said.stream)
 

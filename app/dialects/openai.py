@@ -1,7 +1,7 @@
 """The dialect of OpenAI's chat completions: `POST /v1/chat/completions`.
 
 Source: OpenAI API reference, "Create chat completion" and "The chat completion chunk object". Its
-clients cannot resume: one that hangs up stops its run.
+clients cannot resume: one that hangs up stops its run, unless it asked for the contrary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.core.run_errors import error_for_code
 from app.dialects.client_held import HELLO, asked, explained, token_counts
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.documents.completions import TokenCounts
-from app.dialects.frames import Body, event_frame, validated
+from app.dialects.frames import Body, OnDisconnect, event_frame, validated
 
 LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()
@@ -74,6 +74,7 @@ class CompletionBody(Body):
     modalities: list[str] | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
+    on_disconnect: OnDisconnect = "stop"
 
 
 class Delta(TypedDict):
@@ -226,7 +227,7 @@ class OpenAIChat(Dialect):
             temperature=said.temperature,
             max_tokens=said.max_completion_tokens or said.max_tokens,
             parameters=_parameters(said, body),
-            stop_when_unwatched=True,
+            stop_when_unwatched=said.on_disconnect == "stop",
         )
         usage = said.stream_options is not None and said.stream_options.include_usage
         return Spoken(self, request, {"include_usage": usage}, streams=bool(said.stream))

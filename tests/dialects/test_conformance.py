@@ -31,6 +31,7 @@ from tests.dialects.speech import (
     TIMED_OUT,
     TRICKY,
     TRICKY_JSON,
+    refusal,
     reply_of,
     said,
     streamed,
@@ -176,6 +177,26 @@ def test_error_body_names_the_fields(row: Golden) -> None:
         sentence += " a: absent; model: too odd"
 
     assert row.dialect.error(error) == row.problem(error, sentence)
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+@each
+@pytest.mark.parametrize("asked", ["nothing", "continue", "stop"])
+def test_caller_says_what_leaving_means(row: Golden, asked: str) -> None:
+    said = {} if asked == "nothing" else {"on_disconnect": asked}
+    request = row.dialect.parse({**row.dialect.examples[0], **said}, {"session_id": "s-1"}).request
+    by_default = row.dialect.name in {"openai_chat", "ollama_chat"}
+
+    assert request.stop_when_unwatched is (asked == "stop" or (not said and by_default))
+
+
+@each
+def test_leaving_means_one_of_two(row: Golden) -> None:
+    refused = refusal(row.dialect, {**row.dialect.examples[0], "on_disconnect": "pause"})
+
+    assert set(refused.fields) == {"on_disconnect"}
 
 
 # --- whatever was said --------------------------------------------------------------------------

@@ -152,13 +152,6 @@ def test_message_alone_is_enough_and_more_is_ignored() -> None:
     assert spoken.options == {"partial": True, "reasoning": False}
 
 
-@pytest.mark.parametrize("said,stops", [(None, False), ("continue", False), ("stop", True)])
-def test_caller_says_what_leaving_means(said: Any, stops: bool) -> None:
-    body = {"message": "hi", **({"on_disconnect": said} if said else {})}
-
-    assert NATIVE.parse(body).request.stop_when_unwatched is stops
-
-
 @pytest.mark.parametrize(
     "field,value",
     [
@@ -170,7 +163,6 @@ def test_caller_says_what_leaving_means(said: Any, stops: bool) -> None:
         ("max_tokens", 0),
         ("max_tokens", True),
         ("partial", "yes"),
-        ("on_disconnect", "pause"),
         ("when_busy", "queue"),
     ],
 )

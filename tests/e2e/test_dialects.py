@@ -190,18 +190,22 @@ def test_a_post_with_a_cursor_goes_on_from_it(server, upstream, held, speaker):
 
 
 @every
-def test_who_hangs_up_stops_the_run_or_leaves_it(server, upstream, speaker):
+@pytest.mark.parametrize("asked", ["nothing", "the contrary"])
+def test_who_hangs_up_stops_the_run_or_leaves_it(server, upstream, speaker, asked):
     go = threading.Event()
     upstream.reply = lambda e: (e.start(), e.delta("a "), go.wait(20), e.delta("b"), e.finish())
-    stream = speaker.start(server)
+    contrary = {"on_disconnect": "continue" if speaker.stops_with_client else "stop"}
+    stops = speaker.stops_with_client is (asked == "nothing")
+    body = {**speaker.body("go"), **(contrary if asked == "the contrary" else {})}
+    stream = Stream(speaker, server, speaker.path_for(server), body, {})
     assert stream.next_text() == "a "
     stream.close()
     path = f"/api/runs/{stream.run_id}"
-    if speaker.stops_with_client:
+    if stops:
         assert server.wait_until(lambda: server.get(path).json["status"] == "stopped")
     go.set()
     assert server.wait_until(lambda: server.get(path).json["status"] != "running")
-    status = "stopped" if speaker.stops_with_client else "completed"
+    status = "stopped" if stops else "completed"
     assert server.get(path).json["status"] == status
 
 

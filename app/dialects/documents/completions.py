@@ -21,7 +21,7 @@ from app.dialects.client_held import (
     token_counts,
 )
 from app.dialects.dialect import Answerer, Dialect, Encoder, Reply, Spoken, named_by
-from app.dialects.frames import Body, event_frame, validated
+from app.dialects.frames import Body, OnDisconnect, event_frame, validated
 
 
 class CompletionsBody(Body):
@@ -31,6 +31,7 @@ class CompletionsBody(Body):
     model: str | None = None
     provider: str | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    on_disconnect: OnDisconnect = "continue"
 
 
 class CompletionsEvent(TypedDict):
@@ -118,6 +119,7 @@ class CompletionsStream(Dialect):
             model=said.model,
             provider=said.provider,
             temperature=said.temperature,
+            stop_when_unwatched=said.on_disconnect == "stop",
         )
         return Spoken(self, request)
 

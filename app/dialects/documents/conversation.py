@@ -19,14 +19,17 @@ from app.dialects.client_held import (
     plain,
 )
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
-from app.dialects.frames import Body, event_frame, timestamp, validated
+from app.dialects.frames import Body, OnDisconnect, event_frame, timestamp, validated
 
 
 class ConversationChatBody(Body):
     """A conversation, the last message being the new one."""
 
     conversation: list[SaidMessage]
+    model: str | None = None
+    provider: str | None = None
     stream: bool = False
+    on_disconnect: OnDisconnect = "continue"
 
 
 class StreamingStats(TypedDict):
@@ -139,7 +142,14 @@ class ConversationChat(Dialect):
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest."""
         said = validated(ConversationChatBody, body)
-        return Spoken(self, asked(plain(said.conversation), "conversation"), streams=said.stream)
+        request = asked(
+            plain(said.conversation),
+            "conversation",
+            model=said.model,
+            provider=said.provider,
+            stop_when_unwatched=said.on_disconnect == "stop",
+        )
+        return Spoken(self, request, streams=said.stream)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
         """Return an encoder."""

@@ -28,7 +28,7 @@ from app.dialects.client_held import (
 )
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
-from app.dialects.frames import Body, Said, event_frame, validated
+from app.dialects.frames import Body, OnDisconnect, Said, event_frame, validated
 from app.dialects.native_shapes import UsageShape
 
 Number = Annotated[int, Field(ge=1, le=2**53)]
@@ -42,6 +42,7 @@ class PromptBody(Body):
     provider: str | None = None
     conversation_id: Number | None = None
     stream: bool = False
+    on_disconnect: OnDisconnect = "continue"
 
 
 class ConversationBody(Body):
@@ -52,6 +53,7 @@ class ConversationBody(Body):
     provider: str | None = None
     conversation_id: Number | None = None
     stream: bool = False
+    on_disconnect: OnDisconnect = "continue"
 
 
 class ChunkEvent(TypedDict):
@@ -132,6 +134,7 @@ class PromptChat(Dialect):
             model=said.model,
             provider=said.provider,
             fall_back_whole=True,
+            stop_when_unwatched=said.on_disconnect == "stop",
             names={"message": "prompt", "session_id": "conversation_id"},
         )
         return Spoken(self, request, streams=said.stream)
@@ -187,6 +190,7 @@ class PromptConversation(PromptChat):
             model=said.model,
             provider=said.provider,
             fall_back_whole=True,
+            stop_when_unwatched=said.on_disconnect == "stop",
         )
         options = {"conversation_id": said.conversation_id}
         return Spoken(self, request, options, streams=said.stream)

@@ -17,7 +17,7 @@ from app.core.messages import Message, text_parts
 from app.dialects.client_held import explained, facts_of, facts_of_failure
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import Detail
-from app.dialects.frames import Body, Said, event_frame, timestamp, validated
+from app.dialects.frames import Body, OnDisconnect, Said, event_frame, timestamp, validated
 
 
 class MessageBody(Body):
@@ -25,6 +25,7 @@ class MessageBody(Body):
 
     content: Said
     role: Literal["user"] = "user"
+    on_disconnect: OnDisconnect = "continue"
 
 
 class MessageEdgeEvent(TypedDict):
@@ -102,6 +103,7 @@ class SessionMessages(Dialect):
             text_parts(said.content),
             session_id=path["session_id"],
             must_exist=True,
+            stop_when_unwatched=said.on_disconnect == "stop",
             names={"message": "content"},
         )
         return Spoken(self, request)

@@ -86,8 +86,9 @@ def _resumed(spoken: Spoken) -> Response:
 def _hold_headers(found: FoundRun) -> None:
     """Wait for the first piece, so that a run which fails before it is a status. Raises RunError.
 
-    A client that hangs up meanwhile has its run stopped. It is no viewer yet: one that goes over to
-    the stream would leave the run unwatched for a moment, which is what stops it.
+    A client that hangs up meanwhile has its run stopped, if that is what leaving does. It is no
+    viewer yet: one that goes over to the stream would leave the run unwatched for a moment, which
+    is what stops it.
     """
     reader = services().runs.follow(found, heartbeat_s=LOOK_S)
     gone = has_hung_up()
@@ -99,7 +100,8 @@ def _hold_headers(found: FoundRun) -> None:
         if reader.done:
             return _raise_failure(found)
         if not entries and gone():
-            services().runs.stop(g.principal.id, found.record.id)
+            if found.live is not None and found.live.stop_when_unwatched:
+                services().runs.stop(g.principal.id, found.record.id)
             return
 
 

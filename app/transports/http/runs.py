@@ -11,7 +11,7 @@ from app.chats.request import ChatRequest
 from app.core.cursor import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
-from app.dialects.frames import Body, timestamp
+from app.dialects.frames import Body, OnDisconnect, timestamp
 from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
@@ -99,6 +99,7 @@ class ContinueBody(Body):
 
     partial: bool = True
     reasoning: bool = False
+    on_disconnect: OnDisconnect = "continue"
 
 
 routes = Routes("runs", __name__, "Replies: read, follow, stop, carry on.", "/api/runs")
@@ -135,7 +136,8 @@ def stop_run(run_id: str) -> StopReceipt:
 def continue_run(run_id: str, body: ContinueBody = ContinueBody()) -> Response:
     services().runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
     services().rates.check("stream", g.caller)
-    asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name)
+    stops = body.on_disconnect == "stop"
+    asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name, stop_when_unwatched=stops)
     found = services().sessions.continue_run(g.principal.id, run_id, asked)
     return stream(NATIVE, found, 0, body.model_dump())
 

@@ -110,6 +110,12 @@ def test_body_is_read(more: dict[str, Any], streams: bool) -> None:
     assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, streams)
 
 
+def test_model_and_provider_are_optional() -> None:
+    request = DIALECT.parse({"conversation": HI, "model": "m", "provider": "p"}, {}).request
+
+    assert (request.model, request.provider) == ("m", "p")
+
+
 @pytest.mark.parametrize(
     "change,field",
     [
@@ -121,6 +127,8 @@ def test_body_is_read(more: dict[str, Any], streams: bool) -> None:
         ({"conversation": [*HI, {"role": "user", "content": ""}]}, "conversation.1.content"),
         ({"conversation": [{"role": "user", "content": "\x00"}, *HI]}, "conversation.0.content"),
         ({"conversation": [{"role": "user", "content": "x" * 101}]}, "conversation.0.content"),
+        ({"model": 1}, "model"),
+        ({"provider": ["p"]}, "provider"),
         ({"stream": "yes"}, "stream"),
     ],
 )

@@ -176,6 +176,16 @@ def test_004_whole(server):
     assert (answer.json["message"], answer.json["model"]) == ("Hello there", "gpt-5-mini")
 
 
+def test_004_takes_provider_and_model(server, upstream):
+    chosen = {"conversation": HISTORY, "provider": "openai", "model": "some/Model:7b"}
+    assert server.post("/chat", chosen).json["model"] == "some/Model:7b"
+    assert upstream.exchanges[0].body["model"] == "some/Model:7b"
+    assert server.post("/chat", {"conversation": HISTORY, "provider": "demo"}).status == 200
+    unknown = server.post("/chat", {"conversation": HISTORY, "provider": "none"})
+    assert (unknown.status, "provider" in unknown.json["error"]) == (400, True)
+    assert len(upstream.exchanges) == 1
+
+
 @pytest.mark.parametrize("path", ["/chat", "/chat/"])
 def test_004_preflight_as_its_curl(server, path):
     asked = {

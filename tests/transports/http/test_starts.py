@@ -161,6 +161,24 @@ def test_who_hangs_up_before_the_first_piece_stops_a_run_of_openais_dialect(
     assert (run["status"], run["finish_reason"]) == ("stopped", "stopped")
 
 
+def test_who_hangs_up_while_headers_are_held_may_have_asked_that_the_run_goes_on(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    late = threading.Event()
+    scripted.enqueue(late, "at last", STOP)
+
+    left = client.post(
+        "/v1/chat/completions",
+        json=OPENAI | {"stream": True, "on_disconnect": "continue"},
+        environ_overrides={"tandem.has_hung_up": lambda: True},
+    )
+
+    late.set()
+    assert "at last" in left.get_data(as_text=True)
+    run = client.get(f"/api/runs/{left.headers['X-Run-Id']}").get_json()
+    assert run["status"] == "completed"
+
+
 def test_who_hangs_up_leaves_a_whole_answer_to_nobody(
     client: FlaskClient, scripted: ScriptedProvider
 ) -> None:
