@@ -31,6 +31,7 @@ Messages = list[Message]
 
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
+NO_SESSION = "is not there; leave it out to begin a new one"
 
 
 class Started(NamedTuple):
@@ -206,9 +207,11 @@ class SessionService:
         is_new = not self._map.holds(owner, session_id)
         try:
             run = self._map.open(owner, session_id).start(request, parent_id)
-        except BaseException:
+        except BaseException as error:
             if is_new:
                 self._map.forget(owner, session_id)
+            if isinstance(error, NotFound) and "session_id" in request.names:  # a field of theirs
+                raise NotFound(fields={request.names["session_id"]: NO_SESSION}) from None
             raise
         self._map.note_branch(owner, session_id)
         self._tell_started(run)

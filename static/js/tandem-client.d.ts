@@ -44,10 +44,10 @@ export class TandemClient {
     watchSession(sessionId: string, options?: WatchOptions): SessionWatch;
     /**
      * Return the Reply that is under way in a session, if this client started or follows it.
-     * @param {string} sessionId
+     * @param {ConversationId} id
      * @returns {Reply | undefined}
      */
-    replyOf(sessionId: string): Reply | undefined;
+    replyOf(id: ConversationId): Reply | undefined;
     /**
      * Return the record of a run.
      * @param {string} runId
@@ -102,6 +102,7 @@ export type WarningEvent = import("./client/types.js").WarningEvent;
 export type EndEvent = import("./client/types.js").EndEvent;
 export type SessionWatch = import("./client/types.js").SessionWatch;
 export type SessionEvent = import("./client/types.js").SessionEvent;
+export type ConversationId = import("./client/types.js").ConversationId;
 export type FinishReason = import("./client/records.js").FinishReason;
 export type Usage = import("./client/records.js").Usage;
 export type Cost = import("./client/records.js").Cost;

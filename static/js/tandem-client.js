@@ -2,6 +2,7 @@
 // time-outs and reloads. No dependencies, no build step; its parts are in client/. docs/client.md
 // says how to use it.
 
+import { sessionIdOf } from "./client/conversation-id.js";
 import { Delivery } from "./client/delivery.js";
 import { Http, path, query } from "./client/http.js";
 import { randomId } from "./client/random-id.js";
@@ -43,6 +44,7 @@ export { createSseParser } from "./client/transports/sse-parser.js";
  * @typedef {import("./client/types.js").EndEvent} EndEvent
  * @typedef {import("./client/types.js").SessionWatch} SessionWatch
  * @typedef {import("./client/types.js").SessionEvent} SessionEvent
+ * @typedef {import("./client/types.js").ConversationId} ConversationId
  * @typedef {import("./client/records.js").FinishReason} FinishReason
  * @typedef {import("./client/records.js").Usage} Usage
  * @typedef {import("./client/records.js").Cost} Cost
@@ -151,11 +153,11 @@ export class TandemClient {
 
   /**
    * Return the Reply that is under way in a session, if this client started or follows it.
-   * @param {string} sessionId
+   * @param {ConversationId} id
    * @returns {Reply | undefined}
    */
-  replyOf(sessionId) {
-    return [...this.#open].find((reply) => reply.sessionId === sessionId);
+  replyOf(id) {
+    return [...this.#open].find((reply) => reply.sessionId === sessionIdOf(id));
   }
 
   /**

@@ -77,10 +77,23 @@ test("the next message goes to the same conversation", async (t) => {
   assert.deepEqual(fake.requests.map(({ json }) => json.session_id), [id, id]);
 });
 
-test("a number stays a number, and names the session of its digits", async (t) => {
-  const { fake, useChat } = await setUpHook(t);
+test("a number stays a number, and is the conversation that POST /chat calls by it", async (t) => {
+  const { fake, client, useChat } = await setUpHook(t);
+  fake.faults[START] = [hangAt(150)];
   const mounted = await mount(t, useChat, 42);
-  assert.equal(await mounted.chat.sendStreamingMessage("Hi"), 42);
+  const sent = mounted.chat.sendStreamingMessage("Hi");
+  assert.equal((await fake.waitFor(MESSAGES)).url, "/api/chat/sessions/conversation%3A42/messages");
+  const { json, response } = await fake.waitFor(START);
+  assert.equal(json.session_id, "conversation:42");
+  assert.equal(client.replyOf(42), client.replyOf("conversation:42"));
+  response.end(fake.frames().subarray(150));
+  assert.equal(await sent, 42);
+});
+
+test("digits are the name of a session", async (t) => {
+  const { fake, useChat } = await setUpHook(t);
+  const mounted = await mount(t, useChat, "42");
+  assert.equal(await mounted.chat.sendStreamingMessage("Hi"), "42");
   assert.equal(fake.of(START)[0].json.session_id, "42");
 });
 

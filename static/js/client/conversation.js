@@ -1,5 +1,6 @@
 // The state behind the hook, without React: what is shown of one conversation, and how it changes.
 
+import { sessionIdOf } from "./conversation-id.js";
 import { TandemError } from "./tandem-error.js";
 
 /** @import { TandemClient } from "../tandem-client.js" */
@@ -22,7 +23,7 @@ const EMPTY = Object.freeze({
 export class Conversation {
   static empty = EMPTY;
   #client;
-  #id; // as given: a number stays a number, and names the session with its digits
+  #id; // as given: a number stays a number
   #newId;
   #show;
   #state = EMPTY;
@@ -106,7 +107,7 @@ export class Conversation {
   }
 
   get #sessionId() {
-    return String(this.#id);
+    return sessionIdOf(/** @type {ConversationId} */ (this.#id));
   }
 
   /**

@@ -270,7 +270,7 @@ export type ChatMessage = {
     timestamp: string;
 };
 /**
- * A session's id; a number names the session of its digits, and stays a number.
+ * A session's id, or the number of a conversation as `POST /chat` counts them, which stays a number.
  */
 export type ConversationId = string | number;
 /**

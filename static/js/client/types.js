@@ -216,7 +216,7 @@
  */
 
 /**
- * A session's id; a number names the session of its digits, and stays a number.
+ * A session's id, or the number of a conversation as `POST /chat` counts them, which stays a number.
  * @typedef {string | number} ConversationId
  */
 

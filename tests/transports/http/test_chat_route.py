@@ -95,6 +95,28 @@ def test_003_each_owner_counts_for_themselves(locked, upstream, alice):
         assert foreign.body == absent.body
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_003_a_number_that_is_not_there_is_named(server, upstream, stream):
+    answer = server.post("/chat", {"prompt": "hi", "conversation_id": 10**9, "stream": stream})
+    assert answer.status == 404
+    assert answer.json == {
+        "detail": "There is nothing here by that name. "
+        "conversation_id: is not there; leave it out to begin a new one",
+        "code": "not_found",
+        "retryable": False,
+    }
+    assert upstream.exchanges == []
+
+
+def test_003_a_number_is_the_session_that_the_hook_calls_by_it(locked, upstream, alice):
+    body = {"message": "by the hook", "session_id": "conversation:7"}
+    assert locked.post("/api/chat", body, **alice).status == 200
+    answer = locked.post("/chat", {"prompt": "and then?", "conversation_id": 7}, **alice)
+    assert answer.json["conversation_id"] == 7
+    given = [one["content"] for one in upstream.exchanges[1].body["messages"]]
+    assert given == ["by the hook", "Hello there", "and then?"]
+
+
 def test_003_a_new_conversation_is_new_whatever_sessions_are_called(locked, upstream, alice):
     for number in (1, 2):
         body = {"message": "not yours", "session_id": f"conversation:{number}"}
