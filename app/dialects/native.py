@@ -52,11 +52,25 @@ class NativeBody(Body):
     max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     partial: bool = True
     reasoning: bool = False
+    stats: bool = False
     on_disconnect: OnDisconnect = "continue"
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
     edit: str | None = None
     regenerate: str | None = None
+
+
+class Wanted(NamedTuple):
+    """What a viewer wants its events to have."""
+
+    partial: bool = True
+    reasoning: bool = False
+    stats: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Wanted:
+        """Return what the options say; the others have their defaults."""
+        return cls(**{name: options[name] for name in cls._fields if name in options})
 
 
 class Event(NamedTuple):
@@ -71,14 +85,17 @@ class Event(NamedTuple):
 class NativeEvents:
     """The events of one run for one viewer."""
 
-    def __init__(self, reply: Reply, after: int, partial: bool, reasoning: bool = False) -> None:
+    def __init__(self, reply: Reply, after: int, wanted: Wanted = Wanted()) -> None:
         self._reply = reply
         self._shown: dict[str, Callable[[Entry], Event]] = {STATUS: self._status, END: self._end}
-        if reasoning:
+        if wanted.reasoning:
             self._shown[REASONING] = self._thought
+        self._stats = wanted.stats
         self._run_id = reply.record.id
         self._count = reply.log.text_count(after) if after else 0
-        self._so_far: str | None = (reply.log.text(after) if after else "") if partial else None
+        self._so_far: str | None = None
+        if wanted.partial:
+            self._so_far = reply.log.text(after) if after else ""
 
     def events(self, entries: Sequence[Entry], most: int = MERGE_ABOVE) -> list[Event]:
         """Return the events of these entries; of more than `most`, runs of text are joined."""
@@ -115,9 +132,16 @@ class NativeEvents:
         if self._so_far is not None:
             self._so_far += entry.data
             payload["partial"] = self._so_far
+        if self._stats:
+            payload["tokens_per_second"] = self._rate(entry.at)
         payload["run_id"] = self._run_id
         payload["seq"] = entry.seq
         return Event("chat_token", entry.seq, payload)
+
+    def _rate(self, at: float) -> float:
+        """Return how many pieces have come in a second so far."""
+        elapsed_s = at - self._reply.record.created_at
+        return round(self._count / elapsed_s, 1) if elapsed_s > 0 else 0.0
 
     def _end(self, entry: Entry) -> Event:
         end, record = entry.data, self._reply.record
@@ -197,12 +221,12 @@ class Native(Dialect):
             stop_when_unwatched=said.on_disconnect == "stop",
             place=_place(said),
         )
-        return Spoken(self, request, {"partial": said.partial, "reasoning": said.reasoning})
+        wanted = Wanted(said.partial, said.reasoning, said.stats)
+        return Spoken(self, request, wanted._asdict())
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
         """Return an SSE encoder."""
-        wanted = options.get("partial", True), options.get("reasoning", False)
-        events = NativeEvents(reply, after, *wanted)
+        events = NativeEvents(reply, after, Wanted.of(options))
         return NativeEncoder(events, reply.record.id)
 
     def whole(self, reply: Reply, options: Mapping[str, Any] = NO_PATH) -> dict[str, Any]:

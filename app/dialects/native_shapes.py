@@ -43,6 +43,7 @@ class TokenEvent(TypedDict):
     token: str
     count: int
     partial: NotRequired[str]
+    tokens_per_second: NotRequired[float]
     run_id: str
     seq: int
 

@@ -14,7 +14,7 @@ from app.core.run_errors import UpstreamTimeout
 from app.core.runs import RunEnd
 from app.core.usage import Usage
 from app.dialects.dialect import MERGE_ABOVE
-from app.dialects.native import Event, Native, NativeEvents
+from app.dialects.native import Event, Native, NativeEvents, Wanted
 from tests.dialects.speech import reply_of, said
 from tests.support.clock import START
 from tests.support.samples import run_end, texts
@@ -31,7 +31,8 @@ def frames(entries: list[Entry], after: int = 0, **options: Any) -> bytes:
 
 
 def events(entries: list[Entry], after: int = 0, partial: bool = True) -> list[Event]:
-    return NativeEvents(reply_of(entries), after, partial).events(entries[after:])
+    wanted = Wanted(partial)
+    return NativeEvents(reply_of(entries), after, wanted).events(entries[after:])
 
 
 def test_text_without_partial_costs_its_own_bytes_only() -> None:
@@ -39,6 +40,23 @@ def test_text_without_partial_costs_its_own_bytes_only() -> None:
         b'id: run-1:1\ndata: {"token":"a","count":1,"run_id":"run-1","seq":1}\n\n'
         b'id: run-1:2\ndata: {"token":"b","count":2,"run_id":"run-1","seq":2}\n\n'
     )
+
+
+def test_text_with_stats_says_how_fast_it_has_come_so_far() -> None:
+    entries = [Entry(n, "text", "a", START + n / 4) for n in (1, 2, 3)]
+
+    assert frames(entries, after=1, partial=False, stats=True) == (
+        b'id: run-1:2\ndata: {"token":"a","count":2,"tokens_per_second":4.0,'
+        b'"run_id":"run-1","seq":2}\n\n'
+        b'id: run-1:3\ndata: {"token":"a","count":3,"tokens_per_second":4.0,'
+        b'"run_id":"run-1","seq":3}\n\n'
+    )
+
+
+def test_a_piece_at_once_has_no_speed() -> None:
+    [event] = NativeEvents(reply_of(texts("a")), 0, Wanted(stats=True)).events(texts("a"))
+
+    assert event.payload["tokens_per_second"] == 0.0
 
 
 def test_status_is_its_own_event() -> None:
@@ -113,7 +131,7 @@ def test_joining_keeps_other_entries_in_their_place() -> None:
 @pytest.mark.parametrize("partial", [True, False])
 def test_joined_or_not_the_text_is_the_same(partial: bool) -> None:
     entries = said(*(f"{index}é" for index in range(100)))
-    encoder = NativeEvents(reply_of(entries), 0, partial)
+    encoder = NativeEvents(reply_of(entries), 0, Wanted(partial))
     single = [event for entry in entries for event in encoder.events([entry])]
     joined = events(entries, 0, partial)
 
@@ -142,14 +160,14 @@ def test_body_with_all_fields_is_read() -> None:
     assert request.content == text_parts(body.pop("message"))
     assert {name: getattr(request, name) for name in body} == body
     assert (request.temperature, request.max_tokens) == (1, 5)
-    assert spoken.options == {"partial": False, "reasoning": False}
+    assert spoken.options == {"partial": False, "reasoning": False, "stats": False}
 
 
 def test_message_alone_is_enough_and_more_is_ignored() -> None:
     spoken = NATIVE.parse({"message": "hi", "colour": "red"})
 
     assert (spoken.request.content, spoken.request.paced) == (text_parts("hi"), True)
-    assert spoken.options == {"partial": True, "reasoning": False}
+    assert spoken.options == {"partial": True, "reasoning": False, "stats": False}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +181,7 @@ def test_message_alone_is_enough_and_more_is_ignored() -> None:
         ("max_tokens", 0),
         ("max_tokens", True),
         ("partial", "yes"),
+        ("stats", 1),
         ("when_busy", "queue"),
     ],
 )

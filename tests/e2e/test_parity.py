@@ -61,6 +61,13 @@ def test_both_transports_say_the_same(server, upstream, connect, script, other):
     assert same(over_sse(server, connect, body)[1]) == same(other(server, connect, body)[1])
 
 
+@pytest.mark.parametrize("way", [over_sse, over_websocket, over_polling])
+def test_pieces_have_their_speed_for_who_asks(server, upstream, connect, way):
+    upstream.reply = say(["a", "b"])
+    _, events = way(server, connect, {"message": "go", "stats": True})
+    assert all(event["tokens_per_second"] >= 0 for event in events)
+
+
 def test_two_viewers_of_one_run_get_the_same_bytes(server, upstream, connect):
     run_id, events = over_sse(server, connect, {"message": "go"})
     client = connect()

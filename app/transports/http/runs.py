@@ -12,6 +12,7 @@ from app.core.cursor import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
 from app.dialects.frames import Body, OnDisconnect, timestamp
+from app.dialects.native import Wanted
 from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
@@ -46,6 +47,11 @@ SHOWN = (
         "partial",
         "`false` or `0` leaves `partial` out of the events.",
         {"type": "string", "default": "true"},
+    ),
+    Parameter(
+        "stats",
+        "Anything but `false` or `0` gives each piece `tokens_per_second` so far.",
+        {"type": "string", "default": "false"},
     ),
 )
 FOLLOWED = Answer("The run's events, to its end.", 200, stream_of(NATIVE), OF_A_RUN)
@@ -99,6 +105,7 @@ class ContinueBody(Body):
 
     partial: bool = True
     reasoning: bool = False
+    stats: bool = False
     on_disconnect: OnDisconnect = "continue"
 
 
@@ -121,7 +128,8 @@ def read_run(run_id: str) -> Run:
 )
 def read_events(run_id: str) -> Response:
     found = services().runs.find(g.principal.id, run_id)
-    options = {"partial": _wants("partial", True), "reasoning": _wants("reasoning", False)}
+    defaults = Wanted()._asdict()
+    options = {name: _wants(name, default) for name, default in defaults.items()}
     return stream(NATIVE, found, _cursor(run_id), options)
 
 

@@ -26,6 +26,7 @@ from app.core.errors import (
     Unauthorized,
 )
 from app.dialects.frames import Body, validated
+from app.dialects.native import Wanted
 from app.dialects.routes import NATIVE
 from app.transports.guards.body import check_depth
 from app.transports.guards.rates import caller_of
@@ -46,6 +47,7 @@ class ResumeData(Body):
     seq: int = 0
     partial: bool = True
     reasoning: bool = False
+    stats: bool = False
 
 
 class JoinData(Body):
@@ -194,8 +196,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         check_request(asked, services.max_message_bytes)
         admit = services.rates.admission("stream", client.caller)
         started = services.sessions.start(client.principal.id, asked, admit)
-        user, wanted = client.principal.name, spoken.options
-        self._viewers.follow(sid, user, started.found, 0, wanted["partial"], wanted["reasoning"])
+        wanted = Wanted.of(spoken.options)
+        self._viewers.follow(sid, client.principal.name, started.found, 0, wanted)
         record = started.found.record
         return {"run_id": record.id, "session_id": record.session_id}
 
@@ -208,8 +210,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         found.log.check(wanted.seq)
         end = found.log.end
         if end is None or wanted.seq < end.seq:
-            user = client.principal.name
-            self._viewers.follow(sid, user, found, wanted.seq, wanted.partial, wanted.reasoning)
+            shown = Wanted(wanted.partial, wanted.reasoning, wanted.stats)
+            self._viewers.follow(sid, client.principal.name, found, wanted.seq, shown)
         return {"run_id": found.record.id, "status": found.status}
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.broker import Listener
 from app.dialects.dialect import Reply
-from app.dialects.native import NativeEvents
+from app.dialects.native import NativeEvents, Wanted
 from app.runs.log import LogReader
 from app.runs.ports import Task
 from app.runs.service import FoundRun
@@ -33,12 +33,11 @@ class SocketViewers:
         user: str,
         found: FoundRun,
         after: int,
-        partial: bool,
-        reasoning: bool = False,
+        wanted: Wanted,
     ) -> None:
         """Emit the run's events to the client from `after` on. Raises BadCursor, LogReset."""
         reader = self._services.runs.follow(found, after)
-        events = NativeEvents(Reply(found.record, found.log, user), after, partial, reasoning)
+        events = NativeEvents(Reply(found.record, found.log, user), after, wanted)
         self._replace(sid, found.record.id, _nothing, self._forward, reader, events, found)
 
     def join(self, sid: str, owner: str, session_id: str) -> None:

@@ -105,6 +105,19 @@ def test_a_start_sent_again_with_a_cursor_goes_on(
     assert len(scripted.requests) == 1
 
 
+def test_pieces_have_their_speed_for_who_asks(client: FlaskClient) -> None:
+    answer = client.post("/api/chat/stream", json=HELLO | {"stats": True})
+    run_id = answer.headers["X-Run-Id"]
+    again, without = (
+        events(client.get(f"/api/runs/{run_id}/events{query}")) for query in ("?stats=1", "")
+    )
+
+    assert events(answer) == again
+    for event in again[:-1]:
+        assert isinstance(event.pop("tokens_per_second"), float)
+    assert again == without
+
+
 def test_a_whole_answer_cannot_be_resumed(client: FlaskClient, scripted: ScriptedProvider) -> None:
     refused = client.post("/api/chat", json=HELLO, headers={"Last-Event-ID": "run:1"})
 
