@@ -114,6 +114,17 @@ def joined(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int]]:
             yield from ((entry, 1) for entry in parts)
 
 
+def cut(text: str, most_bytes: int) -> Iterator[str]:
+    """Yield a text in parts of at most so many bytes of UTF-8, 4 or more: whole characters each."""
+    raw, start = text.encode(), 0
+    while start < len(raw):
+        end = start + most_bytes
+        while end < len(raw) and raw[end] & 0xC0 == 0x80:  # in mid-character
+            end -= 1
+        yield raw[start:end].decode()
+        start = end
+
+
 def folded(entries: Sequence[Entry]) -> list[Entry]:
     """Return what is kept of an ended run's entries: neighbouring texts joined, numbered so that
     the end keeps its number and the others come right before it."""

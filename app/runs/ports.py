@@ -124,6 +124,9 @@ class RunLimits(Protocol):
     def max_reply_bytes(self) -> int: ...
 
     @property
+    def max_piece_bytes(self) -> int: ...
+
+    @property
     def first_delta_timeout_s(self) -> float: ...
 
     @property

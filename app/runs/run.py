@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.core.entries import KINDS, TEXT, Entry, output_beside_reply
+from app.core.entries import KINDS, TEXT, Entry, cut, output_beside_reply
 from app.core.messages import Content
 from app.core.run_errors import (
     RunError,
@@ -78,6 +78,7 @@ class Run:
         clock: Clock,
         max_reply_bytes: int,
         caller: str = "",
+        max_piece_bytes: int = 16_000,
     ) -> None:
         self.record = record
         self.caller = caller
@@ -99,6 +100,7 @@ class Run:
         self._sink = sink
         self._clock = clock
         self._max_reply_bytes = max_reply_bytes
+        self._max_piece_bytes = max_piece_bytes
         self._last_offered = 0
         self._reply_bytes = 0
         self._beside_reply: list[Entry] = []  # no part of the reply; servers count it as output
@@ -191,11 +193,15 @@ class Run:
             elif kind != ALIVE:
                 self._last_offered += 1
                 entries.append(Entry(self._last_offered, kind, data, at))
+                size = 0
                 if kind == TEXT:
-                    self._reply_bytes += len(data.encode())
+                    size = len(data.encode())
                 elif KINDS[kind].counts:
-                    self._reply_bytes += KINDS[kind].size(data)
+                    size = KINDS[kind].size(data)
                     self._beside_reply.append(entries[-1])
+                self._reply_bytes += size
+                if size > self._max_piece_bytes and KINDS[kind].is_text:
+                    entries[-1:] = self._cut(entries[-1])
                 if self._reply_bytes > self._max_reply_bytes:
                     break  # what a read brought beyond it is not kept
         if not entries:
@@ -212,6 +218,13 @@ class Run:
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
         self._sink.give_up_turn()
+
+    def _cut(self, entry: Entry) -> list[Entry]:
+        """Return a text that is too long for one entry as several, numbered from its own on."""
+        parts = enumerate(cut(entry.data, self._max_piece_bytes))
+        several = [entry._replace(seq=entry.seq + n, data=part) for n, part in parts]
+        self._last_offered = several[-1].seq
+        return several
 
     def _note_finish(self, reason: str) -> None:
         self._finish_reason = reason

@@ -110,6 +110,7 @@ class RunService:
                 self._clock,
                 self.limits.max_reply_bytes,
                 caller,
+                self.limits.max_piece_bytes,
             )
         except BaseException:
             self._registry.release(caller)

@@ -170,6 +170,8 @@ class RunSettings(Section):
 
     max_reply_bytes: Bytes = Field(default=4_000_000, ge=1, le=10**9)
     """Longest reply, in UTF-8."""
+    max_piece_bytes: Bytes = Field(default=16_000, ge=64, le=10**9)
+    """Longest piece, in UTF-8: a longer one leaves as several."""
     max_runs: Annotated[int, Unit("runs")] = Field(default=2000, ge=1, le=100_000)
     """Runs going at once; more get 503."""
     max_runs_per_user: Annotated[int, Unit("runs")] = Field(default=100, ge=1, le=100_000)

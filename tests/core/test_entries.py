@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.entries import BY_CODE, END, KINDS, Entry, content_of, folded, joined
+from app.core.entries import BY_CODE, END, KINDS, Entry, content_of, cut, folded, joined
 from tests.support.kinds import entry_of, mixed
 
 
@@ -57,3 +57,13 @@ def test_neighbours_of_a_part_become_one() -> None:
         {"type": "refusal", "text": "56"},
         {"type": "text", "text": "7"},
     )
+
+
+@given(st.text(st.sampled_from("aé€😀\n"), max_size=60), st.integers(4, 20))
+def test_a_text_is_cut_into_whole_characters(text: str, most: int) -> None:
+    parts = list(cut(text, most))
+
+    assert "".join(parts) == text
+    assert all(0 < len(part.encode()) <= most for part in parts)
+    # Each but the last is as long as the next character allows.
+    assert all(len(part.encode()) > most - 4 for part in parts[:-1])

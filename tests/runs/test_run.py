@@ -70,6 +70,28 @@ def test_pieces_become_numbered_entries_in_order(driven: Driven) -> None:
     ]
 
 
+def test_long_text_is_several_entries(scripted: ScriptedProvider, clock: HandClock) -> None:
+    sink, text = ListSink(), "é" * 100
+    run = Run(run_record(), provider_request(), sink, clock.clock, 1000, max_piece_bytes=64)
+    scripted.enqueue([(TEXT, "a"), (TEXT, text), (REASONING, text), (TEXT, "b")], "c", STOP)
+    run.drive(scripted.stream(run.request))
+
+    parts = ["é" * 32] * 3 + ["é" * 4]
+    assert [entry.data for entry in sink.entries] == ["a", *parts, *parts, "b", "c"]
+    assert [entry.seq for entry in sink.entries] == list(range(1, 12))
+    assert [entry.kind for entry in sink.entries[1:9]] == [TEXT] * 4 + [REASONING] * 4
+    assert run.usage_of("").output_tokens == 200 / 4  # of the thoughts, once
+
+
+def test_what_is_no_text_is_never_cut(scripted: ScriptedProvider, clock: HandClock) -> None:
+    sink, call = ListSink(), {"arguments": "x" * 100}
+    run = Run(run_record(), provider_request(), sink, clock.clock, 1000, max_piece_bytes=64)
+    scripted.enqueue([("tool_call", call), (STATUS, call)], STOP)
+    run.drive(scripted.stream(run.request))
+
+    assert [entry.data for entry in sink.entries] == [call, call]
+
+
 def test_run_lets_others_have_their_turn_after_each_batch(driven: Driven) -> None:
     driven.drive("a", "b", STOP)
 

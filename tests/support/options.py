@@ -11,6 +11,7 @@ class RunOptions:
     max_runs: int = 2000
     max_runs_per_user: int = 2000
     max_reply_bytes: int = 4_000_000
+    max_piece_bytes: int = 16_000
     first_delta_timeout_s: float = 60
     delta_timeout_s: float = 60
     run_timeout_s: float = 600
