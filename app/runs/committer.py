@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.core.broker import Broker, News
-from app.core.entries import END, Entry, content_of
+from app.core.entries import END, KINDS, Entry, content_of
 from app.core.errors import StorageUnavailable
 from app.core.messages import extended, text_of
 from app.core.run_errors import RunInternalError, RunStorageFailed
@@ -150,6 +150,7 @@ class Committer:
     def _flush(self) -> None:
         while offered := self._take():
             worker_id, batch = offered[0].run.record.worker_id, self._to_batch(offered)
+            began = self._clock.monotonic()
             try:
                 stored = self._append_now(worker_id, batch)
             except Exception as error:  # whatever it is, it must not hold up the runs to come
@@ -158,7 +159,7 @@ class Committer:
             if not stored:
                 self._runtime.spawn(self._write_later, worker_id, offered, batch)
                 return
-            self._written(offered)
+            self._written(offered, batch, began)
 
     def _take(self) -> list[Offered]:
         with self._lock:
@@ -219,7 +220,7 @@ class Committer:
             log.exception("a batch cannot be stored", extra={"error_id": ours.error_id})
             self._give_up(worker_id, offered, Outcome("failed", "error", ours))
         else:
-            self._written(offered)
+            self._written(offered, batch, deadline - self._store_timeout_s)
 
     def _try_until(self, deadline: float, worker_id: str, batch: Batch) -> None:
         while True:
@@ -238,7 +239,9 @@ class Committer:
         self._store.set_patience(max(0.0, left))
         self._store.append(worker_id, batch)
 
-    def _written(self, offered: list[Offered]) -> None:
+    def _written(self, offered: list[Offered], batch: Batch, began: float) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("batch stored", extra=_size_of(batch, self._clock.monotonic() - began))
         for one in offered:
             self._show(one, one.entries)
         with self._lock:
@@ -331,6 +334,17 @@ def _level(end: RunEnd) -> int:
     if end.status != "failed" or end.error is None:
         return logging.INFO
     return logging.ERROR if end.error["code"] in OUR_FAULTS else logging.WARNING
+
+
+def _size_of(batch: Batch, took_s: float) -> dict[str, Any]:
+    """Return what the log line of a stored batch says."""
+    entries = [entry for _, of_a_run in batch.entries for entry in of_a_run]
+    return {
+        "runs": len(batch.entries),
+        "entries": len(entries),
+        "bytes": sum(KINDS[entry.kind].size(entry.data) for entry in entries),
+        "ms": round(took_s * 1000, 3),
+    }
 
 
 def _figures(run: Run, end: RunEnd) -> dict[str, Any]:

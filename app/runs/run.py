@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.core.entries import KINDS, TEXT, Entry, cut, output_beside_reply
 from app.core.messages import Content
@@ -144,6 +144,8 @@ class Run:
         """Read the provider's batches into the log, then end it. Returns when the provider is
         closed."""
         outcome = interrupted()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("model asked", extra=_what_is_asked(self.record, self.request))
         try:
             with closing(stream):
                 for batch in stream:
@@ -273,3 +275,14 @@ class Run:
             return self._usage
         prompt = "".join(message.text for message in self.request.messages)
         return Usage.estimated(prompt, output_beside_reply(self._beside_reply) + reply)
+
+
+def _what_is_asked(record: RunRecord, request: ProviderRequest) -> dict[str, Any]:
+    """Return how much a model is asked; nothing of what is said."""
+    return {
+        "run_id": record.id,
+        "provider": record.provider,
+        "model": request.model,
+        "messages": len(request.messages),
+        "characters": sum(len(message.text) for message in request.messages),
+    }

@@ -20,6 +20,7 @@ from app.transports.guards.body import read_object
 from app.transports.http.streams import LOOK_S, answer_headers, has_hung_up, reply_of, stream
 from app.transports.openapi.operations import operation_of
 from app.transports.services import services
+from app.transports.visits import visit
 
 HOLD_S = 10.0  # how long headers are held for a dialect that wants that
 
@@ -107,7 +108,8 @@ def _hold_headers(found: FoundRun) -> None:
 
 def _whole(spoken: Spoken, found: FoundRun) -> Response:
     reader = services().runs.follow(found, heartbeat_s=LOOK_S)
-    with found.watched():  # who waits for the whole answer is a viewer too
+    # Who waits for the whole answer is a viewer too.
+    with found.watched(), visit("whole", found, reader):
         gone = has_hung_up()
         while not reader.done:
             if not reader.read() and gone():

@@ -16,6 +16,7 @@ from app.dialects.plain_text import PlainTextEncoder
 from app.runs.log import LogReader
 from app.runs.service import FoundRun
 from app.transports.services import Services, services
+from app.transports.visits import visit
 
 LOOK_S = 0.5  # how often to see whether somebody who waits in silence is still there
 
@@ -100,7 +101,7 @@ def _frames(
 
     May raise ReplyCut.
     """
-    with services.metrics.watching("sse"), found.watched():
+    with services.metrics.watching("sse"), found.watched(), visit("sse", found, reader):
         yield encoder.opening
         silent = 0
         while not reader.done:

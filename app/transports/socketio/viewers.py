@@ -14,6 +14,7 @@ from app.runs.ports import Task
 from app.runs.service import FoundRun
 from app.transports.services import Services
 from app.transports.socketio.engine import LibraryOutlet, Outlet, OutletTo
+from app.transports.visits import visit
 
 UNSENT_WAIT_S = 0.02
 
@@ -82,10 +83,12 @@ class SocketViewers:
 
     def _forward(self, sid: str, reader: LogReader, events: NativeEvents, found: FoundRun) -> None:
         outlet = self.outlet_to(self._server(), sid)
-        with self._services.metrics.watching("socket"), found.watched():
+        counted = self._services.metrics.watching("socket")
+        with counted, found.watched(), visit("socket", found, reader) as told:
             while not reader.done:
                 if not self._wait_until_sent(outlet):
                     # Nobody takes it: let the client go. It may come back with its cursor.
+                    told.ended_by = "taking nothing"
                     self._services.runtime.spawn(self._server().disconnect, sid)
                     break
                 entries = reader.read()
