@@ -78,6 +78,14 @@ def test_a_request_is_one_line_with_the_id_of_its_answer(server):
     assert line["ms"] > 0
 
 
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_an_event_is_one_line_with_its_transport(server, connect, transport):
+    run_id = connect(transport=transport).call("chat_stream", {"message": "hi"})["run_id"]
+    line = line_with(server, message="event chat_stream", run_id=run_id)
+    assert (line["transport"], line["user"]) == (transport, "anonymous")
+    assert line["ms"] > 0
+
+
 @pytest.mark.parametrize(
     "ask",
     [

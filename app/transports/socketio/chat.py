@@ -36,6 +36,7 @@ from app.transports.socketio.packets import REFUSED
 from app.transports.socketio.viewers import SocketViewers
 
 log = logging.getLogger(__name__)
+request_log = logging.getLogger("tandem.requests")
 MAX_OVER = 200  # events in a second over the limit, each of which costs an answer
 MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
 
@@ -106,14 +107,18 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         client = self._clients.get(sid)
         if client is None:
             return None
+        began = time.perf_counter()
+        error: ChatError | None = None
         try:
-            return self._handle(event, sid, client, args[1:])
-        except ChatError as error:
-            return self._failed(event, sid, error)
+            ack = self._handle(event, sid, client, args[1:])
+        except ChatError as refused:
+            ack, error = self._failed(event, sid, refused), refused
         except Exception:
-            internal = InternalError()
-            log.exception("event failed", extra={"error_id": internal.error_id})
-            return self._failed(event, sid, internal)
+            error = InternalError()
+            log.exception("event failed", extra={"error_id": error.error_id})
+            ack = self._failed(event, sid, error)
+        self._log_event(event, sid, client, ack, error, began)
+        return ack
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -179,14 +184,41 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
         payload = error.payload()
         self._services.metrics.answered(error)
-        known = event if event in self._handlers else "unknown"
-        extra = {"code": error.code, "error_id": error.error_id}
-        log.info("event %s refused", known, extra=extra)
         if event in {"chat_stream", REFUSED}:
             # Also as an event: not every client asks for acks.
             shown = {name: value for name, value in payload.items() if name != "message"}
             self._emit(sid, "chat_stream_error", {"error": payload["message"], **shown})
         return {"error": payload}
+
+    def _log_event(
+        self,
+        event: str,
+        sid: str,
+        client: Client,
+        ack: Mapping[str, Any],
+        error: ChatError | None,
+        began: float,
+    ) -> None:
+        """Write the line that a request has, as soon as the model was asked."""
+        known = event if event in self._handlers else "unknown"
+        extra = {
+            "user": client.principal.name,
+            "dialect": NATIVE.name,
+            "transport": self._transport_of(sid),
+            "session_id": ack.get("session_id"),
+            "run_id": error.run_id if error else ack.get("run_id"),
+            "code": error.code if error else None,
+            "error_id": error.error_id if error else None,
+            "ms": round((time.perf_counter() - began) * 1000, 1),
+        }
+        self._services.runtime.call_soon(lambda: request_log.info("event %s", known, extra=extra))
+
+    def _transport_of(self, sid: str) -> str | None:
+        """Return polling or websocket; None of a client that has gone meanwhile."""
+        try:
+            return str(self._server.transport(sid))
+        except KeyError:
+            return None
 
     def _chat_stream(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         services = self._services
