@@ -22,7 +22,6 @@ from app.core.usage import CostOf, no_cost
 from app.metrics.counts import Metrics
 from app.providers.build import Vendors, make_catalog
 from app.providers.catalog import ProviderCatalog
-from app.providers.demo import DemoProvider
 from app.providers.settings import NotSetUp, ProviderSettings
 from app.runs.committer import Committer
 from app.runs.housekeeping import Housekeeper
@@ -250,19 +249,29 @@ def _make_services(
     )
 
 
-def open_chat(provider: Provider | None = None, session_id: str = "local") -> ChatInterface:
-    """Return a conversation without a server: threads, memory, the demo provider unless told
-    otherwise; what is a setting of the server has its default.
+def open_chat(
+    provider: Provider | None = None,
+    session_id: str = "local",
+    environ: Mapping[str, str] | None = None,
+) -> ChatInterface:
+    """Return a conversation without a server: in threads, and in memory whatever DATABASE_URL says.
+
+    `provider` answers, or else who would with a server of the same environment (by default the
+    process's): the demo where nothing is set up. Raises BadSetting.
 
     `for text in open_chat().chat("hello", stream=True): print(text, end="")`
     """
-    runtime, clock, settings = ThreadRuntime(), Clock(), Settings()
-    pacing = settings.providers
-    demo = provider or DemoProvider(runtime.sleep, pacing.stream_chunk_words, pacing.stream_delay_s)
+    runtime, clock, settings = ThreadRuntime(), Clock(), load_settings(environ)
+    if provider is None:
+        catalog = read_catalog(settings, runtime, clock)
+    else:
+        catalog = ProviderCatalog({}, {}, provider, "")
+    text_filter = load_filter(settings.chats.text_filter)
     parts = make_runs(MemoryStore(), NoLocks(), runtime, clock, settings.runs, Metrics())
     parts.worker.register()
-    catalog = ProviderCatalog({}, {}, demo, "")
-    return ChatInterface("local", session_id, parts.runs, catalog, clock, settings.chats)
+    return ChatInterface(
+        "local", session_id, parts.runs, catalog, clock, settings.chats, text_filter
+    )
 
 
 def read_catalog(

@@ -172,7 +172,10 @@ class ChatInterface:
     def _pieces(self, run: Run) -> Iterator[str]:
         reader = self._runs.follow(FoundRun.of(run))
         while not reader.done:
-            for entry in reader.read():
+            entries = reader.read()
+            if not entries:
+                self._runs.tick()  # without a server nothing else looks at the deadlines
+            for entry in entries:
                 if entry.kind == TEXT:
                     yield entry.data
                 elif entry.kind == END and entry.data["error"]:

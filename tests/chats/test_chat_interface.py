@@ -27,10 +27,6 @@ def test_whole_reply_is_one_text(scripted: ScriptedProvider) -> None:
     assert open_chat(scripted).chat("hello") == "Hello there"
 
 
-def test_demo_answers_unless_told_otherwise() -> None:
-    assert "> hello" in open_chat().chat("hello")  # type: ignore[operator]
-
-
 def test_only_a_streamed_reply_is_paced(scripted: ScriptedProvider) -> None:
     list(open_chat(scripted).chat("hello", stream=True))
     open_chat(scripted).chat("hello")
