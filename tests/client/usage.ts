@@ -18,6 +18,7 @@ const client = new TandemClient({
   chunkTimeout: 10_000,
   fallbackOnError: true,
   fetch,
+  debug: true,
 });
 
 export async function send(signal: AbortSignal): Promise<string> {

@@ -49,6 +49,8 @@ export class Delivery {
   #tries = 0; // since something new has come
   #busy = 0;
   #begun = performance.now();
+  /** @type {Way | undefined} */
+  #tried; // the last way
   /** @type {unknown} */
   #error = null; // the last one
 
@@ -106,6 +108,7 @@ export class Delivery {
   /** @param {Way} way */
   async #try(way) {
     if (this.#tries > 0) this.#tellTry(way);
+    this.#tried = way;
     try {
       if (way === "whole") await this.#whole();
       else await this.#stream(way);
@@ -119,6 +122,10 @@ export class Delivery {
   #tellTry(way) {
     const reason = this.#error instanceof TandemError ? this.#error.code : null;
     const attempt = this.#tries;
+    const { runId, seq } = this.#reply;
+    const again = runId ? { runId, after: seq } : {};
+    this.#http.say(runId ? "resumes" : "sends again", { over: way, attempt, reason, ...again });
+    if (way !== this.#tried) this.#http.say("changes its way", { from: this.#tried, to: way });
     if (!this.#reply.runId) this.#reply.note({ type: "retry", attempt, transport: way, reason });
     // The answer of a run that is known is not asked for as a whole.
     else if (way !== "whole") this.#reply.note({ type: "resume", attempt, transport: way, reason });

@@ -1,5 +1,6 @@
 // Requests to the server, with the access token. An answer that is not 2xx is thrown as an error.
 
+import { sayer, withoutTexts } from "./debug.js";
 import { connectionError, errorFromResponse } from "./errors.js";
 import { TandemError } from "./tandem-error.js";
 
@@ -14,7 +15,8 @@ import { TandemError } from "./tandem-error.js";
 
 export class Http {
   /** @param {ConnectionOptions} options */
-  constructor({ baseUrl = "", token, getToken, fetch }) {
+  constructor({ baseUrl = "", token, getToken, fetch, debug }) {
+    this.say = sayer(debug);
     this.baseUrl = baseUrl.replace(/\/+$/, "");
     this.token = async () => (getToken ? await getToken() : token) || null;
     // Looked up at each call, since a page may replace the global one, which needs its own `this`.
@@ -29,6 +31,8 @@ export class Http {
    * @param {RequestOptions} [options]
    */
   async request(method, path, { json, headers = {}, signal } = {}) {
+    // Without its query, which may have what is searched for.
+    this.say(`${method} ${path.split("?")[0]}`, withoutTexts(json));
     let response;
     try {
       const token = await this.token();

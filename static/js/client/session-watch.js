@@ -67,6 +67,9 @@ export class SessionFollower {
    * @param {number} tries
    */
   async #rest(error, tries) {
+    this.#http.say("follows a session again", {
+      sessionId: this.#sessionId, attempt: tries + 1, reason: error.code,
+    });
     const ms = backoffMs(tries, this.#settings.retry) + (error.retryAfterS ?? 0) * 1000;
     await pause(ms, this.#closing.signal).catch(() => {});
   }

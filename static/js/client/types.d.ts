@@ -72,6 +72,11 @@ export type ConnectionOptions = {
      */
     io?: Io | undefined;
     fetch?: typeof fetch | undefined;
+    /**
+     * Whether console.debug is told what is sent and tried again, without
+     * what is said.
+     */
+    debug?: boolean | undefined;
 };
 export type ClientOptions = DeliveryOptions & ConnectionOptions;
 export type RunOptions = {

@@ -48,6 +48,8 @@
  *   Asked before each request and each connect.
  * @property {Io} [io] Needed for Socket.IO outside of a page.
  * @property {typeof globalThis.fetch} [fetch]
+ * @property {boolean} [debug] Whether console.debug is told what is sent and tried again, without
+ *   what is said.
  */
 
 /** @typedef {DeliveryOptions & ConnectionOptions} ClientOptions */

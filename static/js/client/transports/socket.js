@@ -1,6 +1,7 @@
 // Replies over Socket.IO, all on one connection. It does not reconnect by itself: resuming a run
 // does.
 
+import { withoutTexts } from "../debug.js";
 import { connectionError, errorFromJson } from "../errors.js";
 import { TandemError } from "../tandem-error.js";
 import { SocketLink } from "./socket-link.js";
@@ -113,6 +114,7 @@ export class SocketTransport {
   async #connect(signal) {
     const socket = await this.#made();
     if (socket.connected) return socket;
+    this.#http.say("connects over Socket.IO");
     await settled(signal, (resolve, reject) => {
       const off = listen(socket, {
         connect: resolve,
@@ -152,6 +154,7 @@ export class SocketTransport {
   }
 
   #cut() {
+    this.#http.say("Socket.IO is disconnected", { replies: this.#links.size });
     for (const link of this.#links) link.fail(new TandemError("network"));
   }
 
@@ -162,6 +165,7 @@ export class SocketTransport {
    */
   async #ask(event, data, signal) {
     const socket = await this.#connect(signal);
+    this.#http.say(`emit ${event}`, withoutTexts(data));
     const ack = await settled(signal, (resolve, reject) => {
       const off = listen(socket, { disconnect: () => reject(new TandemError("network")) });
       socket.emit(event, data, resolve);
