@@ -1,10 +1,15 @@
 // Options that say more, wait otherwise, or bring a library along.
 
 import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 
-import { RUN, cutAt, hang } from "./support/fake-tandem.js";
-import { setUp } from "./support/fixture.js";
+import { TandemClient } from "../../static/js/tandem-client.js";
+import { RUN, cutAt, hang, hangAt, onlyPings, openStream, pings } from "./support/fake-tandem.js";
+import { eventsOf, setUp, SOON, textOf } from "./support/fixture.js";
 
 const START = "POST /api/chat/stream";
 
@@ -37,4 +42,112 @@ test("without debug nothing is said", async (t) => {
   fake.faults[START] = [cutAt(150)];
   await client.send("Hi").whole;
   assert.equal(debug.mock.callCount(), 0);
+});
+
+// The silence of the model. The fake's heartbeats come each 5 ms.
+
+const MODELS = { chunkTimeout: 300, heartbeatsCount: false };
+
+test("heartbeats do not end the silence of a model that is not to pause", async (t) => {
+  const { fake, client } = await setUp(t, MODELS);
+  fake.faults[START] = [(response, frames) => {
+    hangAt(150)(response, frames);
+    pings(response, Infinity);
+  }];
+  const { events, error } = await eventsOf(client.send("Hi"));
+  assert.deepEqual([error.code, error.retryable, error.runId], ["model_timeout", true, RUN]);
+  assert.deepEqual([textOf(events), error.text], ["Hello", "Hello"]);
+  await fake.requests[0].closed;
+  assert.deepEqual(fake.routes(), [START], "no stop, no second request");
+});
+
+test("nor on a connection that was resumed", async (t) => {
+  const { fake, client } = await setUp(t, MODELS);
+  fake.faults[START] = [cutAt(150)];
+  fake.faults["GET /api/runs/<run>/events"] = [onlyPings];
+  await assert.rejects(client.send("Hi").whole, { code: "model_timeout" });
+});
+
+test("a connection that is dead is resumed all the same", async (t) => {
+  const { fake, client } = await setUp(t, MODELS);
+  fake.faults[START] = [hangAt(150)];
+  assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
+  assert.deepEqual(fake.routes(), [START, "GET /api/runs/<run>/events"]);
+});
+
+test("the first piece is streamingTimeout's business", async (t) => {
+  const { fake, client } = await setUp(t, { chunkTimeout: 100, heartbeatsCount: false });
+  fake.faults[START] = [(response, frames) => {
+    openStream(response);
+    pings(response, 60, () => response.end(frames));
+  }];
+  assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
+});
+
+// Socket.IO's client, where there is no static/vendor beside the module.
+
+/** Import the client as a bundle has it: without static/vendor. */
+async function importAlone(t) {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-client-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(new URL("../../static/js", import.meta.url), join(folder, "a", "b", "js"), { recursive: true });
+  return import(pathToFileURL(join(folder, "a", "b", "js", "tandem-client.js")).href);
+}
+
+/** Give this process a global for a test. */
+function global(t, name, value) {
+  Object.defineProperty(globalThis, name, { value, configurable: true });
+  t.after(() => delete globalThis[name]);
+}
+
+/** A Socket.IO client whose server answers each message with one piece. */
+function fakeIo() {
+  const listeners = {};
+  const say = (name, payload) => listeners[name]?.forEach((listener) => listener(payload));
+  const socket = {
+    connected: false,
+    connect: () => setImmediate(() => { socket.connected = true; say("connect"); }),
+    disconnect: () => { socket.connected = false; },
+    on: (name, listener) => (listeners[name] ??= new Set()).add(listener),
+    off: (name, listener) => listeners[name]?.delete(listener),
+    emit(event, data, ack) {
+      ack({ run_id: RUN, session_id: data.session_id });
+      say("chat_token", { token: "Hello", count: 1, run_id: RUN, seq: 1 });
+      say("chat_complete", { done: true, full_response: "Hello", finish_reason: "stop", run_id: RUN, seq: 2 });
+    },
+  };
+  return socket;
+}
+
+const OVER_SOCKET = { transport: "socket", fallbackOnError: false, retry: SOON };
+
+test("without Socket.IO's client the error says what to pass", async (t) => {
+  const alone = await importAlone(t);
+  global(t, "document", new EventTarget());
+  const client = new alone.TandemClient(OVER_SOCKET);
+  const { error } = await eventsOf(client.send("Hi"));
+  assert.equal(error.code, "network");
+  assert.match(error.message, /new TandemClient\(\{ io \}\).*socket\.io-client/);
+});
+
+test("without Socket.IO's client the other ways are tried", async (t) => {
+  const alone = await importAlone(t);
+  global(t, "document", new EventTarget());
+  const { fake } = await setUp(t);
+  const client = new alone.TandemClient({ baseUrl: fake.url, transport: "socket", retry: SOON });
+  assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
+  assert.deepEqual(fake.routes(), [START]);
+});
+
+test("a page's global io is used", async (t) => {
+  global(t, "document", new EventTarget());
+  global(t, "io", fakeIo);
+  const client = new TandemClient(OVER_SOCKET);
+  assert.equal((await client.send("Hi").whole).text, "Hello");
+});
+
+test("what is passed is used before the global one", async (t) => {
+  global(t, "io", () => assert.fail("the global one was used"));
+  const client = new TandemClient({ ...OVER_SOCKET, io: fakeIo });
+  assert.equal((await client.send("Hi").whole).text, "Hello");
 });

@@ -162,19 +162,24 @@ export class Delivery {
 
   /** @param {TransportName} way */
   async #stream(way) {
-    const { chunkTimeout } = this.#settings;
+    const { chunkTimeout, heartbeatsCount } = this.#settings;
+    const reply = this.#reply;
     const watchdog = new Watchdog(this.#reply.left);
     const online = () => watchdog.limit("network", ONLINE_MS);
     globalThis.addEventListener?.("online", online);
     try {
       if (!this.#reply.begun) watchdog.limit("streaming_timeout", this.#leftMs());
       watchdog.limit("chunk_timeout", chunkTimeout);
+      let heard = -1; // the last entry that the model's silence is counted from
       for await (const frame of this.#frames(way, watchdog.signal)) {
         watchdog.lift("network");
         watchdog.limit("chunk_timeout", chunkTimeout);
         await this.#take(frame, way, watchdog.signal);
-        if (this.#reply.begun) watchdog.lift("streaming_timeout");
-        if (this.#reply.ended) return;
+        if (reply.begun) watchdog.lift("streaming_timeout");
+        if (reply.ended) return;
+        if (heartbeatsCount || !reply.begun || reply.seq === heard) continue;
+        watchdog.limit("model_timeout", chunkTimeout);
+        heard = reply.seq;
       }
     } finally {
       globalThis.removeEventListener?.("online", online);

@@ -10,6 +10,7 @@ export const DEFAULTS = {
   enableStreaming: true,
   streamingTimeout: 60_000,
   chunkTimeout: 10_000, // two of the server's heartbeats (HEARTBEAT_S)
+  heartbeatsCount: true,
   wholeTimeout: 630_000, // the server's own limit of a run (RUN_TIMEOUT_S), and some
   fallbackOnError: true,
   retry: { firstMs: 500, mostMs: 10_000, times: 10 },

@@ -6,6 +6,8 @@
 const OWN = /** @type {Record<string, string>} */ ({
   network: "The connection to the server failed or was cut.",
   chunk_timeout: "The server has sent nothing for too long.",
+  model_timeout:
+    "The model has said nothing for too long. The reply may still come: follow its run.",
   streaming_timeout:
     "The model has not begun to answer in time. The reply may still come: follow its run.",
   whole_timeout: "The whole answer did not come in time.",

@@ -30,6 +30,11 @@ export type DeliveryOptions = {
      */
     chunkTimeout?: number | undefined;
     /**
+     * False: once the text has begun, `chunkTimeout` counts the
+     * silence of the model too, which heartbeats do not end.
+     */
+    heartbeatsCount?: boolean | undefined;
+    /**
      * Milliseconds till a whole answer.
      */
     wholeTimeout?: number | undefined;

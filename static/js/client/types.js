@@ -19,6 +19,8 @@
  * @property {boolean} [enableStreaming] False asks for whole answers.
  * @property {number} [streamingTimeout] Milliseconds till the first piece.
  * @property {number} [chunkTimeout] Milliseconds without a byte.
+ * @property {boolean} [heartbeatsCount] False: once the text has begun, `chunkTimeout` counts the
+ *   silence of the model too, which heartbeats do not end.
  * @property {number} [wholeTimeout] Milliseconds till a whole answer.
  * @property {boolean} [fallbackOnError] Whether the other transport and the whole answer are tried.
  * @property {Retry} [retry]

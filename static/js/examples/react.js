@@ -12,7 +12,8 @@ import { createUseChat } from "../use-chat.js";
 const { createElement: h, createRoot, memo, useEffect, useId, useRef, useState } = React;
 
 // One client for the whole page, outside of all components: it survives what they do. Where the
-// server asks for a token, `new TandemClient({ getToken: () => … })`.
+// server asks for a token, `new TandemClient({ getToken: () => … })`. Where a model that pauses for
+// over 10 s in its text is to count as failed, `{ heartbeatsCount: false }`.
 const client = new TandemClient();
 const useChat = createUseChat(React, client);
 

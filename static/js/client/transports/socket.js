@@ -24,6 +24,11 @@ const OPTIONS = {
   tryAllTransports: true,
 };
 
+// A name, so that no bundler looks for the file: beside a bundle there is none.
+const VENDORED = "../../../vendor/socket.io.esm.min.js";
+const NOT_LOADED = "Socket.IO's client could not be loaded. Pass it to the client: "
+  + "`new TandemClient({ io })`, with `import { io } from \"socket.io-client\"`.";
+
 export class SocketTransport {
   #http;
   #io;
@@ -136,7 +141,7 @@ export class SocketTransport {
   }
 
   async #make() {
-    const io = this.#io ?? (await importIo());
+    const io = this.#io ?? globalIo() ?? (await importIo());
     const auth = (/** @type {Handler} */ give) => {
       this.#http.token().then((token) => give(token ? { token } : {}), () => give({}));
     };
@@ -223,12 +228,20 @@ function connectFailure(error) {
   return new TandemError("network", undefined, { cause: error });
 }
 
+/** Return the global of a page that loads Socket.IO's client by a script. */
+function globalIo() {
+  const { io } = /** @type {{ io?: Io }} */ (globalThis);
+  return typeof io === "function" ? io : undefined; // an element whose id is "io" is a global too
+}
+
 /** @returns {Promise<Io>} */
 async function importIo() {
   try {
-    const module = new URL("../../../vendor/socket.io.esm.min.js", import.meta.url);
-    return (await import(module.href)).io;
+    const { href } = new URL(VENDORED, import.meta.url);
+    const { io } = await import(/* webpackIgnore: true */ /* @vite-ignore */ href);
+    if (typeof io !== "function") throw new TypeError("there is no `io` in it");
+    return io;
   } catch (error) {
-    throw new TandemError("network", "Socket.IO's client could not be loaded.", { cause: error });
+    throw new TandemError("network", NOT_LOADED, { cause: error });
   }
 }
