@@ -74,24 +74,36 @@ def _ask(provider: Provider, said: list[str]) -> None:
     try:
         pieces = [piece for batch in provider.stream(request) for piece in batch]
     except RunError as error:
-        said += ["fails", _explained(provider.name, error.code)]
+        said += ["fails", _explained(provider.name, error)]
         return
     text = "".join(data for kind, data in pieces if kind == TEXT)
     seconds = time.monotonic() - began
     said += ["works", f"works: {len(text)} characters in {seconds:.1f} s"]
 
 
-def _explained(name: str, code: str) -> str:
+def _explained(name: str, error: RunError) -> str:
     vendor = rows(Vendors()).get(name)
     key, address, model = vendor.variables if vendor else ("", "", "")
-    return {
+    sentence = {
         "upstream_auth": f"refused: {key}",
         "upstream_refused": f"cannot be reached: {address}, or the network",
-        "upstream_rejected": f"refuses the request: {model}",
+        "upstream_rejected": f"refuses the request: {model}, or a parameter",
+        "upstream_not_found": f"knows no such model, or is no model server: {model}, {address}",
+        "upstream_context": f"takes no prompt of that length: {model}",
+        "upstream_credit": "answers, but the account has no credit: look at its billing",
+        "upstream_proxy": "cannot be reached through the proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY",
+        "upstream_blocked": f"is behind a firewall that blocks us, or is not for here: {address}",
+        "upstream_filtered": "answers, but its content filter refuses a harmless message",
+        "upstream_error": "fails, or redirects: look at its own log",
+        "upstream_malformed": f"answers in no form that can be read: {address}",
         "upstream_rate_limited": "answers, but limits us: wait, or look at its quota and billing",
-        "upstream_incomplete": f"answers, but with no event stream of its kind: {address}",
+        "upstream_incomplete": f"answers, but with no reply of its kind: {address}",
         "upstream_timeout": f"takes too long: {address}, or the network",
-    }.get(code, f"fails: {code}")
+    }.get(error.code, f"fails: {error.code}")
+    said = error.said  # cleaned; nobody but the operator reads this
+    told = [said.status and f"status {said.status}", said.code, said.message] if said else []
+    why = ", ".join(str(one) for one in told if one)
+    return f"{sentence} ({why})" if why else sentence
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from app.core.messages import (
     text_parts,
     title_from,
 )
-from app.core.run_errors import error_for_code
+from app.core.run_errors import RunError
 from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
 from app.core.sessions import ChatSession
 from app.runs.ports import Clock, Provider
@@ -179,7 +179,7 @@ class ChatInterface:
                 if entry.kind == TEXT:
                     yield entry.data
                 elif entry.kind == END and entry.data["error"]:
-                    raise error_for_code(entry.data["error"]["code"])
+                    raise RunError.of_end(entry.data["error"])
 
     def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()

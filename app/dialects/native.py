@@ -256,7 +256,7 @@ class Native(Dialect):
 def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
     """Return the event of a run that did not complete."""
     error = entry.data["error"]
-    return {
+    failed = {
         "error": error["message"],
         "code": error["code"],
         "error_id": error["error_id"],
@@ -266,6 +266,9 @@ def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
         "finish_reason": entry.data["finish_reason"],
         "retryable": error["retryable"],
     }
+    if "details" in error:
+        failed["details"] = error["details"]
+    return failed
 
 
 def _place(said: NativeBody) -> Place:

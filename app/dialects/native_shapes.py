@@ -82,6 +82,7 @@ class FailedEvent(TypedDict):
     seq: int
     finish_reason: FinishReason
     retryable: bool
+    details: NotRequired[str]  # what the model's server said, with SHOW_UPSTREAM_ERRORS=1
 
 
 class StatusEvent(TypedDict):
@@ -127,6 +128,7 @@ class ProblemDetails(TypedDict):
     fields: NotRequired[dict[str, str]]
     retry_after_s: NotRequired[int]
     run_id: NotRequired[str]
+    details: NotRequired[str]  # what the model's server said, with SHOW_UPSTREAM_ERRORS=1
 
 
 class Problem(TypedDict):

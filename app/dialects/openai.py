@@ -15,7 +15,7 @@ from typing_extensions import NotRequired, TypedDict
 from app.core.entries import REASONING, REFUSAL, TEXT, Entry
 from app.core.errors import ChatError, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
-from app.core.run_errors import error_for_code
+from app.core.run_errors import RunError
 from app.dialects.client_held import HELLO, asked, explained, token_counts
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.documents.completions import TokenCounts
@@ -175,8 +175,7 @@ class CompletionEncoder(Encoder):
         """Return the last chunks, or the error."""
         end = entry.data
         if end["error"]:
-            error = error_for_code(end["error"]["code"])
-            return event_frame({"error": error_details(error)})
+            return event_frame({"error": error_details(RunError.of_end(end["error"]))})
         last = self._chunk({}, FINISH_REASONS.get(end["finish_reason"], end["finish_reason"]))
         if self._include_usage:
             counts = token_counts(end["usage"])

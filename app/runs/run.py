@@ -152,6 +152,8 @@ class Run:
                     self._take(batch)
             outcome = self.completed()
         except RunError as error:
+            if isinstance(error, UpstreamIncomplete) and not self._reply_bytes:
+                error.message = error.nothing_came  # so nothing was cut off
             outcome = Outcome("failed", "error", error)
         except Exception:
             ours = RunInternalError()
@@ -209,6 +211,7 @@ class Run:
         if not entries:
             if batch:
                 self.last_sign_at = self._clock.monotonic()
+                self._sink.give_up_turn()
             return
         if self._reply_bytes:  # what is ours, like a retry, is no sign of the model's life
             self.last_sign_at = self._clock.monotonic()

@@ -132,15 +132,26 @@ def test_check_says_what_to_set(tmp_path):
     assert "local: not set up: set LOCAL_LLM_URL in .env" in lines
 
 
+def page(exchange):
+    exchange.start("200 OK", "text/html")
+    exchange.chunk(b"<!DOCTYPE html><p>Hello")
+    exchange.raw(b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     "reply,sentence",
     [
         (say(["hello"]), "works: 5 characters in "),
         (refuse("401 Unauthorized"), "refused: OPENAI_API_KEY"),
-        (refuse("404 Not Found"), "refuses the request: OPENAI_MODEL"),
+        (refuse("404 Not Found"), "knows no such model, or is no model server: OPENAI_MODEL"),
         (refuse("429 No", "Retry-After: 9"), "answers, but limits us: wait"),
-        (refuse("500 Oops"), "fails: upstream_error"),
-        (lambda e: (e.start("200 OK", "text/html"), e.cut()), "answers, but with no event stream"),
+        (refuse("400 Bad Request"), "refuses the request: OPENAI_MODEL"),
+        (refuse("402 Payment Required"), "answers, but the account has no credit"),
+        (refuse("407 No"), "cannot be reached through the proxy"),
+        (refuse("451 No"), "is behind a firewall that blocks us"),
+        (refuse("500 Oops"), "fails, or redirects: look at its own log (status 500)"),
+        (page, "knows no such model, or is no model server: OPENAI_MODEL, OPENAI_BASE_URL"),
+        (lambda e: (e.start("200 OK", "text/html"), e.cut()), "answers, but with no reply"),
         (lambda e: e.cut(), "cannot be reached: OPENAI_BASE_URL"),
     ],
 )

@@ -12,7 +12,7 @@ from app.chats.request import check_request
 from app.core.cursor import parse_cursor
 from app.core.entries import is_content
 from app.core.errors import InvalidRequest, StorageUnavailable
-from app.core.run_errors import RunError, error_for_code
+from app.core.run_errors import RunError
 from app.dialects.dialect import Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
@@ -128,8 +128,8 @@ def _raise_failure(found: FoundRun) -> None:
     data = end.data["error"]
     if not data:
         return
-    error: RunError = error_for_code(data["code"])
-    error.error_id, error.run_id = data["error_id"], found.record.id
+    error = RunError.of_end(data)
+    error.run_id = found.record.id
     if error.http_status == StorageUnavailable.http_status:
         error.retry_after_s = 5
     raise error

@@ -15,6 +15,7 @@ export function errorFromJson(error, details = {}) {
     retryable: error.retryable ?? false,
     retryAfterS: error.retry_after_s,
     fields: error.fields,
+    upstream: error.details,
     runId: error.run_id,
     sessionId: error.session_id,
     finishReason: error.finish_reason,

@@ -44,6 +44,12 @@ export class TandemError extends Error {
      */
     readonly fields: Record<string, string> | null;
     /**
+     * What the model's server said, where the operator lets that be seen.
+     * @readonly
+     * @type {string | null}
+     */
+    readonly upstream: string | null;
+    /**
      * @readonly
      * @type {string | null}
      */
@@ -74,6 +80,7 @@ export type ErrorDetails = {
     retryable?: boolean | undefined;
     retryAfterS?: number | null | undefined;
     fields?: Record<string, string> | null | undefined;
+    upstream?: string | null | undefined;
     runId?: string | null | undefined;
     sessionId?: string | null | undefined;
     finishReason?: FinishReason | null | undefined;

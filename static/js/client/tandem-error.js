@@ -23,6 +23,7 @@ const OWN = /** @type {Record<string, string>} */ ({
  * @property {boolean} [retryable] By default, whether the code is one of the client's own.
  * @property {number | null} [retryAfterS]
  * @property {Record<string, string> | null} [fields]
+ * @property {string | null} [upstream]
  * @property {string | null} [runId]
  * @property {string | null} [sessionId]
  * @property {FinishReason | null} [finishReason]
@@ -68,6 +69,12 @@ export class TandemError extends Error {
    */
   fields;
   /**
+   * What the model's server said, where the operator lets that be seen.
+   * @readonly
+   * @type {string | null}
+   */
+  upstream;
+  /**
    * @readonly
    * @type {string | null}
    */
@@ -103,6 +110,7 @@ export class TandemError extends Error {
     this.retryable = details.retryable ?? Object.hasOwn(OWN, code);
     this.retryAfterS = details.retryAfterS ?? null;
     this.fields = details.fields ?? null;
+    this.upstream = details.upstream ?? null;
     this.runId = details.runId ?? null;
     this.sessionId = details.sessionId ?? null;
     this.finishReason = details.finishReason ?? null;

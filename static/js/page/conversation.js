@@ -187,7 +187,7 @@ export class Conversation {
     const lost = !error.finishReason;
     this.#say(interrupted ? strings.saidInterrupted : strings.saidFailed(lost ? strings.lost : error.message));
     const status = lost ? "lost" : interrupted ? "interrupted" : "failed";
-    this.#settle({ status, run_id: error.runId, error: { text: error.message, errorId: error.errorId, code: error.code } });
+    this.#settle({ status, run_id: error.runId, error: { text: error.message, errorId: error.errorId, code: error.code, upstream: error.upstream } });
     this.#onError(error);
   }
 
@@ -248,7 +248,7 @@ export class Conversation {
       last?.status === "failed" && !last.error ? this.#client.run(last.run_id).catch(silent) : null,
     ]);
     if (opened !== this.#opened) return;
-    const error = run?.error && { text: run.error.message, errorId: run.error.error_id, code: run.error.code };
+    const error = run?.error && { text: run.error.message, errorId: run.error.error_id, code: run.error.code, upstream: run.error.details };
     const told = (one) => (error && one.id === last.id ? { ...one, error } : one);
     this.#store.set(({ messages }) => ({ usage, messages: messages.map(told) }));
   }

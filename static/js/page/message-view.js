@@ -91,7 +91,8 @@ export class MessageView {
     const again = message.status === "lost" && button(strings.refresh, () => this.#actions.refresh(), "again");
     const more = CUT.has(message.status) && last && message.run_id && button(strings.continue, () => this.#actions.continue(message), "play");
     const id = message.error?.errorId && h("span.error-id", {}, strings.errorId(message.error.errorId));
-    return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), again, more);
+    const upstream = message.error?.upstream && h("p.upstream", {}, message.error.upstream);
+    return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), upstream, again, more);
   }
 
   #tools(message, { busy }) {
