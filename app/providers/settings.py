@@ -47,7 +47,7 @@ class ProviderSettings(BaseModel):
     retry_after_max_s: Seconds = Field(default=30, ge=0, le=3600)
     """Longest Retry-After that is waited for."""
     breaker_failures: Annotated[int, Unit("runs")] = Field(default=3, ge=1, le=1000)
-    """A provider that fails so many in a row is left out."""
+    """A provider's model that fails so many in a row is left out."""
     breaker_s: Seconds = Field(default=30, ge=0.05, le=86400)
     """How long it is left out."""
     connect_timeout_s: Seconds = Field(default=5, ge=0.05, le=600)

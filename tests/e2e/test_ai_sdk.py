@@ -104,7 +104,8 @@ def test_the_frames_have_the_protocols_fields_and_no_others(server, upstream):
         {"type": "finish-step"},
     ]
     usage = {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7}
-    metadata = {"finishReason": "stop", "usage": usage}
+    who = {"provider": "openai", "model": "gpt-5-mini"}
+    metadata = {"finishReason": "stop", "usage": usage, **who}
     assert (finish, stream.frames[-1]) == (
         {"type": "finish", "messageMetadata": metadata},
         "[DONE]",

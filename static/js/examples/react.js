@@ -274,8 +274,7 @@ async function tell(reply, say) {
 }
 
 const STATUSES = {
-  waiting: "Waiting for the model",
-  thinking: "The model is thinking",
+  waiting: "Waiting for the model", thinking: "The model is thinking",
   retrying: "The model failed: the server tries again",
   answering: "Another model answers",
 };
