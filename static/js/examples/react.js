@@ -72,11 +72,37 @@ function App() {
     ),
     h(Choices, { models: models.value, choice, onChange: (change) => setChoice({ ...choice, ...change }) }),
     failed && h("p", { role: "alert", className: "error" }, failed),
-    mounted && session.value && h(Chat, { conversationId: session.value, choice }),
+    mounted && session.value && h(Boundary, { fallback: chatFailed },
+      h(Chat, { conversationId: session.value, choice })),
     // The run goes on at the server: what it says meanwhile is there when the chat is mounted again.
     !mounted && h("p", { className: "away" }, "Unmounted. A reply that was under way goes on at the server."),
   );
 }
+
+/**
+ * What is in it may fail, and `fallback(error, again)` stands in its place; the rest of the page
+ * goes on. React has no hook for it, so it is a class: with a bundler, of `React.Component`.
+ */
+class Boundary extends React.default.Component {
+  state = { error: null };
+
+  static getDerivedStateFromError(error) {
+    return { error };
+  }
+
+  render() {
+    const { error } = this.state;
+    const again = () => this.setState({ error: null });
+    return error ? this.props.fallback(error, again) : this.props.children;
+  }
+}
+
+// React has written the error to the console. A reply that is under way goes on at the server, and
+// a chat that is mounted again shows it.
+const chatFailed = (_error, again) => h("div", { role: "alert", className: "error" },
+  h("p", null, "The chat could not be shown."),
+  h("button", { type: "button", onClick: again }, "Show it again"),
+);
 
 function Choices({ models, choice, onChange }) {
   const id = useId();
@@ -182,12 +208,17 @@ const Message = memo(function Message({ message, isStreaming }) {
   return h("li", { className: classes },
     h("span", { className: "author" }, role === "user" ? "You" : "Assistant"),
     role === "assistant"
-      ? h(Markdown, { text: content, done: !isStreaming })
-      : h("p", { className: "plain", dir: "auto" }, content),
+      ? h(Boundary, { fallback: () => h(Plain, { text: content }) },
+        h(Markdown, { text: content, done: !isStreaming }))
+      : h(Plain, { text: content }),
     isStreaming && h("span", { className: "note" }, "Streaming response..."),
     !isStreaming && NOTES[status] && h("span", { className: "note" }, NOTES[status]),
   );
 });
+
+function Plain({ text }) {
+  return h("p", { className: "plain", dir: "auto" }, text);
+}
 
 /** A text that grows, drawn as Markdown. React owns the element, and the view what is in it. */
 function Markdown({ text, done }) {
