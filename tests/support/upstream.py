@@ -54,13 +54,19 @@ class Exchange:
         """Send one piece of text."""
         self.event(delta(text))
 
-    def finish(self, reason: str | None = "stop", usage: dict[str, int] | None = None) -> None:
+    def finish(
+        self,
+        reason: str | None = "stop",
+        usage: dict[str, int] | None = None,
+        mark: bool = True,
+    ) -> None:
         """Send the finish reason, the usage if there is one, [DONE], and the end of the answer."""
         if reason:
             self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
         if usage:
             self.event({"choices": [], "usage": usage})
-        self.chunk(b"data: [DONE]\n\n")
+        if mark:
+            self.chunk(b"data: [DONE]\n\n")
         self.raw(b"0\r\n\r\n")
 
     def cut(self) -> None:
@@ -100,14 +106,16 @@ def event_bytes(value: Any) -> bytes:
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-def say(texts: Iterable[str], reason: str | None = "stop", usage: Any = None) -> Reply:
+def say(
+    texts: Iterable[str], reason: str | None = "stop", usage: Any = None, mark: bool = True
+) -> Reply:
     """Return a reply that says these pieces and finishes."""
 
     def reply(exchange: Exchange) -> None:
         exchange.start()
         for text in texts:
             exchange.delta(text)
-        exchange.finish(reason, usage)
+        exchange.finish(reason, usage, mark)
 
     return reply
 
