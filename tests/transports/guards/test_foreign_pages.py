@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.transports.conftest import Build
+
 EVIL = {"Origin": "https://evil.example"}
 
 
@@ -59,3 +61,17 @@ def test_following_a_link_shows_the_page(server):
     }
     assert server.get("/", **link).status == 200
     assert server.get("/api/chat/sessions", **link).status == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+def test_a_star_lets_every_page_in_by_its_own_name(build: Build, origin: str) -> None:
+    client = build(CORS_ORIGINS="*").app.test_client()
+    answer = client.get("/api/models", headers={"Origin": origin})
+    closed = build().app.test_client()
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert answer.headers["Vary"] == "Origin"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert closed.get("/api/models", headers={"Origin": origin}).status_code == 403
+    assert closed.get("/api/status").get_json()["errors"] == {"forbidden_origin": 1}
