@@ -134,7 +134,7 @@ def test_nobody_answers_with_the_error_of_the_first(chain, connect):
     record = server.get(f"/api/runs/{seen.run_id}").json
     assert (record["provider"], record["status"]) == ("openai", "failed")
     assert [one["code"] for one in record["attempts"]] == [
-        *("upstream_error", "upstream_timeout", "upstream_rejected"),
+        *("upstream_error", "upstream_timeout", "upstream_not_found"),
     ]
 
 
@@ -180,7 +180,7 @@ def test_all_tries_fail(patient, upstream, connect):
     assert len(upstream.exchanges) == 3
 
 
-@pytest.mark.parametrize("status,code", [("401 No", "auth"), ("404 No", "rejected")])
+@pytest.mark.parametrize("status,code", [("401 No", "auth"), ("404 No", "not_found")])
 def test_what_would_be_said_again_is_not_asked_again(patient, upstream, connect, status, code):
     upstream.reply = refuse(status)
     assert WAYS["sse"](patient, connect, "go").code == f"upstream_{code}"

@@ -49,9 +49,9 @@ def test_models_says_what_to_set(bare):
     answer = bare.get("/api/models").json
     assert answer["default"] == "demo"
     assert answer["providers"] == [
-        {"name": "demo", "model": "demo", "ready": True, "missing": None},
+        {"name": "demo", "model": "demo", "ready": True, "missing": None, "adapted": {}},
         *(
-            {"name": name, "model": None, "ready": False, "missing": setting}
+            {"name": name, "model": None, "ready": False, "missing": setting, "adapted": {}}
             for name, setting in (
                 ("openai", "OPENAI_API_KEY"),
                 ("google", "GEMINI_API_KEY"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from pydantic import BaseModel, SecretStr, model_validator
+from pydantic import BaseModel, SecretStr
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
@@ -18,7 +18,7 @@ from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStrea
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
-from app.providers.types import Address, ApiKey, has_user
+from app.providers.types import Address, ApiKey
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.refusals import MAX_BYTES, read_refusal
@@ -61,14 +61,6 @@ class OpenAISettings(BaseModel):
     """0 asks it for whole replies."""
     openai_split_thoughts: Literal["", "0", "1"] = ""
     """1 takes <think> at a reply's start for thoughts; by default unless it is OpenAI's own."""
-
-    @model_validator(mode="after")
-    def _check_address(self) -> OpenAISettings:
-        if self.openai_api_key and has_user(self.openai_base_url):
-            raise ValueError(
-                "OPENAI_API_KEY is set, and OPENAI_BASE_URL has a user in it: only one can be sent."
-            )
-        return self
 
     @property
     def streams(self) -> bool:
