@@ -52,24 +52,35 @@ class CompletionChunks(StreamChunks):
             raise UpstreamMalformed() from None
         self.heard += 1
         if delta:
-            self._add_message(delta, found)
+            if type(delta) is not dict:
+                raise UpstreamMalformed()
+            if len(delta) == 1 and type(text := delta.get("content")) is str and text:
+                self._reply.say(text, found)
+            else:
+                self._add_message(delta, found)
         if message and not self._reply.has_text:
             self._add_message(message, found, whole=True)
         elif not delta and isinstance(text := choice.get("text"), str) and text:
             self._reply.say(text, found)
+        if len(choice) > 3:  # besides index, delta and reason
+            self._add_beside(choice, found)
+        if reason and is_reason(reason):
+            self._reply.finish(reason, found)
+            self.finished = True
+
+    def _add_beside(self, choice: dict[str, Any], found: list[Piece]) -> None:
         if choice.get("error"):
             raise refusal_in(choice["error"]).error()
         if usage := choice.get("usage"):
             _add_usage(usage, found)
-        if reason and is_reason(reason):
-            self._reply.finish(reason, found)
-            self.finished = True
 
     def _add_message(self, message: Any, found: list[Piece], whole: bool = False) -> None:
         if not isinstance(message, dict):
             raise UpstreamMalformed()
         text = message.get("content")
-        thoughts: Any = next((message[name] for name in THOUGHTS if message.get(name)), None)
+        thoughts: Any = None
+        if len(message) > 1:
+            thoughts = next((message[name] for name in THOUGHTS if message.get(name)), None)
         if text is not None and not isinstance(text, str):
             text, among = split_parts(text)
             thoughts = thoughts or among

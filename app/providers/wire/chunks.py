@@ -111,12 +111,20 @@ class StreamChunks(ABC):
     def add(self, events: Iterable[bytes], found: list[Piece]) -> None:
         """Add the pieces of the data of these events. Raises what `add_chunk` does."""
         for data in events:
-            if data[:1] != b"{" and is_done(data):
+            try:
+                chunk = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                chunk = None
+            if type(chunk) is dict:  # as good as always
+                self.add_chunk(chunk, found)
+                continue
+            if is_done(data):
                 self.done = True
+            else:
+                for chunk in self._chunks_in(data):
+                    self.add_chunk(chunk, found)
             if self.done:
                 break
-            for chunk in self._chunks_in(data):
-                self.add_chunk(chunk, found)
 
     def _chunks_in(self, data: bytes) -> list[dict[str, Any]]:
         """Return the objects that the data of an event are: one as a rule.
@@ -145,11 +153,11 @@ class WholeText:
     """One text that comes in pieces: surrogate pairs are joined, across pieces too."""
 
     def __init__(self) -> None:
-        self._half = ""
+        self.half = ""  # of a pair; waits for the other
 
     def take(self, text: str) -> str:
         """Return the piece in whole characters; a lone half is U+FFFD."""
-        if not self._half:
+        if not self.half:
             if text.isascii():
                 return text
             try:
@@ -157,16 +165,16 @@ class WholeText:
                 return text
             except UnicodeEncodeError:
                 pass
-        joined = self._half + text
-        self._half = ""
+        joined = self.half + text
+        self.half = ""
         if "\ud800" <= joined[-1] <= "\udbff":
-            self._half = joined[-1]
+            self.half = joined[-1]
             joined = joined[:-1]
         return joined.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def end(self) -> str:
         """Return U+FFFD if half a pair was left, else nothing."""
-        half, self._half = self._half, ""
+        half, self.half = self.half, ""
         return "\ufffd" if half else ""
 
 
@@ -182,6 +190,10 @@ class ReplyText:
 
     def say(self, text: str, found: list[Piece]) -> None:
         """Add a piece of text."""
+        if self._splitter is None and text.isascii() and not self._text.half:  # as a rule
+            self.has_text = True
+            found.append((TEXT, text))
+            return
         text = self._text.take(text)
         if self._splitter is not None:
             self._split(self._splitter.take(text), found)
