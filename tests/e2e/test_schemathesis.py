@@ -1,7 +1,7 @@
 """schemathesis asks every route what /openapi.json says can be asked, and much that cannot.
 
 TEST_SCHEMA_CASES is how many requests it makes up for each of some forty operations, on top of
-those that it always makes: well over 100 in all by default, over 1,000 in CI.
+those that it always makes: well over 100 in all by default, over 1,000 with `make test-all`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.doors import SECRET, token_of
 from tests.support.server import ROOT, Server
 from tests.support.sse import SseStream
 
-CASES = int(os.environ.get("TEST_SCHEMA_CASES") or (25 if os.environ.get("CI") else 3))
+CASES = int(os.environ.get("TEST_SCHEMA_CASES") or 3)
 SEED = 20261120
 TIMEOUT_S = 240 + 3 * CASES
 QUICK = {"STREAM_DELAY_S": 0, "HEARTBEAT_S": 0.2, "LOG_LEVEL": "WARNING"}
