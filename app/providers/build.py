@@ -119,9 +119,7 @@ def make_catalog(
         missing["replay"] = "REPLAY_DIR"
     default = _default(settings.default_provider, chains, missing)
     configured = {name: one for name, one in chains.items() if name != demo.name}
-    return ProviderCatalog(
-        configured, missing, chains[demo.name], default, aliases(), adaptations
-    )
+    return ProviderCatalog(configured, missing, chains[demo.name], default, aliases(), adaptations)
 
 
 def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:

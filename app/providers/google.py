@@ -27,7 +27,7 @@ from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import text_in
 from app.providers.wire.pieces import read_pieces
 from app.providers.wire.reasons import is_reason
-from app.providers.wire.refusals import MAX_BYTES, Refusal, read_refusal, refusal_in
+from app.providers.wire.refusals import MAX_BYTES, Refusal, raise_failure, read_refusal
 from app.providers.wire.telling import asking
 from app.runs.ports import FINISH, USAGE, Piece, PieceStream
 
@@ -197,18 +197,18 @@ class GeminiChunks(StreamChunks):
         self._told: list[Piece] = []  # the finish and the usage that went out already
 
     def add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
-        if chunk.get("error"):
-            raise refusal_in(chunk["error"]).error()
+        if "candidates" not in chunk and "promptFeedback" not in chunk:
+            raise_failure(chunk, self.heard)
         usage = chunk.get("usageMetadata")
         if usage:
             self._usage = _usage(usage)
         try:
             blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
-            candidate = (chunk.get("candidates") or [{}])[0]
+            candidate = (chunk.get("candidates") or [{}])[0] or {}
             parts = (candidate.get("content") or {}).get("parts") or ()
             reason = candidate.get("finishReason")
             self.heard += 1 if candidate else 0
-            for part in parts:
+            for part in (part for part in parts if part is not None):
                 self._add_part(part.get("text"), part.get("thought"), found)
         except (AttributeError, IndexError, KeyError, TypeError):
             raise UpstreamMalformed() from None

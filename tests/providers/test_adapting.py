@@ -166,6 +166,14 @@ def test_another_model_is_asked_as_ever(provider: Provider, model_server: Upstre
 
 
 REFUSED_FOR_GOOD = {
+    "a value of the temperature": error("temperature must be between 0 and 1", param="temperature"),
+    "a limit that is too large": error(
+        "'max_tokens' or 'max_completion_tokens' is too large: 9000", param="max_tokens"
+    ),
+    "a list that has stream in it": error("Allowed: model, messages, stream", param="seed"),
+    "a prompt that speaks of streams": error("Invalid content: my stream of thought"),
+    "no such model": error("The model does not exist; see the stream docs", code="model_not_found"),
+    "a prompt that was flagged": error("your prompt was flagged: 'system'", code="invalid_prompt"),
     "a value": error("max_tokens must be at most 4096, not 100000", param="max_tokens"),
     "another parameter": error(param="top_p"),
     "nothing of it": error("no"),
@@ -199,6 +207,9 @@ def test_server_that_refuses_again_is_asked_no_third_time(
 
 
 STREAM_REFUSED = (
+    error("Streaming is not yet implemented"),
+    error("Streaming is disabled for this deployment."),
+    error("'stream' must be false"),
     error(param="stream", code="unsupported_value"),
     error("Your organization must be verified to stream this model.", param="stream"),
     error("Streaming is not supported for this model"),
@@ -236,6 +247,72 @@ def test_provider_by_itself_says_that_streaming_is_refused(
 
     with pytest.raises(StreamingRefused):
         list(provider.stream(request_of()))
+
+
+TEMPLATES = (
+    "Only user and assistant roles are supported!",
+    "Conversation roles must alternate user/assistant/user/assistant/...",
+    "Unexpected message role.",
+    "Input should be 'user' or 'assistant'",
+)
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "500 Internal Server Error"])
+@pytest.mark.parametrize("message", TEMPLATES)
+def test_template_without_a_system_has_its_prompt_in_the_first_turn(
+    message: str, status: str, provider: Provider, model_server: Upstream
+) -> None:
+    model_server.reply = refusing(has_role("system"), error(message), status)
+    said = (("user", "a"), ("system", "t"), ("user", "b"))
+
+    assert joined(ask(provider, *said))["text"] == "Red kite"
+    assert model_server.exchanges[-1].body["messages"] == [
+        {"role": "user", "content": "t\n\na\n\nb"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Parameter max_tokens is not supported by o3-mini",
+        "Unsupported parameter: max_tokens for gpt-5",
+    ],
+)
+def test_number_in_a_models_name_is_no_value(
+    message: str, provider: Provider, model_server: Upstream
+) -> None:
+    model_server.reply = refusing(has("max_tokens"), error(message))
+
+    assert joined(ask(provider, **ASKED))["text"] == "Red kite"
+    assert model_server.exchanges[-1].body["max_completion_tokens"] == 9
+
+
+def test_argument_that_a_server_passes_on_is_left_out(
+    provider: Provider, model_server: Upstream
+) -> None:
+    said = error("create() got an unexpected keyword argument 'stream_options'")
+    model_server.reply = refusing(has("stream_options"), said, "500 Internal Server Error")
+
+    assert joined(ask(provider))["text"] == "Red kite"
+
+
+def test_thoughts_of_replies_are_taken_out_before_they_are_joined(model_server: Upstream) -> None:
+    provider = OPENAI.provider(f"http://127.0.0.1:{model_server.port}", splits_thoughts=True)
+    said = (
+        ("user", "a"),
+        ("assistant", "<think>x</think>"),
+        ("user", "b"),
+        ("assistant", "<think>x</think>c"),
+        ("assistant", "<think>y</think>d"),
+        ("user", "e"),
+    )
+    ask(provider, *said)
+
+    assert [(m["role"], m["content"]) for m in model_server.exchanges[0].body["messages"]] == [
+        ("user", "a\n\nb"),
+        ("assistant", "c\n\nd"),
+        ("user", "e"),
+    ]
 
 
 def test_gemma_has_its_prompt_in_the_first_turn(model_server: Upstream) -> None:

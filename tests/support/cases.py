@@ -509,11 +509,177 @@ def statuses() -> Iterator[Case]:
                   "size_error"), "upstream_context")  # fmt: skip
 
 
+def fields_that_say_nothing() -> Iterator[Case]:
+    """What looks like an error, and is none."""
+    blank = {"message": "", "type": "", "param": "", "code": None}
+    for name, error in {"blank": blank, "success": {"code": 0, "message": "success"}}.items():
+        each = b"".join(
+            event({**choice(delta={"content": text}), "error": error}) for text in ("Red", " kite")
+        )
+        yield Case(f"error that is {name}, in each", each + f("stop") + DONE)
+        beside = d("Red") + event({**choice(delta={"content": " kite"}), "error": error})
+        yield Case(f"error that is {name}, once", beside + f("stop", error=error) + DONE)
+    for name, said in {
+        "success": {"code": 0, "message": "Success"},
+        "ok": {"code": 200, "message": "ok"},
+        "queued": {"status": "queued", "message": "position 3", "code": "QUEUED"},
+        "searching": {"type": "search", "detail": "Searching the web"},
+    }.items():
+        yield Case(f"between: {name}", RED + event(said) + REST + f("stop") + DONE)
+    numbers = f"1{'0' * 400}"
+    for written in (f'{{"prompt_tokens":{numbers},"completion_tokens":2}}', f"[{numbers}]"):
+        yield Case(f"usage {written[:20]} and so on", SAID + f("stop") + raw_usage(written) + DONE)
+    zero = usage(prompt_tokens=0, completion_tokens=0)
+    yield Case("usage of nothing for text", SAID + f("stop") + zero + DONE)
+    counts = {"input_tokens": 5, "output_tokens": 2}
+    yield Case("usage by its newer names", SAID + f("stop") + usage(**counts) + DONE, usage=(5, 2))
+    yield Case("choices of null", RED + event({"choices": [None]}) + REST + f("stop") + DONE)
+    yield Case("a message that is a word", SAID + event(choice("stop", message="ok")) + DONE)
+    yield Case("data: twice", SAID.replace(b"data: ", b"data: data: ") + f("stop") + DONE)
+    for mark in ('"[DONE]"', "[DONE]<|end|>"):
+        yield Case(f"no reason, {mark}", SAID + b"data: " + mark.encode() + b"\n\n")
+    lines = b"".join(part[:-1] for part in (RED, b"data: null\n\n", REST, f("stop")))
+    yield Case("single line ends and null", lines + b"\n")
+    long = ": OPENROUTER PROCESSING\n\n" * 3
+    once = whole({"content": "x" * 20_000})
+    yield Case("comments before one object", long.encode() + once, "x" * 20_000)
+
+
+def words_for_the_end() -> Iterator[Case]:
+    """Reasons as others write them."""
+    words = {
+        "length": "MaxTokens FinishReason.MAX_TOKENS FINISH_REASON_MAX_TOKENS max_tokens_reached "
+        "token_limit_reached length_exceeded truncated",
+        "content_filter": "ContentFilter contentFiltered ERROR_TOXIC blocked content_filtering",
+        "upstream_error": "USER_CANCEL incomplete exception server_shutdown connection_error "
+        "request_timeout rate_limit",
+        "tool_calls": "ToolCalls toolCalls",
+        "stop": "unknown mystery EndTurn",
+    }
+    for ours, theirs in words.items():
+        for word in theirs.split():
+            yield Case(f"reason {word}", SAID + f(word) + DONE, end=ours)
+    yield Case(
+        "reason as an object", SAID + f({"type": "length", "length": 9}) + DONE, end="length"
+    )
+    yield Case("reason as a list", SAID + f(["length"]) + DONE, end="length")
+    camel = event({"choices": [{"index": 0, "delta": {}, "finishReason": "length"}]})
+    yield Case("finishReason", SAID + camel + DONE, end="length")
+    inside = event({"choices": [{"delta": {"content": "", "finish_reason": "length"}}]})
+    yield Case("reason in the delta", SAID + inside + DONE, end="length")
+    yield Case("length, then stop", SAID + f("length") + f("stop") + DONE, end="length")
+    nested = event('{"choices":[{"delta":{},"finish_reason":' + "[" * 900 + "]" * 900 + "}]}")
+    yield Case("reason that is a well", SAID + nested + DONE)
+    cut = b'{"choices":[{"delta":{"content":"Red"}}]}\n{"choices":[{"delta":{"content":" ki'
+    yield Case("lines that break off", cut, "Red", end="upstream_incomplete", content_type=JSON)
+    two = b'{"choices":[{"delta":{"content":"Red"}}]}\n' * 2
+    yield Case("lines without a reason", two, "RedRed", end="upstream_incomplete",
+               content_type=JSON)  # fmt: skip
+
+
+def more_thoughts() -> Iterator[Case]:
+    """Thoughts in other clothes."""
+    end = f("stop") + DONE
+    typed = d([{"type": "reasoning_text", "text": "Hm."}, HEDGE])
+    yield Case("reasoning_text", typed + end, thoughts="Hm.")
+    marked = d([{"type": "text", "text": "Hm.", "thought": True}, HEDGE])
+    yield Case("text that is a thought", marked + end, thoughts="Hm.")
+    tool = d([{"type": "tool_result", "content": "no"}, HEDGE])
+    yield Case("a tool's result among the parts", tool + end)
+    signed = d("", reasoning_content={"signature": "x"}, reasoning="Hm.")
+    yield Case("a signature before the thoughts", signed + SAID + end, thoughts="Hm.")
+    twice = d("<think>a</think>\n<think>b</think>\n" + KITE)
+    yield Case("two blocks", twice + end, thoughts="ab", wire="local")
+    yield Case("an empty block", d("<think></think>\n\n" + KITE) + end, wire="local")
+    loud = d("<THINK>Hm.</THINK>" + KITE)
+    yield Case("capital letters", loud + end, thoughts="Hm.", wire="local")
+    cohere = d("<|START_THINKING|>Hm.<|END_THINKING|>" + KITE)
+    yield Case("cohere", cohere + end, thoughts="Hm.", wire="local")
+    orphan = d("", reasoning="Hm.") + d("</think>\n\n" + KITE)
+    yield Case("a closing tag alone", orphan + end, thoughts="Hm.", wire="local")
+
+
+def more_refusals() -> Iterator[Case]:
+    """Refusals as others write them."""
+    bad, limited = "400 Bad Request", "429 Too Many Requests"
+    texts = (
+        ("Your request exceeded model token limit: 131072 (requested: 150000)", "context"),
+        ("Prompt exceeds max length", "context"),
+        ("Range of input length should be [1, 98304]", "context"),
+        ("`inputs` tokens + `max_new_tokens` must be <= 8193", "context"),
+        ("`inputs` must have less than 4095 tokens", "context"),
+        ("Please reduce the length of the messages", "context"),
+        ("litellm.ContextWindowExceededError: no", "context"),
+        ("context_length_exceeded", "context"),
+        ("max_tokens (200000) exceeds the maximum allowed value of 8192", "rejected"),
+        ("API key not valid. Please pass a valid API key.", "auth"),
+        ("User location is not supported for the API use.", "blocked"),
+        ("Content Exists Risk", "filtered"),
+        ("Budget has been exceeded!", "credit"),
+        ("Prompt contains invalid tokens in logit_bias", "rejected"),
+        ("grammar: invalid token at 5", "rejected"),
+        ("The model received an unknown parameter: 'seed'", "rejected"),
+    )
+    for text, ours in texts:
+        yield refusal(f"says {text}", bad, said(text), f"upstream_{ours}")
+    place = said("Country, region, or territory not supported")
+    yield refusal("a place", "403 Forbidden", place, "upstream_blocked")
+    echo = {"detail": [{"input": {"message": "why is model not found shown?"}, "msg": "Required"}]}
+    yield refusal("an echo of the prompt", "422 No", echo, "upstream_rejected")
+    half = b'{"error":{"message":"x","metadata":{"raw":"{\\"a\\": \\ud83d"}}}'
+    yield refusal("half a character, quoted", bad, half, "upstream_rejected")
+    yield refusal(
+        "half a character", bad, b'{"error":{"message":"bad \\ud83d"}}', "upstream_rejected"
+    )
+    huge = b'{"error":{"message":"x","retry_after":1%s}}' % (b"0" * 400)
+    yield refusal("a pause without end", limited, huge, "upstream_rate_limited")
+    again = said(f"try again in {'9' * 400}m5s")
+    yield refusal("minutes without end", limited, again, "upstream_rate_limited")
+    for status, ours in {
+        "413 Too Large": "context",
+        "402 Pay": "credit",
+        "408 Time": "timeout",
+        "425 Early": "error",
+        "429 Many": "rate_limited",
+    }.items():
+        page = "<html>no</html>".encode()
+        yield refusal(f"page of {status}", status, page, f"upstream_{ours}",
+                      content_type="text/html")  # fmt: skip
+    keyed = said(code="invalid_api_key")
+    html = {"content_type": "text/html"}
+    yield refusal("JSON called HTML, 403", "403 Forbidden", keyed, "upstream_auth", **html)
+    long = said(code="context_length_exceeded")
+    yield refusal("JSON called HTML, 400", bad, long, "upstream_context", **html)
+    for name, one, ours in (
+        ("beside a word", {"error": "Rate limit exceeded", "code": 429}, "rate_limited"),
+        ("beside an object", {"error": {"message": "x"}, "status": 429}, "rate_limited"),
+        ("status_code", {"error": "Unauthorized", "status_code": 401}, "auth"),
+        ("words of a model", {"error": "model 'x' not found, try pulling it first"}, "not_found"),
+        ("words of a context", {"error": "exceeds the available context size"}, "context"),
+        ("code and msg", {"code": 429, "msg": "too many requests"}, "rate_limited"),
+        ("status and message", {"status": 429, "message": "no"}, "rate_limited"),
+        ("message alone", {"message": "no"}, "error"),
+        ("cloudflare", {"success": False, "errors": [{"message": "No such model"}]}, "not_found"),
+        ("minimax", {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "x"}},
+         "credit"),
+    ):  # fmt: skip
+        yield Case(f"error {name}", event(one), "", end=f"upstream_{ours}")
+    words = b"Internal Server Error"
+    yield Case("words alone", words, "", end="upstream_error", content_type="text/plain")
+    code = event({"code": 401, "message": "no"})
+    yield Case("gemini, code and message", code, "", end="upstream_auth", wire="google")
+    quota = event({"error": "quota", "code": 429})
+    yield Case("gemini, a word", quota, "", end="upstream_rate_limited", wire="google")
+    yield Case("gemini, parts of null", event({"candidates": [None]}) + g(KITE, "STOP"),
+               wire="google")  # fmt: skip
+
+
 CASES = [
     case
     for group in (
         *(after_the_last_word, between_chunks, parts, tags, delta_and_message, reasons, labels),
-        *(failures_in_200, statuses),
+        *(failures_in_200, statuses, fields_that_say_nothing, words_for_the_end, more_thoughts),
+        more_refusals,
     )
     for case in group()
 ]

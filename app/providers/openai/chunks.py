@@ -9,7 +9,7 @@ from app.core.usage import Usage
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import split_parts, text_in
 from app.providers.wire.reasons import is_reason
-from app.providers.wire.refusals import refusal_in
+from app.providers.wire.refusals import raise_failure
 from app.runs.ports import USAGE, Piece
 
 # What servers call thoughts, the most usual first.
@@ -30,22 +30,22 @@ class CompletionChunks(StreamChunks):
         self._reply = ReplyText(splits_thoughts)
 
     def add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
-        if chunk.get("error"):
-            raise refusal_in(chunk["error"]).error()
         choices = chunk.get("choices")
+        if chunk.get("error") or not choices:
+            raise_failure(chunk, self.heard)
         if choices:
             self._add_choice(choices, found)
-        elif choices is None and is_error(chunk):
-            raise refusal_in(chunk).error()
         usage = chunk.get("usage")
         if usage:
-            _add_usage(usage, found)
-        elif choices is not None and (vendors := chunk.get("x_groq")):
-            _add_usage(vendors.get("usage") if isinstance(vendors, dict) else None, found)
+            self._add_usage(usage, found)
+        elif choices and isinstance(vendors := chunk.get("x_groq"), dict):
+            self._add_usage(vendors.get("usage"), found)
 
     def _add_choice(self, choices: Any, found: list[Piece]) -> None:
         try:
             choice = choices[0]
+            if choice is None:
+                return
             delta, message = choice.get("delta"), choice.get("message")
             reason = choice.get("finish_reason")
         except (AttributeError, IndexError, KeyError, TypeError):
@@ -58,21 +58,25 @@ class CompletionChunks(StreamChunks):
                 self._reply.say(text, found)
             else:
                 self._add_message(delta, found)
-        if message and not self._reply.has_text:
+        if type(message) is dict and not self._reply.has_text:
             self._add_message(message, found, whole=True)
         elif not delta and isinstance(text := choice.get("text"), str) and text:
             self._reply.say(text, found)
         if len(choice) > 3:  # besides index, delta and reason
-            self._add_beside(choice, found)
+            if choice.get("error"):
+                raise_failure({"error": choice["error"]}, self.heard)
+            if usage := choice.get("usage"):
+                self._add_usage(usage, found)
+        if reason is None and "finish_reason" not in choice:
+            reason = choice.get("finishReason") or (delta or {}).get("finish_reason")
         if reason and is_reason(reason):
             self._reply.finish(reason, found)
             self.finished = True
 
-    def _add_beside(self, choice: dict[str, Any], found: list[Piece]) -> None:
-        if choice.get("error"):
-            raise refusal_in(choice["error"]).error()
-        if usage := choice.get("usage"):
-            _add_usage(usage, found)
+    def _add_usage(self, usage: Any, found: list[Piece]) -> None:
+        read = usage_in(usage)
+        if read is not None and not (read.output_tokens == 0 and self._reply.has_text):
+            found.append((USAGE, read))  # none for text is no count
 
     def _add_message(self, message: Any, found: list[Piece], whole: bool = False) -> None:
         if not isinstance(message, dict):
@@ -80,13 +84,13 @@ class CompletionChunks(StreamChunks):
         text = message.get("content")
         thoughts: Any = None
         if len(message) > 1:
-            thoughts = next((message[name] for name in THOUGHTS if message.get(name)), None)
+            values = (message[name] for name in THOUGHTS if message.get(name))
+            thoughts = next((text for text in map(text_in, values) if text), None)
         if text is not None and not isinstance(text, str):
             text, among = split_parts(text)
             thoughts = thoughts or among
         if thoughts and not (whole and self._reply.has_thoughts):
-            if thoughts := thoughts if isinstance(thoughts, str) else text_in(thoughts):
-                self._reply.think(thoughts, found)
+            self._reply.think(thoughts, found)
         if not text and (refusal := message.get("refusal")):  # a reply like any other
             text = text_in(refusal)
         if text:
@@ -101,22 +105,9 @@ class CompletionChunks(StreamChunks):
             self._reply.finish("stop", found)
 
 
-def is_error(chunk: dict[str, Any]) -> bool:
-    """Whether an object that is no chunk says that something went wrong."""
-    kinds = (chunk.get("object"), chunk.get("type"), chunk.get("status"))
-    if "error" in kinds:
-        return True
-    text = chunk.get("message") or chunk.get("detail") or chunk.get("error_msg")
-    return bool(text) and ("code" in chunk or "error_code" in chunk or "detail" in chunk)
-
-
-def _add_usage(usage: Any, found: list[Piece]) -> None:
-    if read := usage_in(usage):
-        found.append((USAGE, read))
-
-
 def usage_in(usage: Any) -> Usage | None:
     """Return the usage that a chunk reports, None for what cannot be read."""
     if not isinstance(usage, dict):
         return None
-    return usage_of(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    read = usage.get("prompt_tokens", usage.get("input_tokens"))
+    return usage_of(read, usage.get("completion_tokens", usage.get("output_tokens")))

@@ -140,7 +140,6 @@ class OpenAICompatible:
             refusal = read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES))
             otherwise = adaptation_to(refusal, body, self._limit_field)
             if otherwise == WHOLE:
-                self.adaptations.learn(model, learned)
                 raise StreamingRefused(refusal.error())
             if not otherwise or otherwise in adapted:
                 raise refusal.error()

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from app.core.messages import ProviderMessage, taking_turns
+from app.core.messages import ProviderMessage, taking_turns, text_parts
+from app.core.run_errors import UpstreamError, UpstreamRejected
 from app.core.runs import ProviderRequest
 from app.providers.wire.adapting import (
     DEVELOPER,
@@ -26,15 +27,32 @@ from app.providers.wire.thoughts import without_thoughts
 LIMITS = ("max_tokens", "max_completion_tokens")
 OTHER = dict(zip(LIMITS, reversed(LIMITS), strict=True))
 _REFUSED = re.compile(
-    r"unsupported|not support|n't support|unrecognized|unknown|unexpected|not permitted|forbidden"
-    r"|not allowed|invalid|extra (?:inputs|fields)|not available|must be verified|only the default"
-    r"|not permitted|no longer|instead|does not exist|additional propert|not found in|not enabled",
+    r"unsupported|not (?:yet )?support|n't support|not (?:yet )?implemented|disabled|deprecated"
+    r"|unrecognized|unknown|unexpected|not permitted|forbidden|not allowed|not available|invalid"
+    r"|extra (?:inputs|fields)|must be verified|must be (?:set to )?(?:false|1)|only the default"
+    r"|no longer|instead|additional propert|not enabled|cannot be (?:set|used)|only be set to"
+    r"|only supports? non|is not a valid|cannot unmarshal|may only be",
     re.I,
 )
-_STREAMING = re.compile(r"\bstream(?:ing|ed)?\b(?!_)", re.I)
+_STREAMING = re.compile(
+    r"\bstream(?:ing|ed)?\b(?!_)['\"`]?[^.,]{0,60}(?:support|implement|disabled|available|allowed"
+    r"|enabled|must be|permitted)"
+    r"|(?:support|allow|permit|verified|unsupported|disable)[^.,]{0,40}\bstream(?:ing|ed)?\b(?!_)"
+    r"|non-stream",
+    re.I,
+)
+_KEYWORD = re.compile(r"unexpected keyword argument", re.I)  # of servers that pass all on
 _ROLE = re.compile(
-    r"system (?:role|message|prompt|instruction)|role.{0,20}system|developer (?:instruction|message"
-    r"|role)|'system'|\"system\"|'developer'",
+    r"system (?:role|message|prompt|instruction)s?\b.{0,40}(?:not|unsupported)"
+    r"|role.{0,20}system.{0,40}(?:not|unsupported)|developer (?:instruction|message|role)"
+    r"|(?:not support|unsupported|invalid)[^.]{0,60}['\"]?(?:system|developer)\b"
+    r"|only user(?:,)? and assistant roles|roles must alternate|unexpected message role"
+    r"|should be 'user' or 'assistant'",
+    re.I,
+)
+_OF_VALUE = re.compile(
+    r"too (?:large|small|high|low|big)|at (?:most|least)|between|less than|greater than|exceed"
+    r"|above the max|below the min|range|[<>]=?",
     re.I,
 )
 
@@ -64,68 +82,96 @@ def body_of(
 def _messages(
     messages: Sequence[ProviderMessage], adapted: frozenset[str], splits_thoughts: bool
 ) -> list[dict[str, Any]]:
-    system = "developer" if DEVELOPER in adapted else "system"
-    said: list[dict[str, Any]] = []
+    if splits_thoughts:
+        messages = [_without_thoughts(message) for message in messages]
     prompt = ""
-    for message in taking_turns(messages):
-        role, text = message.role, message.text
-        if role == "system":
-            if NO_SYSTEM in adapted:
-                prompt = f"{prompt}\n\n{text}" if prompt else text
-                continue
-            role = system
-        elif role == "assistant" and splits_thoughts:
-            text = without_thoughts(text)
-        said.append({"role": role, "content": text})
+    if NO_SYSTEM in adapted:
+        prompt = "\n\n".join(one.text for one in messages if one.role == "system" and one.text)
+        messages = [message for message in messages if message.role != "system"]
+    renamed = {"system": "developer"} if DEVELOPER in adapted else {}
+    said = [
+        {"role": renamed.get(turn.role, turn.role), "content": turn.text}
+        for turn in taking_turns(messages)
+    ]
     if prompt:
-        first = next((one for one in said if one["role"] == "user"), None)
-        if first is None:
-            said.insert(0, {"role": "user", "content": prompt})
+        if said and said[0]["role"] == "user":
+            said[0]["content"] = f"{prompt}\n\n{said[0]['content']}"
         else:
-            first["content"] = f"{prompt}\n\n{first['content']}"
+            said.insert(0, {"role": "user", "content": prompt})
     return said
+
+
+def _without_thoughts(message: ProviderMessage) -> ProviderMessage:
+    if message.role != "assistant":
+        return message
+    text = without_thoughts(message.text)
+    return message if text == message.text else ProviderMessage("assistant", text_parts(text))
 
 
 def adaptation_to(refusal: Refusal, body: Mapping[str, Any], limit_field: str) -> str:
     """Return what is to be asked otherwise after this refusal of that body; "" if it was not for
     anything that could be."""
-    if refusal.status not in {400, 404, 405, 415, 422, 501}:
-        return ""
     param, text = refusal.param, refusal.message
-    refused = bool(_REFUSED.search(text))
+    keyword = bool(_KEYWORD.search(text))
+    if refusal.status not in {400, 404, 405, 415, 422, 501} and not keyword:
+        return _adaptation_of_template(refusal, body)
+    if type(refusal.error()) not in _OPEN:  # it was refused for something else
+        return ""
+    refused = keyword or bool(_REFUSED.search(text))
 
     def names(field: str) -> bool:
-        return field in body and (param.partition(".")[0] == field or (refused and field in text))
+        if param:
+            return field in body and param.partition(".")[0] == field
+        return field in body and refused and bool(re.search(rf"\b{field}\b", text))
 
     if names("stream_options"):
         return NO_STREAM_OPTIONS
-    if body.get("stream") and (param == "stream" or (refused and _STREAMING.search(text))):
+    if body.get("stream") and (param == "stream" or (not param and _STREAMING.search(text))):
         return WHOLE
     if any(names(field) for field in LIMITS) and _is_of_name(refusal):
         return OTHER_LIMIT
-    if names("temperature"):
+    if names("temperature") and not _is_of_value(refusal):
         return NO_TEMPERATURE
-    return _adaptation_of_roles(refusal, body, refused)
+    return _adaptation_of_roles(refusal, body)
+
+
+# What a refusal may be that is of the request's form; NotFound for `stream` at another address.
+_OPEN = (UpstreamRejected, UpstreamError)
+
+
+def _is_of_value(refusal: Refusal) -> bool:
+    """Whether another value would have been taken."""
+    only = re.search(r"only (?:the default|.{0,30}supported|1\b)|does not support", refusal.message)
+    return bool(_OF_VALUE.search(refusal.message)) and not only
 
 
 def _is_of_name(refusal: Refusal) -> bool:
     """Whether the limit's name was refused, and not its value."""
-    other = sum(name in refusal.message for name in LIMITS) == 2
+    if _OF_VALUE.search(refusal.message):
+        return False
+    other = all(name in refusal.message for name in LIMITS)
     unknown = {"unsupportedparameter", "unknownparameter", "extraforbidden"} & refusal.words
-    return other or bool(unknown) or not re.search(r"\d", refusal.message)
+    number = re.search(r"(?<![\w.-])\d+(?![\w.-])", refusal.message)
+    return other or bool(unknown) or not number
 
 
-def _adaptation_of_roles(refusal: Refusal, body: Mapping[str, Any], refused: bool) -> str:
+def _adaptation_of_roles(refusal: Refusal, body: Mapping[str, Any]) -> str:
     roles = {message["role"] for message in body["messages"]}
     if not roles & {"system", "developer"}:
         return ""
     of_role = refusal.param.startswith("messages") and refusal.param.endswith("role")
-    if not (of_role or (refused and _ROLE.search(refusal.message))):
+    if not (of_role or (not refusal.param and _ROLE.search(refusal.message))):
         return ""
-    wants_newer = "developer" in refusal.message.lower() and "instead" in refusal.message.lower()
-    if "system" in roles and (wants_newer or (of_role and "messages[" in refusal.param)):
+    said = refusal.message.lower()
+    wants_newer = "developer" in said and "instead" in said
+    if "system" in roles and (wants_newer or "messages[" in refusal.param):
         return DEVELOPER
     return NO_SYSTEM
+
+
+def _adaptation_of_template(refusal: Refusal, body: Mapping[str, Any]) -> str:
+    """Return the same where a template failed: llama.cpp answers 500 then."""
+    return _adaptation_of_roles(refusal, body) if refusal.status == 500 else ""
 
 
 def body_bytes(body: Mapping[str, Any]) -> bytes:

@@ -21,7 +21,7 @@ from app.providers.wire.thoughts import ThoughtSplitter
 from app.runs.ports import FINISH, Piece
 
 MAX_TOKENS = 2**53  # what JSON numbers keep exactly; orjson refuses to write more than 64 bits
-DONE = (b"[DONE]", b"DONE")
+DONE = (b"[DONE]", b"DONE")  # what the mark of the end begins with
 _DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
 
 
@@ -42,32 +42,31 @@ def loads(data: bytes) -> Any:
         return None
 
 
-def objects_in(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects that follow one another in a text; it may end in anything else."""
-    at = 0
-    while (at := text.find("{", at)) >= 0:
+def objects_in(text: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the JSON objects that follow one another in a text, and what is left behind them."""
+    found: list[dict[str, Any]] = []
+    at = end = 0
+    while (at := text.find("{", end)) >= 0:
         try:
-            found, at = _DECODER.raw_decode(text, at)
+            one, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
-            return
-        if isinstance(found, dict):
-            yield found
+            break
+        found.append(one)
+    return found, text[end:].strip(" \t\r\n,]")
 
 
 def is_done(data: bytes) -> bool:
     """Whether that is the mark of a stream's end, however it is written."""
-    return data.strip().upper() in DONE
+    return data.strip(b" \t\r\n\"'").upper().startswith(DONE)
 
 
 def token_count(written: Any) -> int | None:
     """Return a count of tokens, None for what is none."""
-    if isinstance(written, bool):
-        return None
-    try:
-        tokens = int(written)
-    except (OverflowError, TypeError, ValueError):
-        return None
-    return tokens if tokens == float(written) and 0 <= tokens <= MAX_TOKENS else None
+    if isinstance(written, str) and written.isdecimal():
+        written = int(written[:20])
+    if isinstance(written, float) and written.is_integer():
+        written = int(written)
+    return written if type(written) is int and 0 <= written <= MAX_TOKENS else None
 
 
 def usage_of(read: Any, *written: Any) -> Usage | None:
@@ -118,35 +117,33 @@ class StreamChunks(ABC):
             if type(chunk) is dict:  # as good as always
                 self.add_chunk(chunk, found)
                 continue
-            if is_done(data):
-                self.done = True
-            else:
-                for chunk in self._chunks_in(data):
-                    self.add_chunk(chunk, found)
+            for chunk in self._chunks_in(data):
+                self.add_chunk(chunk, found)
             if self.done:
                 break
 
-    def _chunks_in(self, data: bytes) -> list[dict[str, Any]]:
-        """Return the objects that the data of an event are: one as a rule.
+    def _chunks_in(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Yield the objects that the data of an event are: one as a rule.
 
         None for what cannot have been one: null, a number, a word such as `ping`. Raises
         UpstreamMalformed for what begins as an object and is none.
         """
+        data = data.strip()
+        while data.startswith(b"data:"):  # wrapped twice on the way
+            data = data[5:].lstrip()
+        if is_done(data):
+            self.done = True
+            return
         parsed = loads(data)
         if isinstance(parsed, dict):
-            return [parsed]
-        if isinstance(parsed, list):
-            return [one for one in parsed if isinstance(one, dict)]
-        if parsed is not None or data.lstrip()[:1] != b"{":
-            return []
-        lines = data.splitlines()  # of events that have single line ends between them
-        if len(lines) > 1 and is_done(lines[-1]):
-            self.done = True
-            lines.pop()
-        values = [loads(line) for line in lines]
-        if not all(isinstance(value, dict) for value in values):
+            yield parsed
+        elif isinstance(parsed, list):
+            yield from (one for one in parsed if isinstance(one, dict))
+        elif parsed is None and (lines := data.splitlines())[1:]:
+            for line in lines:  # events with single line ends between them
+                yield from self._chunks_in(line)
+        elif parsed is None and data[:1] == b"{":
             raise UpstreamMalformed()
-        return values
 
 
 class WholeText:
@@ -184,6 +181,7 @@ class ReplyText:
     def __init__(self, splits_thoughts: bool) -> None:
         self.has_text = False
         self.has_thoughts = False
+        self._reason = ""
         self._text = WholeText()
         self._thoughts = WholeText()
         self._splitter = ThoughtSplitter() if splits_thoughts else None
@@ -223,7 +221,11 @@ class ReplyText:
         """Add what was held back, and our finish reason for the server's. Raises UpstreamError for
         one that is a failure."""
         self.end(found)
-        found.append((FINISH, reason_of(reason, self.has_text)))
+        ours = reason_of(reason, self.has_text)
+        if ours == "stop" and self._reason:  # some gateways add one of their own behind
+            return
+        self._reason = ours
+        found.append((FINISH, ours))
 
     def _split(self, pieces: list[tuple[str, str]], found: list[Piece]) -> None:
         for piece in pieces:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_DEPTH = 8
-_THOUGHTS = frozenset({"thinking", "reasoning", "thought", "summary_text"})
+_THOUGHTS = ("thinking", "reasoning", "thought", "summary")  # what types of thoughts begin with
+_NOT_SAID = ("tool", "function", "image", "input_")  # what types of no text begin with
 _TEXTS = ("text", "content", "summary", "refusal", "value", "thinking", "reasoning")
 
 
@@ -25,7 +26,7 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
     elif depth and isinstance(value, list):
         for one in value:
             yield from _texts(one, depth - 1)
-    elif depth and isinstance(value, dict):
+    elif depth and isinstance(value, dict) and not str(value.get("type")).startswith(_NOT_SAID):
         # One of them: where there are several they say the same.
         name = next((name for name in _TEXTS if value.get(name)), "")
         yield from _texts(value.get(name), depth - 1)
@@ -42,5 +43,4 @@ def split_parts(value: Any) -> tuple[str, str]:
 def _is_thought(part: Any) -> bool:
     if not isinstance(part, dict):
         return False
-    kind = part.get("type")
-    return isinstance(kind, str) and kind.partition(".")[0] in _THOUGHTS
+    return part.get("thought") is True or str(part.get("type")).startswith(_THOUGHTS)

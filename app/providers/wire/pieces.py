@@ -9,24 +9,25 @@ harm it.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from app.core.run_errors import (
     RunError,
-    UpstreamError,
     UpstreamIncomplete,
     UpstreamMalformed,
     UpstreamTooLarge,
 )
-from app.providers.wire.chunks import StreamChunks, loads, objects_in
-from app.providers.wire.refusals import no_model_server
+from app.providers.wire.chunks import StreamChunks, is_done, loads, objects_in
+from app.providers.wire.refusals import no_model_server, refusal_in
 from app.providers.wire.sse import EventTooLarge, SseReader
 from app.runs.ports import ALIVE, Piece, PieceStream
 
 log = logging.getLogger(__name__)
 WHITE = b"\xef\xbb\xbf \t\r\n"
+_COMMENTS = re.compile(rb"\A(?:\s*:[^\r\n]*[\r\n]+)+")  # whole lines of an event stream
 
 
 def read_pieces(received: Iterable[bytes], chunks: StreamChunks, max_bytes: int) -> PieceStream:
@@ -34,32 +35,41 @@ def read_pieces(received: Iterable[bytes], chunks: StreamChunks, max_bytes: int)
     for an answer that is one object. Raises UpstreamIncomplete, UpstreamTooLarge, UpstreamNotFound,
     what `received` and `chunks` raise."""
     reads = iter(received)
-    start = b""
-    while not (begins := start.lstrip(WHITE)):
-        if (data := next(reads, None)) is None:
+    start = begins = b""
+    while not begins or begins[:1] == b":":
+        if (data := next(reads, None)) is None or len(start) > max_bytes:
             break
-        start = start[-len(WHITE) :] + data  # all white so far, but for part of a BOM
+        start = _COMMENTS.sub(b"", start) + data
+        begins = _COMMENTS.sub(b"", start).lstrip(WHITE)
     if begins[:1] == b"<":
         raise no_model_server()
     if begins[:1] in (b"{", b"[") and not begins.startswith(b"[DONE"):
-        yield from _one(chain((start,), reads), chunks, max_bytes)
+        yield from _one(chain((begins,), reads), chunks, max_bytes)
     else:
         yield from _events(chain((start,), reads), chunks, max_bytes)
 
 
 def _one(reads: Iterator[bytes], chunks: StreamChunks, max_bytes: int) -> PieceStream:
     body = bytearray()
-    for data in reads:
-        body += data
-        if len(body) > max_bytes:
-            raise UpstreamTooLarge()
-    parsed = loads(bytes(body))
+    fault: RunError | None = None
+    try:
+        for data in reads:
+            body += data
+            if len(body) > max_bytes:
+                raise UpstreamTooLarge()
+    except RunError as error:
+        fault = error
+    parsed, left = loads(bytes(body)), ""
     values = parsed if isinstance(parsed, list) else [parsed]
     if parsed is None:  # a line each, or with an event stream's end behind it
-        values = list(objects_in(body.decode("utf-8", "replace")))
+        values, left = objects_in(body.decode("utf-8", "replace"))
+    if not values:
+        raise fault or UpstreamMalformed()
     found: list[Piece] = []
-    fault = _add_objects(values, chunks, found) if values else UpstreamMalformed()
-    chunks.end(found, complete=fault is None)
+    fault = _add_objects(values, chunks, found) or fault
+    # Of lines each may be the last that came before a cut.
+    ended = len(values) == 1 and not left or is_done(left.removeprefix("data:").encode())
+    chunks.end(found, complete=fault is None and ended)
     if found:
         yield found
     if not chunks.finished:
@@ -119,9 +129,10 @@ def _left_over(stray: list[bytes], chunks: StreamChunks, found: list[Piece]) -> 
     """Add what objects there are among the lines that are no event stream's: an error, mostly.
     Return the fault in it."""
     text = b"\n".join(stray).decode("utf-8", "replace")
-    fault = _add_objects(list(objects_in(text)), chunks, found)
-    if fault is None and not found and any(line.startswith(b"error") for line in stray):
-        return UpstreamError()
+    values, _ = objects_in(text)
+    fault = _add_objects(values, chunks, found)
+    if fault is None and stray and not values and not chunks.heard:  # words, and nothing else
+        return refusal_in(None, text.encode()).error()
     return fault
 
 

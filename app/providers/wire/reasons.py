@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from app.core.run_errors import UpstreamError
 
+FAILED = ""  # it did not end by itself
+# Letters and digits alone count: `MAX_TOKENS`, `maxTokens` and `max-tokens` are one word.
 _OURS = {
-    "stop": "stop eos eos_token end end_turn stop_sequence complete completed done",
-    "length": (
-        "length max_length max_tokens max_output_tokens max_new_tokens max_completion_tokens "
-        "token_limit model_length context_length model_context_window_exceeded "
-        "context_length_exceeded"
-    ),
+    "stop": "stop eos eostoken end endturn stopsequence complete completed done finished",
+    "length": "length modellength contextlength",
     "content_filter": (
-        "content_filter content_filtered content_filter_error sensitive safety recitation "
-        "blocklist prohibited_content spii language image_safety image_prohibited_content "
-        "image_recitation model_armor guardrail_intervened guardrail moderation "
-        "content_policy_violation refusal filtered risk_control"
+        "sensitive recitation prohibitedcontent spii language refusal modelarmor "
+        "guardrailintervened contentpolicyviolation riskcontrol"
     ),
-    "tool_calls": "tool_calls tool_call tool_use function_call",
-    # It did not end by itself.
-    "": (
-        "error abort aborted cancel cancelled canceled failed failure fail timeout timed_out "
-        "network_error server_error internal_error upstream_error model_error "
-        "insufficient_system_resource insufficient_resource resource_exhausted overloaded "
-        "engine_overloaded malformed_function_call malformed_response unexpected_tool_call "
-        "too_many_tool_calls missing_thought_signature no_image image_other other unknown "
-        "interrupted preempted"
+    "tool_calls": "toolcalls toolcall tooluse functioncall",
+    FAILED: (
+        "other insufficientsystemresource insufficientresource resourceexhausted "
+        "malformedfunctioncall malformedresponse unexpectedtoolcall toomanytoolcalls "
+        "missingthoughtsignature noimage imageother ratelimit preempted"
     ),
 }
 _KNOWN = {theirs: ours for ours, words in _OURS.items() for theirs in words.split()}
-_NONE = frozenset({"", "null", "none", "nil", "undefined", "finish_reason_unspecified"})
+# Of words that are in no list, by what they are made of; the first that fits.
+_PARTS = (
+    ("content_filter", re.compile("filter|safety|toxic|blocked|blocklist|moderat|guardrail")),
+    ("length", re.compile("maxtoken|maxoutput|maxnewtoken|maxcompletion|maxlength|maxcontext"
+                          "|tokenlimit|lengthexceed|contextwindow|contextlength|truncat|limit")),
+    (FAILED, re.compile("error|abort|cancel|timeout|timedout|fail|exception|shutdown|interrupt"
+                        "|incomplete|overload|disconnect|unavailable")),
+)  # fmt: skip
+_NONE = frozenset({"", "null", "none", "nil", "undefined", "unspecified"})
+_NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
-def is_reason(written: object) -> bool:
+def is_reason(written: Any) -> bool:
     """Whether a finish reason says anything at all."""
-    return bool(written) and str(written).strip().lower() not in _NONE
+    return _word_of(written) not in _NONE
 
 
-def reason_of(written: object, has_text: bool) -> str:
+def reason_of(written: Any, has_text: bool) -> str:
     """Return our finish reason. Raises UpstreamError for a failure, and for a word nobody knows
     that came without any text."""
-    ours = _KNOWN.get(str(written).strip().lower().replace("-", "_").replace(" ", "_"))
+    word = _word_of(written)
+    ours = _KNOWN.get(word)
+    if ours is None:
+        ours = next((name for name, parts in _PARTS if parts.search(word)), None)
     if ours is None and has_text:
         ours = "stop"
     if not ours:
         raise UpstreamError()
     return ours
+
+
+def _word_of(written: Any) -> str:
+    if isinstance(written, list):
+        written = written[0] if written else None
+    if isinstance(written, dict):  # SGLang's own: {"type": "length", "length": 9}
+        written = written.get("type")
+    if not isinstance(written, str):
+        return ""
+    return _NOT_LETTERS.sub("", written[:100].lower()).removeprefix("finishreason")

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timezone
-from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 
 from app.core.run_errors import (
@@ -32,10 +30,11 @@ from app.core.run_errors import (
     UpstreamTimeout,
 )
 from app.providers.wire.chunks import loads
+from app.providers.wire.pauses import pause_in, pause_of
 
-MOST_S = 86400.0
 MAX_BYTES = 16384  # of a refusal's body; what it says is in its first lines
 MAX_DEPTH = 6
+MAX_LAYERS = 200
 _WORD = re.compile(r"[A-Za-z][\w.:-]{0,63}\Z")  # a machine word; anything else may be prose
 _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 
@@ -43,7 +42,7 @@ _NOT_LETTERS = re.compile(r"[^a-z0-9]+")
 _CONTEXT = frozenset(
     "contextlengthexceeded stringabovemaxlength exceedcontextsizeerror maxtokensexceeded "
     "prompttoolong requesttoolarge modelmaxprompttokensexceeded contextwindowexceeded "
-    "inputtoolong tokenlimitexceeded maxcontextlengthexceeded".split()
+    "inputtoolong tokenlimitexceeded maxcontextlengthexceeded errorcontextlengthexceeded".split()
 )
 _CREDIT = frozenset(
     "insufficientquota insufficientbalance insufficientuserquota insufficientcredits "
@@ -66,44 +65,59 @@ _AUTH = frozenset(
     "incorrectapikey authenticationfailed accountdeactivated unauthenticated".split()
 )
 _BLOCKED = frozenset("unsupportedcountryregionterritory regionnotsupported ipblocked".split())
-_LIMITED = frozenset("ratelimitexceeded ratelimiterror ratelimited toomanyrequests".split())
+_LIMITED = frozenset(
+    "ratelimitexceeded ratelimiterror ratelimited toomanyrequests resourceexhausted".split()
+)
 
 # What servers without machine words write; by these nobody is told anything of the text.
 _CONTEXT_TEXT = re.compile(
-    r"context (?:length|window|size|limit)|maximum context|prompt is too long|prompt too long"
-    r"|input is too long|input token count|too many (?:input )?tokens|exceeds? the (?:maximum|max)"
-    r" (?:number of )?(?:input )?tokens|request too large|maximum (?:prompt|input|sequence) length"
-    r"|longer than the (?:model|maximum)|max_model_len|n_ctx|context the overflows"
-    r"|(?:tokens?|prompt|input).{0,60}exceeds?.{0,40}(?:limit|maximum|max_tokens|context)",
+    r"context[ _-]?(?:length|window|size|limit)|maximum context|context the overflows|n_ctx"
+    r"|(?:prompt|input|message)s? (?:is|are) too long|input token count|too many (?:input )?tokens"
+    r"|exceed(?:s|ed)? (?:the )?(?:maximum |max[ _])(?:number of )?(?:input |prompt )?"
+    r"(?:tokens|len)"
+    r"|request too large|max(?:imum)?[ _](?:prompt|input|sequence|model)[ _](?:len|tokens)"
+    r"|longer than the (?:model|maximum)|model token limit|prompt exceeds max"
+    r"|range of input length|inputs?`? (?:tokens .{0,40}must be|must have less than)"
+    r"|reduce the length of the (?:messages|prompt|input)"
+    r"|(?:tokens?|prompt|input)[^.]{0,60}exceed(?:s|ed)?[^.]{0,40}(?:token limit|context|max_len)",
+    re.I,
+)
+# The limit that was asked for, not what was sent.
+_OF_LIMIT = re.compile(
+    r"^\W*(?:max_tokens|max_completion_tokens|max_new_tokens)\b|max_tokens'? (?:or|is too large)"
+    r"|out of memory",
     re.I,
 )
 _TOO_LARGE_TEXT = re.compile(r"request too large", re.I)
 _CREDIT_TEXT = re.compile(
     r"insufficient[_ ](?:balance|credits?|funds|quota)|credit balance is too low|out of credits?"
+    r"|budget has been exceeded|余额不足"
     r"|(?:not enough|no|more|exhausted your|used all your) credits|payment required|in arrears",
     re.I,
 )
 _FILTERED_TEXT = re.compile(
     r"content (?:management|filter(?:ing)?|usage|safety) polic|inappropriate content"
-    r"|content[_ ]filter|flagged as (?:potentially )?violating|safety system",
+    r"|content[_ ]filter|flagged as (?:potentially )?violating|safety system"
+    r"|content exists risk|considered high risk",
     re.I,
 )
 _NOT_FOUND_TEXT = re.compile(
     r"model[^.\n]{0,120}(?:not found|does not exist|doesn't exist|not exist|is not available"
-    r"|not supported by|unknown|no longer available)|(?:no such|unknown|invalid) model"
+    r"|no longer available)|(?:no such|unknown|invalid) model(?! parameter)\b"
     r"|try pulling it first|not a valid model",
     re.I,
 )
 _AUTH_TEXT = re.compile(
-    r"(?:invalid|incorrect|missing|no|expired) (?:api[ _-]?key|access token|token|credential)", re.I
+    r"(?:invalid|incorrect|missing|no|bad|expired) (?:api[ _-]?key|access token|credential)"
+    r"|api key (?:is )?not valid",
+    re.I,
+)
+_BLOCKED_TEXT = re.compile(
+    r"(?:location|country|region|territory)\b.{0,40}(?:is )?not supported|have been blocked", re.I
 )
 _LOADING_TEXT = re.compile(
     r"loading model|model is (?:still )?(?:being )?load|currently loading|still loading"
     r"|model (?:is )?not (?:yet )?(?:loaded|ready)|warming up|is starting",
-    re.I,
-)
-_AGAIN_TEXT = re.compile(
-    r"(?:try again|retry|available) (?:in|after) (?:(\d+)m)?\s*(\d+(?:\.\d+)?)\s*(ms|s\b|sec|min)",
     re.I,
 )
 
@@ -135,14 +149,17 @@ class Refusal:
         status, text = self.status, self.message
         if status == 407:
             return UpstreamProxy()
-        if self.is_page:
-            return _error_of_page(status)
+        if self.is_page and (error := _error_of_page(status)) is not None:
+            return error
         refused = status is None or status < 500
         if status == 402 or self.words & _CREDIT or (refused and _CREDIT_TEXT.search(text)):
             return UpstreamCredit()
         # Of a rate, tokens are too many too.
         long = _CONTEXT_TEXT if status != 429 else _TOO_LARGE_TEXT
-        if status == 413 or self.words & _CONTEXT or long.search(text):
+        by_words = long.search(text) and not (
+            self.param.startswith("max_") or _OF_LIMIT.search(text)
+        )
+        if status == 413 or self.words & _CONTEXT or by_words:
             return self._too_long()
         if refused:
             error = self._of_request()
@@ -157,7 +174,7 @@ class Refusal:
         text = self.message
         if self.words & _FILTERED or _FILTERED_TEXT.search(text):
             return UpstreamFiltered()
-        if self.words & _BLOCKED or self.status == 451:
+        if self.words & _BLOCKED or self.status == 451 or _BLOCKED_TEXT.search(text):
             return UpstreamBlocked()
         if self.words & _AUTH or (self.status in {400, None} and _AUTH_TEXT.search(text)):
             return UpstreamAuth()
@@ -192,28 +209,28 @@ class Refusal:
 def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Return what an answer that is no reply says."""
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:1] == b"<" or "text/html" in headers.get("content-type", "").lower():
+    if start[:1] == b"<":
         found = Refusal(status, is_page=True)
     else:
         found = replace(refusal_in(loads(body), body), status=status)
-    wait_s = _asked_pause(headers)
+    wait_s = pause_of(headers)
     return found if wait_s is None else replace(found, wait_s=wait_s)
 
 
 def refusal_in(value: Any, body: bytes = b"") -> Refusal:
     """Return what a JSON value says that stands for an error; its own number may be a status."""
-    layers = list(_layers(value, MAX_DEPTH))
+    layers = list(islice(_layers(value, MAX_DEPTH), MAX_LAYERS))
     code, kind, param, message = "", "", "", ""
     status: int | None = None
     words: set[str] = set()
     numbers: Mapping[str, Any] | None = None
     for layer in layers:
-        for name in ("code", "type", "reason", "status", "error_code", "error_type"):
+        for name in _CODES:
             said = layer.get(name)
             if isinstance(said, str) and said.isdecimal():
                 said = int(said[:9])
-            if type(said) is int and 400 <= said <= 599:
-                status = status or said
+            if type(said) is int:
+                status = status or _status_of(said)
             elif isinstance(said, str) and _WORD.match(said):
                 words.add(_NOT_LETTERS.sub("", said.lower()))
                 if name in {"type", "error_type"}:
@@ -221,22 +238,51 @@ def refusal_in(value: Any, body: bytes = b"") -> Refusal:
                 else:
                     code = code or said
         param = param or _param_of(layer)
-        for name in ("message", "detail", "error", "msg", "error_msg", "raw"):
-            said = layer.get(name)
-            if isinstance(said, str) and said.strip():
-                message = f"{message} {said}".strip() if said not in message else message
+        for text in _messages_of(layer):
+            if text not in message and len(message) < MAX_BYTES:
+                message = f"{message} {text[:MAX_BYTES]}".strip()
         if "n_ctx" in layer:
             numbers = layer
-    if not layers and body:
+    if not layers and isinstance(value, str):
+        message = value[:MAX_BYTES]
+    elif not layers and body:
         message = body[:MAX_BYTES].decode("utf-8", "replace").strip()
+    if _WORD.match(message):  # a machine word where words are expected
+        words.add(_NOT_LETTERS.sub("", message.lower()))
+    pause_s = pause_in(layers, message)
+    message = message.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return Refusal(
-        status, code, kind, param, message, frozenset(words), numbers=numbers,
-        wait_s=_pause_in(layers, message),
-    )  # fmt: skip
+        status, code, kind, param, message, frozenset(words), numbers=numbers, wait_s=pause_s
+    )
+
+
+_CODES = (
+    *("code", "type", "reason", "status", "status_code", "statusCode", "error_code", "error_type"),
+    "errorCode",
+)
+_MESSAGES = (
+    *("message", "detail", "error", "msg", "error_msg", "raw", "status_msg", "Message"),
+    *("error_message", "error_description", "title", "errors"),
+)
+_ECHOES = frozenset({"input", "messages", "body", "request", "prompt", "ctx"})  # what was sent
+# MiniMax, in base_resp.
+_NUMBERS = {1000: 500, 1001: 408, 1002: 429, 1004: 401, 1008: 402, 1039: 429, 2013: 400, 2049: 401}
+
+
+def _status_of(number: int) -> int | None:
+    return number if 400 <= number <= 599 else _NUMBERS.get(number)
+
+
+def _messages_of(layer: Mapping[str, Any]) -> Iterator[str]:
+    for name in _MESSAGES:
+        said = layer.get(name)
+        for one in said[:8] if isinstance(said, list) else (said,):
+            if isinstance(one, str) and one.strip():
+                yield one
 
 
 def _layers(value: Any, depth: int) -> Iterator[dict[str, Any]]:
-    """Yield the objects in an error, the outermost first."""
+    """Yield the objects in an error, the outermost first; not what it repeats of the request."""
     if not depth:
         return
     if isinstance(value, list):
@@ -244,11 +290,60 @@ def _layers(value: Any, depth: int) -> Iterator[dict[str, Any]]:
             yield from _layers(one, depth - 1)
     elif isinstance(value, dict):
         yield value
-        for one in value.values():
+        for name, one in value.items():
+            if name in _ECHOES:
+                continue
             if isinstance(one, (dict, list)):
                 yield from _layers(one, depth - 1)
             elif isinstance(one, str) and one[:1] == "{":  # what a gateway was told, as it was
-                yield from _layers(loads(one.encode()), depth - 1)
+                yield from _layers(loads(one[:MAX_BYTES].encode("utf-8", "replace")), depth - 1)
+
+
+_FINE = frozenset({"", "0", "200", "ok", "success", "succeeded", "none", "null", "false"})
+_OF_ERRORS = re.compile(
+    r"error|invalid|fail|exceed|denied|unauth|forbidden|limit|notfound|insufficient|exhausted"
+    r"|overload|unavailable|timeout|abort"
+)
+
+
+def raise_failure(chunk: Mapping[str, Any], heard: int) -> None:
+    """Raise what a chunk says went wrong, if it says so; `heard` is how many were good before it.
+
+    Some servers put an `error` into each chunk that says nothing, or success.
+    """
+    said = {name: one for name, one in chunk.items() if name not in {"choices", "usage", "id"}}
+    if _says_something(chunk.get("error")) or _is_failure(said, heard):
+        raise refusal_in(said).error()
+
+
+def _says_something(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_says_something(one) for one in value.values())
+    if isinstance(value, list):
+        return any(_says_something(one) for one in value)
+    return bool(value) and str(value)[:20].strip().lower() not in _FINE
+
+
+def _is_failure(said: Mapping[str, Any], heard: int) -> bool:
+    """Whether an object that is no chunk, and has no `error`, is one all the same."""
+    if "error" in (said.get("object"), said.get("type"), said.get("status")):
+        return True
+    answer = said.get("base_resp")
+    if isinstance(answer, dict) and _says_something(answer.get("status_code")):
+        return True
+    if said.get("success") is False and said.get("errors"):
+        return True
+    if "error" in said or not any(True for _ in _messages_of(said)):
+        return False
+    for name in _CODES:
+        one = said.get(name)
+        if isinstance(one, str) and one.isdecimal():
+            one = int(one[:9])
+        if type(one) is int and 400 <= one <= 599:
+            return True
+        if isinstance(one, str) and _OF_ERRORS.search(_NOT_LETTERS.sub("", one[:64].lower())):
+            return True
+    return not heard and not any(name in said for name in _CODES)
 
 
 def _param_of(layer: Mapping[str, Any]) -> str:
@@ -262,14 +357,13 @@ def _param_of(layer: Mapping[str, Any]) -> str:
     return ""
 
 
-def _error_of_page(status: int | None) -> RunError:
-    if status in {403, 429, 451}:
+def _error_of_page(status: int | None) -> RunError | None:
+    """Return the error of a page, None where its status says more."""
+    if status in {403, 451}:
         return UpstreamBlocked()
-    if status == 401:
-        return UpstreamAuth()
     if status is None or status < 300 or status in {404, 405, 410}:
         return no_model_server()
-    return UpstreamRejected() if 400 <= status < 500 else UpstreamError()
+    return None
 
 
 def no_model_server() -> UpstreamNotFound:
@@ -294,44 +388,3 @@ def _sent_and_limit(message: str) -> tuple[int | None, int | None]:
     limit = int((found[1] or found[2]).replace(",", ""))
     sent = next((number for number in numbers if number > limit), None)
     return (sent, limit) if sent is not None else (None, None)
-
-
-def _pause_in(layers: list[dict[str, Any]], message: str) -> float | None:
-    """Return the pause that a body asks for: google.rpc.RetryInfo, or in words."""
-    for layer in layers:
-        delay = layer.get("retryDelay", layer.get("retry_after"))
-        if isinstance(delay, str) and re.fullmatch(r"\d{1,9}(\.\d{1,9})?s?", delay):
-            return min(float(delay.rstrip("s")), MOST_S)
-        if isinstance(delay, (int, float)) and 0 <= delay < math.inf:
-            return min(float(delay), MOST_S)
-    found = _AGAIN_TEXT.search(message)
-    if found is None:
-        return None
-    number, unit = float(found[2]), found[3].lower()
-    pause_s = number / 1000 if unit == "ms" else number * (60 if unit == "min" else 1)
-    return min(int(found[1] or 0) * 60 + pause_s, MOST_S)
-
-
-def _asked_pause(headers: Mapping[str, str]) -> float | None:
-    ms = headers.get("retry-after-ms", "").strip()  # OpenAI's and Azure's, finer than the standard
-    if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", ms):
-        return min(float(ms) / 1000, MOST_S)
-    return read_retry_after(headers.get("retry-after"))
-
-
-def read_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
-    """Return the seconds of a Retry-After (RFC 9110, 10.2.3: seconds or a date; fractions, which
-    some send), 0 at least.
-
-    None if there is none that can be read; a day at most: whoever waits sets a limit.
-    """
-    value = (value or "").strip()
-    if re.fullmatch(r"\d+(\.\d{1,9})?", value, re.ASCII):
-        return min(float(value[:32]), MOST_S)
-    try:
-        date = parsedate_to_datetime(value)
-        if date.tzinfo is None:  # "-0000" is UTC, too
-            date = date.replace(tzinfo=timezone.utc)
-        return min(max(0.0, date.timestamp() - now()), MOST_S)
-    except (IndexError, OverflowError, TypeError, ValueError):
-        return None

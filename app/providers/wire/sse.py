@@ -29,7 +29,9 @@ class SseReader:
 
     def __init__(self, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
-        self._rest = b""
+        self._parts: list[bytes] = []  # of a line that has not come whole
+        self._parts_bytes = 0
+        self._held_cr = False  # the last of them ends with half a line end, maybe
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._at_start = True
@@ -40,14 +42,22 @@ class SseReader:
     @property
     def pending(self) -> bool:
         """Whether an event has begun that is not complete."""
-        return bool(self._rest.strip(b"\r\n") or self._data)
+        return bool(b"".join(self._parts).strip(b"\r\n") or self._data)
 
     def feed(self, received: bytes) -> list[bytes]:
         """Return the data of the events these bytes complete. Raises EventTooLarge."""
-        buffer = self._rest + received if self._rest else received
+        if self._parts and not (self._at_start or self._held_cr):
+            if b"\n" not in received and b"\r" not in received:
+                # A line that comes in many reads is joined once, at its end.
+                self._parts.append(received)
+                self._parts_bytes += len(received)
+                if self._parts_bytes + self._data_bytes > self._max_event_bytes:
+                    raise EventTooLarge([])
+                return []
+        buffer = b"".join((*self._parts, received)) if self._parts else received
         if self._at_start:
             if _BOM.startswith(buffer) and len(buffer) < len(_BOM):
-                self._rest = buffer
+                self._parts = [buffer]
                 return []
             buffer = buffer.removeprefix(_BOM)
             self._at_start = False
@@ -58,7 +68,9 @@ class SseReader:
         else:
             held = b""
         *lines, rest = buffer.split(b"\n")
-        self._rest = rest + held
+        self._parts = [rest + held] if rest or held else []
+        self._parts_bytes = len(rest) + len(held)
+        self._held_cr = bool(held)
         events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
@@ -69,13 +81,13 @@ class SseReader:
                 self._is_error = False
             else:
                 self._other(line)
-        if len(self._rest) + self._data_bytes > self._max_event_bytes:
+        if self._parts_bytes + self._data_bytes > self._max_event_bytes:
             raise EventTooLarge(events)
         return events
 
     def _add(self, data: bytes) -> None:
         self._data.append(data)
-        self._data_bytes += len(data)
+        self._data_bytes += len(data) + 1
 
     def _other(self, line: bytes) -> None:
         if line == b"data":  # a field without a colon has an empty value
@@ -94,7 +106,7 @@ class SseReader:
 
     def close(self) -> list[bytes]:
         """Return the data of an event whose last line came but not its blank line."""
-        lines = self.feed(b"\n\n") if self._rest or self._data else []
+        lines = self.feed(b"\n\n") if self._parts or self._data else []
         return lines
 
 

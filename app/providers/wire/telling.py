@@ -8,6 +8,7 @@ marks, line ends and escapes between them hide nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ PLACE = "[...]"
 _WORD = re.compile(r"[a-z0-9_]+|[^\W\d_]|\d", re.I)  # of other scripts, each character
 _SECRETS = re.compile(
     r"(?i)bearer\s+\S+|\b(?:sk|pk|rk|gsk|hf|xai|pplx|nvapi|tgp|AIza|key)[-_][^\s\"',;)]{4,}"
-    r"|\bAIza[^\s\"',;)]{6,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/\s\"'@]+(?=@)"
-    r"|(?<=key provided: )\S+|(?<=[?&]key=)[^&\s\"']+|\S*\*{3,}\S*"
+    r"|\bAIza[^\s\"',;)]{6,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/\s\"']+(?=@)"
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{8,}|\bgh[pousr]_\w{8,}|basic\s+[\w+/=]{6,}"
+    r"|(?<=api-key: )\S+|(?<=key provided: )\S+|(?<=[?&]key=)[^&\s\"']+"
+    r"|\S{0,100}\*{3,}\S{0,100}"
 )
+_CODED = re.compile(r"(?:\\+u[0-9a-f]{4})+|(?:\\+x[0-9a-f]{2})+|(?:%[0-9a-f]{2})+", re.I)
 _ESCAPES = re.compile(r"\\+[nrt]")
 _MACHINE = re.compile(r"[\w.:-]{1,64}\Z")
 
@@ -76,7 +80,8 @@ def _machine(word: str, prompt: list[str], secrets: list[str]) -> str:
 
 
 def _cleaned(message: str, prompt: list[str], secrets: list[str]) -> str:
-    message = " ".join(_ESCAPES.sub(" ", message[:SEEN_CHARS]).split())
+    message = unicodedata.normalize("NFC", _CODED.sub(_decoded, message[:SEEN_CHARS]))
+    message = " ".join(_ESCAPES.sub(" ", message).split())
     for secret in secrets:
         message = message.replace(secret, PLACE)
     message = _SECRETS.sub(PLACE, message)
@@ -85,6 +90,15 @@ def _cleaned(message: str, prompt: list[str], secrets: list[str]) -> str:
     for start, end in reversed(spans):
         message = message[:start] + PLACE + message[end:]
     return message if len(message) <= MAX_CHARS else message[: MAX_CHARS - 1] + "…"
+
+
+def _decoded(found: re.Match[str]) -> str:
+    """Return what a run of escapes stands for: JSON's, Python's, a URL's."""
+    written = found[0].lower()
+    if "u" in written:
+        units = bytes.fromhex("".join(re.findall(r"u(....)", written)))
+        return units.decode("utf-16-be", "replace")
+    return bytes.fromhex(re.sub(r"[\\x%]", "", written)).decode("utf-8", "replace")
 
 
 def _without_pieces_of(message: str, secrets: list[str]) -> str:
@@ -122,6 +136,7 @@ def _runs_and_rare(prompt: list[str], seen: set[str]) -> tuple[set[tuple[str, ..
     runs: set[tuple[str, ...]] = set()
     rare: set[str] = set()
     for text in prompt:
+        text = unicodedata.normalize("NFC", text)
         words = [word.lower() for word in _WORD.findall(text)]
         if len(words) < RUN and sum(map(len, words)) >= 4:
             runs.add(tuple(words))

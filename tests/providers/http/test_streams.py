@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.core.run_errors import UpstreamProxy, UpstreamRefused
-from app.providers.settings import NotSetUp
 from app.providers.http.streams import HttpStreams
+from app.providers.settings import NotSetUp
 from tests.support.certificates import self_signed
 from tests.support.upstream import Upstream, completion
 

@@ -8,7 +8,8 @@ import math
 import pytest
 
 from app.core.run_errors import UpstreamContext
-from app.providers.wire.refusals import read_refusal, read_retry_after
+from app.providers.wire.pauses import read_retry_after
+from app.providers.wire.refusals import read_refusal
 
 NOW = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 

@@ -39,6 +39,9 @@ def message_of(message: str, *prompt: str) -> str:
         "cannot reach http://user:{0}@proxy:8080/".format("89abcdef"),
         "GET /v1?key=0123456789abcdef failed",
         "use AIzaSy0123456789abcdef instead",
+        "Authorization: Basic dXNlcjpwYXNzOTg6YWJjZGVm89abcdef",
+        "postgres://user:p@ss89abcdef@host/db",
+        "x-api-key: plant89abcdef",
     ],
 )
 def test_no_key_is_told(message: str) -> None:
@@ -57,6 +60,10 @@ def test_no_key_is_told(message: str) -> None:
         ("'swordfish'", "swordfish"),
         ("está la biblioteca", "biblioteca"),
         ("银行密码是八八", "密码"),
+        ('{"input":"\\u00bfd\\u00f3nde est\\u00e1 la biblioteca?"}', "biblioteca"),
+        ("\\u6211\\u7684\\u94f6\\u884c\\u5bc6\\u7801", "银行"),
+        ("my%20password%20is%20hunter2-blue", "hunter2"),
+        ("esta\u0301 la biblioteca", "biblioteca"),
         ('{"role":"user","content":"My password is hunter2-blue"}', "hunter2"),
     ],
 )
