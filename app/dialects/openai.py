@@ -37,13 +37,15 @@ PASSED_ON = (
 )
 FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
 REFUSED = ("audio", "function_call", "functions", "logprobs")
+NO_LIMIT = (-1, 0)  # what some clients say for: as long as the model likes
 Penalty = Annotated[float, Field(ge=-2, le=2)]
+Longest = Annotated[int, Field(ge=-1, le=10_000_000)]
 
 
 class StreamOptions(Body):
     """What the stream is to have besides the text."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class CompletionMessage(Body):
@@ -62,8 +64,8 @@ class CompletionBody(Body):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    max_tokens: Longest | None = None
+    max_completion_tokens: Longest | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
@@ -74,7 +76,7 @@ class CompletionBody(Body):
     modalities: list[str] | None = None
     tools: list[dict[str, Any]] | None = None
     response_format: dict[str, Any] | None = None
-    on_disconnect: OnDisconnect = "stop"
+    on_disconnect: OnDisconnect | None = "stop"
 
 
 class Delta(TypedDict):
@@ -215,7 +217,7 @@ class OpenAIChat(Dialect):
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
         said = validated(CompletionBody, body)
         for name in REFUSED:
-            if body.get(name):
+            if body.get(name) and not _asks_for_none(name, body):
                 raise _unsupported(name)
         if set(said.modalities or ()) - {"text"}:
             raise _unsupported("modalities")
@@ -224,11 +226,11 @@ class OpenAIChat(Dialect):
             "messages",
             model=said.model,
             temperature=said.temperature,
-            max_tokens=said.max_completion_tokens or said.max_tokens,
+            max_tokens=longest(said.max_completion_tokens, said.max_tokens),
             parameters=_parameters(said, body),
-            stop_when_unwatched=said.on_disconnect == "stop",
+            stop_when_unwatched=said.on_disconnect != "continue",
         )
-        usage = said.stream_options is not None and said.stream_options.include_usage
+        usage = wants_usage(said.stream_options)
         return Spoken(self, request, {"include_usage": usage}, streams=bool(said.stream))
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
@@ -273,12 +275,27 @@ def error_details(error: ChatError) -> dict[str, Any]:
     }
 
 
+def longest(*asked: int | None) -> int | None:
+    """Return the first that is a limit."""
+    return next((most for most in asked if most is not None and most not in NO_LIMIT), None)
+
+
+def wants_usage(options: StreamOptions | None) -> bool:
+    """Whether the stream's last chunk is to tell the usage."""
+    return options is not None and bool(options.include_usage)
+
+
+def _asks_for_none(name: str, body: Mapping[str, Any]) -> bool:
+    """Whether functions are named, if at all, only to say that none is to be called."""
+    return name.startswith("function") and body.get("function_call") == "none"
+
+
 def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a provider may take as it is; only what differs from the default."""
     found = {name: body[name] for name in PASSED_ON if body.get(name) is not None}
     if said.n is not None and said.n > 1:
         found["n"] = said.n
-    if said.tools:
+    if said.tools and body.get("tool_choice") != "none":
         found["tools"] = said.tools
     if said.response_format and said.response_format.get("type") != "text":
         found["response_format"] = said.response_format

@@ -9,7 +9,7 @@ import pytest
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_of, text_parts
-from app.dialects.openai import OpenAIChat
+from app.dialects.openai import CompletionBody, OpenAIChat
 from tests.dialects.speech import refusal
 
 DIALECT = OpenAIChat()
@@ -64,6 +64,10 @@ def test_conversation_is_the_history() -> None:
         ({"max_tokens": 5}, 5),
         ({"max_completion_tokens": 7}, 7),
         ({"max_tokens": 5, "max_completion_tokens": 7}, 7),
+        ({"max_tokens": 0}, None),
+        ({"max_tokens": -1}, None),
+        ({"max_tokens": 5, "max_completion_tokens": -1}, 5),
+        ({"max_tokens": None, "max_completion_tokens": None}, None),
     ],
 )
 def test_newer_name_of_max_tokens_counts(fields: dict[str, Any], most: int | None) -> None:
@@ -76,6 +80,7 @@ def test_newer_name_of_max_tokens_counts(fields: dict[str, Any], most: int | Non
         ({"stream": None, "stream_options": None}, False, False),
         ({"stream": True}, True, False),
         ({"stream": True, "stream_options": {}}, True, False),
+        ({"stream": True, "stream_options": {"include_usage": None}}, True, False),
         ({"stream": True, "stream_options": {"include_usage": True}}, True, True),
     ],
 )
@@ -114,10 +119,23 @@ def test_parameter_is_for_a_provider_that_takes_it(name: str, value: Any) -> Non
         {"response_format": None},
         {"seed": None, "stop": None, "top_p": None},
         {"logprobs": False, "functions": [], "audio": None, "function_call": None},
+        {"tools": TOOLS, "tool_choice": "none"},
+        {"tools": [], "tool_choice": "auto"},
+        {"tool_choice": "none", "parallel_tool_calls": True},
+        {"function_call": "none"},
+        {"functions": [{"name": "f"}], "function_call": "none"},
     ],
 )
 def test_parameter_that_asks_for_nothing_is_none(fields: dict[str, Any]) -> None:
     assert parsed(**fields).parameters == {}
+
+
+def test_every_optional_field_may_be_null() -> None:
+    optional = {name: None for name in CompletionBody.model_fields if name not in BODY}
+    message = {"tool_calls": None, "name": None, **HI[0]}
+
+    assert "on_disconnect" in optional and "tool_choice" not in optional
+    assert parsed(**optional, tool_choice=None, messages=[message]) == parsed()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +154,7 @@ def test_parameter_that_asks_for_nothing_is_none(fields: dict[str, Any]) -> None
         ({"stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": -0.1}, "temperature"),
-        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -2}, "max_tokens"),
         ({"max_tokens": True}, "max_tokens"),
         ({"max_completion_tokens": "5"}, "max_completion_tokens"),
         ({"n": 0}, "n"),

@@ -30,6 +30,8 @@ OPEN_ENDPOINTS = frozenset(
 )
 # A token in a URL ends up in every log on its way, and in the browser's history.
 TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
+# Anthropic's clients send the one, Azure's the other.
+KEY_HEADERS = ("X-Api-Key", "Api-Key")
 # No inline script or style anywhere, nothing from elsewhere: model output is not to be trusted.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -51,7 +53,7 @@ def register(app: Flask, services: Services) -> None:
             return  # a browser asks for permission without the token it will come with
         if not TOKEN_PARAMETERS.isdisjoint(request.args):
             raise InvalidRequest({"token": "send it as Authorization: Bearer, not in the URL"})
-        g.principal = services.auth.principal(bearer_token())
+        g.principal = services.auth.principal(access_token())
         g.caller = caller_of(g.principal, request.environ)
         if request.blueprint is not None:  # routes that start runs count by themselves
             services.rates.check("read", g.caller)
@@ -90,9 +92,14 @@ def dialect_of_path(path: str) -> Dialect:
     return next((route.dialect for route in (*exact, *near)), NATIVE)
 
 
-def bearer_token() -> str | None:
-    """Return the token of the Authorization header; RFC 6750, 2.1."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def access_token() -> str | None:
+    """Return the token of the Authorization header (RFC 6750, 2.1), or where there is none, of one
+    of those that clients of other servers send."""
+    written = request.headers.get("Authorization")
+    if written is None:
+        keys = (request.headers.get(name) for name in KEY_HEADERS)
+        return next((key.strip() for key in keys if key), None)
+    scheme, _, token = written.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 

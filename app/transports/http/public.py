@@ -13,7 +13,7 @@ from flask import current_app, render_template, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import Unauthorized
-from app.transports.http.hooks import bearer_token
+from app.transports.http.hooks import access_token
 from app.transports.openapi.operations import Answer, Content, Routes, operation
 from app.transports.services import services
 
@@ -156,6 +156,6 @@ def _is_admin() -> bool:
     if "Authorization" not in request.headers:
         return False
     try:
-        return services().auth.principal(bearer_token()).is_admin
+        return services().auth.principal(access_token()).is_admin
     except Unauthorized:
         return False

@@ -86,6 +86,17 @@ def test_another_authorization_header_is_refused(locked, header):
     assert_unauthorized(locked.get("/api/chat/sessions", Authorization=header))
 
 
+@pytest.mark.parametrize("name", ["X-Api-Key", "api-key"])
+def test_a_key_is_the_token_where_there_is_no_authorization(locked, name):
+    def status(key, **headers):
+        return locked.get("/api/chat/sessions", **{name: key}, **headers).status
+
+    assert status(good()) == 200
+    assert status("garbage") == status("") == 401
+    assert status(good(), Authorization="Basic YTpi") == 401
+    assert status("garbage", **bearer(good())) == 200
+
+
 def test_the_page_and_the_status_are_open(locked):
     for path in ("/", "/health", "/api/status", "/static/icon.svg"):
         answer = locked.get(path)
