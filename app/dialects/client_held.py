@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from app.chats.request import ChatRequest
-from app.core.errors import ChatError, InvalidRequest
+from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import Usage
 from app.dialects.frames import Body
@@ -64,3 +64,8 @@ def explained(message: str, fields: dict[str, str]) -> str:
     if not fields:
         return message
     return message + " " + "; ".join(f"{name}: {why}" for name, why in sorted(fields.items()))
+
+
+def unsupported(name: str, why: str = "this server takes text only") -> UnsupportedParameter:
+    """Return the error of a field that must not be ignored."""
+    return UnsupportedParameter(f"`{name}` cannot be honoured here.", fields={name: why})

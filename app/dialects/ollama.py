@@ -12,14 +12,13 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import REASONING, TEXT, Entry
-from app.core.errors import ChatError, UnsupportedParameter
+from app.core.errors import ChatError
 from app.core.messages import ProviderMessage, text_parts
-from app.dialects.client_held import HELLO, asked, explained
+from app.dialects.client_held import HELLO, asked, explained, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, OnDisconnect, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
-FIELDS = {TEXT: "content", REASONING: "thinking"}  # of a message, by kind of entry
 DONE_REASONS = {"stopped": "stop", "length": "length"}
 REFUSED = ("format", "tools")
 
@@ -83,6 +82,13 @@ class OllamaProblem(TypedDict):
 class OllamaEncoder(Encoder):
     """Lines. There are no comments, so silence is told by a piece without text."""
 
+    fields = {TEXT: "content", REASONING: "thinking"}  # of what is said, by kind of entry
+
+    @staticmethod
+    def said(texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return what a line has of the reply."""
+        return {"message": {"role": "assistant", "content": "", **texts}}
+
     def __init__(self, reply: Reply) -> None:
         self._began_at = reply.record.created_at
         self.opening = self._name(reply.answerer.model)
@@ -90,18 +96,24 @@ class OllamaEncoder(Encoder):
     def _name(self, model: str) -> bytes:
         """Name that model from here on; return a line without text."""
         self._model = model
-        self.heartbeat = self._line(self._began_at, content="")
+        self.heartbeat = self._line(self._began_at, {})
         return self.heartbeat
 
-    def _line(self, at: float, **message: str) -> bytes:
-        payload = _message(self._model, at, {"role": "assistant", "content": "", **message})
-        return json_line({**payload, "done": False}) + b"\n"
+    def _line(self, at: float, texts: Mapping[str, str]) -> bytes:
+        payload = {**_named(self._model, at), **self.said(texts), "done": False}
+        return json_line(payload) + b"\n"
+
+    @classmethod
+    def last(cls, model: str, entry: Entry, text: str) -> dict[str, Any]:
+        """Return the last line, or all of an answer that has `text`."""
+        texts = {cls.fields[TEXT]: text}
+        return {**_named(model, entry.at), **cls.said(texts), **_figures(entry)}
 
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return a line of text, or of thinking."""
-        name = FIELDS.get(entry.kind)
+        name = self.fields.get(entry.kind)
         if name:
-            return self._line(entry.at, **{name: entry.data})
+            return self._line(entry.at, {name: entry.data})
         named = named_by(entry)
         if named is not None:
             self._name(named.model)
@@ -112,65 +124,70 @@ class OllamaEncoder(Encoder):
         error = entry.data["error"]
         if error:
             return json_line({"error": error["message"]}) + b"\n"
-        return json_line(_last(self._model, entry, "")) + b"\n"
+        return json_line(self.last(self._model, entry, "")) + b"\n"
 
 
 class OllamaChat(Dialect):
     """The dialect of Ollama."""
 
     name = "ollama_chat"
-    body = OllamaBody
-    event = OllamaLine
-    answer = OllamaLine
+    body: Any = OllamaBody
+    event: Any = OllamaLine
+    answer: Any = OllamaLine
     problem = OllamaProblem
     examples = (
         {"model": "demo", "messages": HELLO},
         {"model": "demo", "messages": HELLO, "stream": False},
     )
     content_type = "application/x-ndjson"
+    lines: type[OllamaEncoder] = OllamaEncoder
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
         said = validated(OllamaBody, body)
         for name in REFUSED:
             if body.get(name):
-                raise _unsupported(name)
+                raise unsupported(name)
         options = said.options or OllamaOptions()
-        predicted = options.num_predict
         request = asked(
             [_plain(message, index) for index, message in enumerate(said.messages)],
             "messages",
             model=said.model,
             temperature=options.temperature,
-            max_tokens=predicted if predicted and predicted > 0 else None,
+            max_tokens=longest_of(options),
             stop_when_unwatched=said.on_disconnect == "stop",
         )
         return Spoken(self, request, streams=said.stream)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
         """Return an encoder; it is the same from any cursor on."""
-        return OllamaEncoder(reply)
+        return self.lines(reply)
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer with `"stream": false`."""
         end = reply.log.end
         assert end is not None
-        return _last(reply.answerer.model, end, reply.log.text())
+        return self.lines.last(reply.answerer.model, end, reply.log.text())
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the one key that Ollama's clients look for."""
         return {"error": explained(error.message, error.fields)}
 
 
-def _message(model: str, at: float, message: dict[str, str]) -> dict[str, Any]:
-    return {"model": model, "created_at": timestamp(at), "message": message}
+def longest_of(options: OllamaOptions) -> int | None:
+    """Return the longest reply asked for; Ollama's numbers below one mean none."""
+    predicted = options.num_predict
+    return predicted if predicted and predicted > 0 else None
 
 
-def _last(model: str, entry: Entry, text: str) -> dict[str, Any]:
+def _named(model: str, at: float) -> dict[str, Any]:
+    return {"model": model, "created_at": timestamp(at)}
+
+
+def _figures(entry: Entry) -> dict[str, Any]:
     end = entry.data
     first_s = end["ttft_s"] or 0.0
     return {
-        **_message(model, entry.at, {"role": "assistant", "content": text}),
         "done": True,
         "done_reason": DONE_REASONS.get(end["finish_reason"], "stop"),
         "total_duration": int(end["duration_s"] * NANOSECONDS),
@@ -184,12 +201,7 @@ def _last(model: str, entry: Entry, text: str) -> dict[str, Any]:
 
 def _plain(message: OllamaMessage, index: int) -> ProviderMessage:
     if message.role == "tool":
-        raise _unsupported(f"messages.{index}.role")
+        raise unsupported(f"messages.{index}.role")
     if message.images:
-        raise _unsupported(f"messages.{index}.images")
+        raise unsupported(f"messages.{index}.images")
     return ProviderMessage(message.role, text_parts(message.content))
-
-
-def _unsupported(name: str) -> UnsupportedParameter:
-    why = {name: "this server takes text only"}
-    return UnsupportedParameter(f"`{name}` cannot be honoured here.", fields=why)

@@ -13,10 +13,10 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import REASONING, REFUSAL, TEXT, Entry
-from app.core.errors import ChatError, UnsupportedParameter
+from app.core.errors import ChatError
 from app.core.messages import ProviderMessage, text_parts
 from app.core.run_errors import RunError
-from app.dialects.client_held import HELLO, asked, explained, token_counts
+from app.dialects.client_held import HELLO, asked, explained, token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, OnDisconnect, event_frame, validated
@@ -218,9 +218,9 @@ class OpenAIChat(Dialect):
         said = validated(CompletionBody, body)
         for name in REFUSED:
             if body.get(name) and not _asks_for_none(name, body):
-                raise _unsupported(name)
+                raise unsupported(name)
         if set(said.modalities or ()) - {"text"}:
-            raise _unsupported("modalities")
+            raise unsupported("modalities")
         request = asked(
             [_plain(message, index) for index, message in enumerate(said.messages)],
             "messages",
@@ -304,18 +304,13 @@ def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]
 
 def _plain(message: CompletionMessage, index: int) -> ProviderMessage:
     if message.role in {"tool", "function"}:
-        raise _unsupported(f"messages.{index}.role")
+        raise unsupported(f"messages.{index}.role")
     if message.tool_calls:
-        raise _unsupported(f"messages.{index}.tool_calls")
+        raise unsupported(f"messages.{index}.tool_calls")
     content = message.content or ""
     if isinstance(content, list):
         for part in content:
             if part.get("type") != "text" or not isinstance(part.get("text"), str):
-                raise _unsupported(f"messages.{index}.content")
+                raise unsupported(f"messages.{index}.content")
         content = "".join(part["text"] for part in content)
     return ProviderMessage(ROLES.get(message.role, message.role), text_parts(content))
-
-
-def _unsupported(name: str) -> UnsupportedParameter:
-    why = {name: "this server takes text only"}
-    return UnsupportedParameter(f"`{name}` cannot be honoured here.", fields=why)

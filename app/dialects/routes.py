@@ -15,6 +15,7 @@ from app.dialects.documents.session_messages import SessionMessages
 from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
 from app.dialects.openai import OpenAIChat
+from app.dialects.prompts.ollama_generate import OllamaGenerate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ COMPLETIONS = CompletionsStream()
 SESSION_MESSAGES = SessionMessages()
 OPENAI = OpenAIChat()
 AI_SDK = AiSdk()
+OLLAMA = OllamaChat()
 ROUTES: tuple[Route, ...] = (
     Route("/api/chat/stream", NATIVE, "stream"),
     Route("/api/chat", NATIVE, "whole"),
@@ -42,7 +44,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/chat/conversation", PromptConversation(), "asked"),
     Route("/v1/chat/completions", OPENAI, "asked"),
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
-    Route("/ollama/api/chat", OllamaChat(), "asked"),
+    Route("/ollama/api/chat", OLLAMA, "asked"),
+    Route("/ollama/api/generate", OllamaGenerate(), "asked"),
 )
 # By the name that a dialect's other routes and its tag in the API's description have.
 DIALECTS: dict[str, Dialect] = {route.dialect.name: route.dialect for route in ROUTES}

@@ -19,12 +19,12 @@ from app.transports.http import (
     hooks,
     messages,
     models,
-    peers,
     public,
     runs,
     sessions,
 )
 from app.transports.http.json import LineJson
+from app.transports.http.peers import ai_sdk, ollama, openai, session_messages
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
 from app.transports.socketio.chat import ChatNamespace
@@ -51,9 +51,10 @@ BLUEPRINTS = (
     runs.routes,
     sessions.routes,
     messages.routes,
-    peers.session_messages,
-    peers.openai,
-    peers.ai_sdk,
+    session_messages.routes,
+    openai.routes,
+    ai_sdk.routes,
+    ollama.routes,
     models.routes,
     public.health_routes,
     public.pages,

@@ -10,6 +10,7 @@ from app.dialects.ai_sdk import AiSdk
 from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
 from app.dialects.openai import OpenAIChat
+from app.dialects.prompts.ollama_generate import OllamaGenerate
 from tests.dialects.golden import COUNTS, OPEN, USAGE, At, Golden, escaped
 from tests.dialects.speech import TIMED_OUT
 
@@ -260,4 +261,47 @@ OLLAMA = Golden(
     shows=frozenset({"reasoning"}),
 )
 
-ROWS = (NATIVE, OPENAI, AI_SDK, OLLAMA)
+
+def generate_line(response: str) -> str:
+    return f'{{{OLLAMA_AT % 0},"response":"{response}","done":false}}\n'
+
+
+def generate_last(at: At) -> str:
+    return ollama_last(at).replace('"message":{"role":"assistant","content":""}', '"response":""')
+
+
+OLLAMA_GENERATE = Golden(
+    dialect=OllamaGenerate(),
+    hello=(
+        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
+        '"response":"","done":false}\n'
+        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
+        '"response":"Hello","done":false}\n'
+        '{"model":"scripted-1","created_at":"2023-11-14T22:13:20.000Z",'
+        '"response":" there","done":false}\n'
+        '{"model":"scripted-1","created_at":"2023-11-14T22:13:22.000Z",'
+        '"response":"","done":true,"done_reason":"stop",'
+        '"total_duration":2000000000,"load_duration":0,"prompt_eval_count":5,'
+        '"prompt_eval_duration":500000000,"eval_count":2,"eval_duration":1500000000}\n'
+    ),
+    opening=generate_line(""),
+    resumed=generate_line(""),
+    piece=lambda at: generate_line(escaped(at.text)),
+    completed=generate_last,
+    stopped=generate_last,
+    failed=OLLAMA.failed,
+    whole={
+        "model": "scripted-1",
+        "created_at": "2023-11-14T22:13:22.000Z",
+        "response": "Hello",
+        "done": True,
+        "done_reason": "stop",
+        **OLLAMA_FIGURES,
+    },
+    problem=OLLAMA.problem,
+    text_of=lambda event: event.get("response", ""),
+    heartbeat=generate_line(""),
+    shows=frozenset({"reasoning"}),
+)
+
+ROWS = (NATIVE, OPENAI, AI_SDK, OLLAMA, OLLAMA_GENERATE)

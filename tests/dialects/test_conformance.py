@@ -187,7 +187,7 @@ def test_error_body_names_the_fields(row: Golden) -> None:
 def test_caller_says_what_leaving_means(row: Golden, asked: str) -> None:
     said = {} if asked == "nothing" else {"on_disconnect": asked}
     request = row.dialect.parse({**row.dialect.examples[0], **said}, {"session_id": "s-1"}).request
-    by_default = row.dialect.name in {"openai_chat", "ollama_chat"}
+    by_default = row.dialect.name.startswith(("openai_", "ollama_"))
 
     assert request.stop_when_unwatched is (asked == "stop" or (not said and by_default))
 

@@ -104,3 +104,22 @@ def test_silence_does_not_end_the_stream(lively, upstream):
     assert "".join(texts) == "a"
     go.set()
     assert "".join(part.message.content for part in parts) == "b"
+
+
+def test_models_are_listed_and_shown(client):
+    names = [model.model for model in client.list().models]
+    assert names and "demo" in names
+    shown = client.show("demo")
+    assert shown.capabilities == ["completion"]
+    with pytest.raises(ollama.ResponseError) as refused:
+        client.show("none")
+    assert refused.value.status_code == 404
+
+
+def test_a_prompt_is_answered(upstream, client):
+    *pieces, last = client.generate("any/model", "go", system="Be brief.", stream=True)
+    assert "".join(piece.response for piece in pieces) == "Hello there"
+    assert (last.done, last.done_reason, last.eval_count) == (True, "stop", 2)
+    assert client.generate("any/model", "go").response == "Hello there"
+    said = [(one["role"], one["content"]) for one in upstream.exchanges[0].body["messages"]]
+    assert said == [("system", "Be brief."), ("user", "go")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ class Speaker:
     headers: tuple[str, ...] = ()  # that its answers have besides the common ones
     required: str = ""  # a field that a request must have
     stops_with_client: bool = False
+    holds_headers: bool = False  # until the first piece or a failure
 
     def path_for(self, server: Asked, **headers: str) -> str:
         """Return the path, of a new session if it needs one."""
@@ -249,6 +250,7 @@ OPENAI = Speaker(
     problem=openai_problem,
     required="messages",
     stops_with_client=True,
+    holds_headers=True,
 )
 AI_SDK = Speaker(
     name="ai_sdk",
@@ -275,6 +277,14 @@ OLLAMA = Speaker(
     required="messages",
     stops_with_client=True,
 )
+GENERATE = replace(
+    OLLAMA,
+    name="ollama_generate",
+    path="/ollama/api/generate",
+    body=lambda message: {"model": "any/model", "prompt": message},
+    text=lambda frame: frame.get("response", ""),
+    required="prompt",
+)
 
 SPEAKERS = (
     NATIVE,
@@ -286,5 +296,6 @@ SPEAKERS = (
     OPENAI,
     AI_SDK,
     OLLAMA,
+    GENERATE,
 )
 every = pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.name)

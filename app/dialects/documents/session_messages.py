@@ -1,6 +1,6 @@
 """Messages of a session: a message to a session that was made before, streamed or not.
 
-Its sessions are the native ones; app/transports/http/peers.py lists, reads and deletes them.
+Its sessions are the native ones; app/transports/http/peers/ lists, reads and deletes them.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Others' dialects that take one prompt instead of messages."""
