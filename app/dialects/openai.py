@@ -290,11 +290,16 @@ def _asks_for_none(name: str, body: Mapping[str, Any]) -> bool:
     return name.startswith("function") and body.get("function_call") == "none"
 
 
-def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]:
+def passed_on(body: Mapping[str, Any], n: int | None) -> dict[str, Any]:
     """Return what a provider may take as it is; only what differs from the default."""
     found = {name: body[name] for name in PASSED_ON if body.get(name) is not None}
-    if said.n is not None and said.n > 1:
-        found["n"] = said.n
+    if n is not None and n > 1:
+        found["n"] = n
+    return found
+
+
+def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]:
+    found = passed_on(body, said.n)
     if said.tools and body.get("tool_choice") != "none":
         found["tools"] = said.tools
     if said.response_format and said.response_format.get("type") != "text":

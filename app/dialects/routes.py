@@ -16,6 +16,7 @@ from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
 from app.dialects.openai import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
+from app.dialects.prompts.openai_completions import OpenAICompletions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/chat", PromptOrConversation(PromptChat(), ConversationChat()), "asked"),
     Route("/chat/conversation", PromptConversation(), "asked"),
     Route("/v1/chat/completions", OPENAI, "asked"),
+    Route("/v1/completions", OpenAICompletions(), "asked"),
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
     Route("/ollama/api/chat", OLLAMA, "asked"),
     Route("/ollama/api/generate", OllamaGenerate(), "asked"),

@@ -11,6 +11,7 @@ from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
 from app.dialects.openai import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
+from app.dialects.prompts.openai_completions import OpenAICompletions
 from tests.dialects.golden import COUNTS, OPEN, USAGE, At, Golden, escaped
 from tests.dialects.speech import TIMED_OUT
 
@@ -149,6 +150,48 @@ OPENAI = Golden(
         choice["delta"].get("content", "") for choice in event.get("choices", ())
     ),
     shows=frozenset({"reasoning", "refusal"}),
+)
+
+
+def completion_chunk(text: str, reason: str = "null") -> str:
+    return (
+        'data: {"id":"cmpl-run-1","object":"text_completion","created":1700000000,'
+        f'"model":"scripted-1","choices":[{{"text":"{text}","index":0,"logprobs":null,'
+        f'"finish_reason":{reason}}}]}}\n\n'
+    )
+
+
+OPENAI_COMPLETIONS = Golden(
+    dialect=OpenAICompletions(),
+    hello=(
+        ": open\n\n"
+        'data: {"id":"cmpl-run-1","object":"text_completion","created":1700000000,'
+        '"model":"scripted-1","choices":[{"text":"Hello","index":0,"logprobs":null,'
+        '"finish_reason":null}]}\n\n'
+        'data: {"id":"cmpl-run-1","object":"text_completion","created":1700000000,'
+        '"model":"scripted-1","choices":[{"text":" there","index":0,"logprobs":null,'
+        '"finish_reason":null}]}\n\n'
+        'data: {"id":"cmpl-run-1","object":"text_completion","created":1700000000,'
+        '"model":"scripted-1","choices":[{"text":"","index":0,"logprobs":null,'
+        '"finish_reason":"stop"}]}\n\n'
+        "data: [DONE]\n\n"
+    ),
+    opening=OPEN,
+    resumed=OPEN,
+    piece=lambda at: completion_chunk(escaped(at.text)),
+    completed=lambda at: completion_chunk("", '"stop"') + DONE,
+    stopped=lambda at: completion_chunk("", '"stop"') + DONE,
+    failed=OPENAI.failed,
+    whole={
+        "id": "cmpl-run-1",
+        "object": "text_completion",
+        "created": 1700000000,
+        "model": "scripted-1",
+        "choices": [{"text": "Hello", "index": 0, "logprobs": None, "finish_reason": "stop"}],
+        "usage": COUNTS,
+    },
+    problem=OPENAI.problem,
+    text_of=lambda event: "".join(choice["text"] for choice in event.get("choices", ())),
 )
 
 UI_USAGE = '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7}'
@@ -304,4 +347,4 @@ OLLAMA_GENERATE = Golden(
     shows=frozenset({"reasoning"}),
 )
 
-ROWS = (NATIVE, OPENAI, AI_SDK, OLLAMA, OLLAMA_GENERATE)
+ROWS = (NATIVE, OPENAI, OPENAI_COMPLETIONS, AI_SDK, OLLAMA, OLLAMA_GENERATE)

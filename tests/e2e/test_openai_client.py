@@ -317,3 +317,18 @@ def test_headers_are_held_for_ten_seconds_at_most(upstream, sdk):
     assert next(stream).choices[0].delta.role == "assistant"
     stream.close()
     assert upstream.wait_for(1).closed.wait(NOTICED_S)
+
+
+def test_a_prompt_is_answered_piece_by_piece_and_whole(sdk):
+    client = sdk()
+    asked = {"model": "any/model", "prompt": "go"}
+    *pieces, last = client.completions.create(**asked, stream=True)
+    assert "".join(piece.choices[0].text for piece in pieces) == "Hello there"
+    assert last.choices[0].finish_reason == "stop"
+    whole = client.completions.create(**asked)
+    assert (whole.choices[0].text, whole.usage.total_tokens) == ("Hello there", 7)
+
+
+def test_embeddings_are_not_offered(sdk):
+    with pytest.raises(openai.NotFoundError, match="Embeddings are not offered here"):
+        sdk().embeddings.create(model="any/model", input="go")

@@ -151,9 +151,12 @@ def said(message: str) -> list[dict[str, str]]:
 
 def openai_text(frame: Frame) -> str:
     """The text of a chunk."""
-    if frame == "[DONE]" or "error" in frame:
-        return ""
-    return "".join(choice["delta"].get("content", "") for choice in frame["choices"])
+    return "".join(choice["delta"].get("content", "") for choice in choices(frame))
+
+
+def choices(frame: Frame) -> list[Any]:
+    """The choices of a chunk; what is none has none."""
+    return [] if frame == "[DONE]" or "error" in frame else list(frame["choices"])
 
 
 def openai_ended(frames: list[Frame]) -> bool:
@@ -252,6 +255,14 @@ OPENAI = Speaker(
     stops_with_client=True,
     holds_headers=True,
 )
+OPENAI_COMPLETIONS = replace(
+    OPENAI,
+    name="openai_completions",
+    path="/v1/completions",
+    body=lambda message: {"model": "any/model", "prompt": message, "stream": True},
+    text=lambda frame: "".join(choice["text"] for choice in choices(frame)),
+    required="prompt",
+)
 AI_SDK = Speaker(
     name="ai_sdk",
     path="/api/ai-sdk/chat",
@@ -294,6 +305,7 @@ SPEAKERS = (
     PROMPT_CONVERSATION,
     CONVERSATION,
     OPENAI,
+    OPENAI_COMPLETIONS,
     AI_SDK,
     OLLAMA,
     GENERATE,

@@ -69,6 +69,14 @@ def ollama_text(answer):
     return "".join(json.loads(line)["message"]["content"] for line in answer.body.splitlines())
 
 
+def completions_text(answer):
+    return "".join(choice["text"] for one in v1_chunks(answer.body) for choice in one["choices"])
+
+
+def generate_text(answer):
+    return "".join(json.loads(line)["response"] for line in answer.body.splitlines())
+
+
 # Each route that starts a run: a body for it, and where the text is in its answer.
 DIALECTS = {
     "/api/chat/stream": ({"message": "play"}, joined("token")),
@@ -87,6 +95,11 @@ DIALECTS = {
         {"model": "latest", "messages": SAID},
         lambda answer: answer.json["choices"][0]["message"]["content"],
     ),
+    "/v1/completions": ({"model": "latest", "prompt": "play", "stream": True}, completions_text),
+    "/v1/completions?whole": (
+        {"model": "latest", "prompt": ["play"]},
+        lambda answer: answer.json["choices"][0]["text"],
+    ),
     "/api/ai-sdk/chat": (
         {"id": "ui", "messages": [{"id": "1", "role": "user", "parts": PARTS}]},
         joined("delta", type="text-delta"),
@@ -95,6 +108,11 @@ DIALECTS = {
     "/ollama/api/chat?whole": (
         {"model": "latest", "messages": SAID, "stream": False},
         lambda answer: answer.json["message"]["content"],
+    ),
+    "/ollama/api/generate": ({"model": "latest", "prompt": "play"}, generate_text),
+    "/ollama/api/generate?whole": (
+        {"model": "latest", "prompt": "play", "stream": False},
+        lambda answer: answer.json["response"],
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What OpenAI's clients ask besides a message: the models."""
+"""What OpenAI's clients ask besides a message: the models; embeddings, which are not offered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from app.core.errors import NotFound
+from app.dialects.openai import CompletionProblem
 from app.dialects.routes import OPENAI
 from app.transports.openapi.operations import Answer, Routes, about, operation
 from app.transports.services import services
@@ -28,22 +29,29 @@ class Models(TypedDict):
     data: list[Model]
 
 
-routes = Routes(OPENAI.name, __name__, about(OPENAI), "/v1/models")
+NO_EMBEDDINGS = "Embeddings are not offered here. Ask the server of an embedding model for them."
+routes = Routes(OPENAI.name, __name__, about(OPENAI), "/v1")
 
 
-@routes.get("")
+@routes.get("/models")
 @operation("List the models", Answer("The models."), errors=())
 def list_models() -> Models:
     return {"object": "list", "data": _models()}
 
 
-@routes.get("/<path:model>")
+@routes.get("/models/<path:model>")
 @operation("Read a model", Answer("The model."), errors=())
 def read_model(model: str) -> Model:
     for known in _models():
         if known["id"] == model:
             return known
     raise NotFound()
+
+
+@routes.post("/embeddings")
+@operation("Say that embeddings are not offered", Answer(NO_EMBEDDINGS, 404), errors=())
+def no_embeddings() -> CompletionProblem:
+    raise NotFound(NO_EMBEDDINGS)
 
 
 def _models() -> list[Model]:
