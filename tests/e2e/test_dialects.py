@@ -83,7 +83,7 @@ def test_a_native_stop_is_told_in_the_dialect(server, upstream, speaker):
 FAILURES = {
     "is cut": lambda exchange: exchange.cut(),
     "sends an error": lambda exchange: exchange.event({"error": {"message": "planted text"}}),
-    "ends without a reason": lambda exchange: exchange.finish(None),
+    "ends without a reason": lambda exchange: exchange.finish(None, mark=False),
 }
 
 

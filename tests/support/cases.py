@@ -234,6 +234,9 @@ def parts() -> Iterator[Case]:
     signed = d("", reasoning_content={"signature": "abc"})
     spoken = d("", reasoning_content={"text": hm})
     yield Case("envoy", spoken + signed + SAID + end, thoughts=hm)
+    for name in ("reasoning_content", "reasoning", "thinking"):
+        alone = event(choice(delta={name: hm}))
+        yield Case(f"{name} alone", alone + SAID + end, thoughts=hm)
     details = d("", reasoning_details=[{"type": "reasoning.text", "text": hm}])
     yield Case("reasoning_details", details + SAID + end, thoughts=hm)
     hidden = d("", reasoning_details=[{"type": "reasoning.encrypted", "data": "x"}])

@@ -203,7 +203,7 @@ SESSION_MESSAGES = Speaker(
     text=by_type("token", "content"),
     complete=lambda frames: (types(frames)[0], types(frames)[-1]) == ("start", "end"),
     stopped=lambda frames: (types(frames)[0], types(frames)[-1]) == ("start", "end"),
-    failed=lambda frames: set(frames[-1]) == {"type", "error"},
+    failed=lambda frames: set(frames[-1]) == {"type", "error", "code", "retryable"},
     problem=detail,
     required="content",
 )

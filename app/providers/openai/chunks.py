@@ -82,10 +82,8 @@ class CompletionChunks(StreamChunks):
         if not isinstance(message, dict):
             raise UpstreamMalformed()
         text = message.get("content")
-        thoughts: Any = None
-        if len(message) > 1:
-            values = (message[name] for name in THOUGHTS if message.get(name))
-            thoughts = next((text for text in map(text_in, values) if text), None)
+        values = (message[name] for name in THOUGHTS if message.get(name))
+        thoughts: Any = next((text for text in map(text_in, values) if text), None)
         if text is not None and not isinstance(text, str):
             text, among = split_parts(text)
             thoughts = thoughts or among
