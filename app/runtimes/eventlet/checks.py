@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from typing import Any
 
 from engineio.packet import MESSAGE, Packet
 from engineio.socket import Socket as EngineClient
 
 from app.runtimes.eventlet.websockets import RFC_6455, text_frame
+from app.runtimes.requests import environ_faults
 from app.runtimes.tricks import missing, works
 
 # Names, with the number of arguments they are called with; for classes `self` counts.
@@ -32,6 +34,7 @@ POLL = {"register": 2, "unregister": 1}
 PLAIN_SOCKET = {"recv": 1, "send": 1}
 TLS_SOCKET = {"read": 2}
 REQUEST = {"setup": 1, "_read_request_line": 1, "parse_request": 1, "get_environ": 1}
+INPUT = {"discard": 1, "_chunked_read": 4, "send_hundred_continue_response": 1}
 LINES = {"log_error": 2, "log_message": 2}
 QUEUE = {"put": 2, "getting": 1, "qsize": 1}
 
@@ -58,7 +61,7 @@ class Tricks:
     sockets: bool  # the plain socket in a green one
     tls_sockets: bool  # the read that a TLS socket inherits
     handlers: bool  # an HTTP request handler of ours
-    requests: bool  # what that handler does about time
+    requests: bool  # its heads are read by us, strictly and in time
     bodies: bool  # the connection of a request's body
     header_lines: bool  # the limit of a header line's length
 
@@ -92,7 +95,11 @@ def find_tricks(places: Places) -> Tricks:
         sockets=can("its socket", "reads and writes use its own", _socket_faults),
         tls_sockets=can("its TLS socket", "they read by its own", _tls_faults),
         handlers=can("its server", "it prints what is not HTTP", _handler_faults),
-        requests=can("its request handler", "requests have its own time limits", _request_faults),
+        requests=can(
+            "its request handler",
+            "it reads requests by its own, lax parser and times",
+            _request_faults,
+        ),
         bodies=can("its request body", "one that is too late is read to its end", _body_faults),
         header_lines=can("its header limit", "its own holds", _header_faults),
     )
@@ -150,7 +157,7 @@ def _handler_faults(places: Places) -> Iterable[str]:
 
 def _request_faults(places: Places) -> Iterable[str]:
     wsgi = places.wsgi
-    faults = missing(wsgi.HttpProtocol, REQUEST) + missing(wsgi.Input, {"discard": 1})
+    faults = missing(wsgi.HttpProtocol, REQUEST) + missing(wsgi.Input, INPUT)
     if faults:
         return faults
     with closing(places.socket()) as green:
@@ -158,7 +165,9 @@ def _request_faults(places: Places) -> Iterable[str]:
         handler.request = green
         handler.setup()
         with closing(handler.rfile), closing(handler.wfile):
-            return missing(handler, {"connection": None}) + missing(handler.rfile, {"peek": 1})
+            faults = missing(handler, {"connection": None}) + missing(handler.rfile, {"peek": 1})
+            handler.client_address, handler.conn_state = ("", 0), []
+            return faults or environ_faults(handler, HTTPMessage())
 
 
 def _body_faults(places: Places) -> Iterable[str]:

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.runtimes.gevent.http import Tricks, WebSocketInput, WholeSends
+from app.runtimes.requests import environ_faults
 from app.runtimes.tricks import missing, works
 
 # Names, with the number of arguments they are called with; `self` counts.
 ERRORS = {"log_error": 2, "_log_error": 4}
-REQUEST = {"read_requestline": 1, "read_request": 2, "run_application": 1}
-BODY = {"_discard": 1, "_chunked_input_error": None}
+REQUEST = {
+    "read_requestline": 1,
+    "read_request": 2,
+    "run_application": 1,
+    "finalize_headers": 1,
+    "_connection_upgrade_requested": 1,
+    "headers": None,
+}
+BODY = {"_discard": 1, "_chunked_read": 3, "_send_100_continue": 1, "_chunked_input_error": None}
 UPGRADE = {
     "SERVER_SOFTWARE": "gevent",
     "HTTP_HOST": "localhost",
@@ -55,7 +63,11 @@ def find_tricks(places: Places) -> Tricks:
 
     can("its error handler", "it prints them itself", _error_faults)
     return Tricks(
-        requests=can("its request handler", "requests have no time limits", _request_faults),
+        requests=can(
+            "its request handler",
+            "it reads requests by its own, lax parser, without time limits",
+            _request_faults,
+        ),
         bodies=can("its request body", "one that is too late is read to its end", _body_faults),
         websockets=works(
             "simple-websocket",
@@ -78,11 +90,13 @@ def _request_faults(places: Places) -> Iterable[str]:
         handler = places.handler(connection, ("", 0), None)
         with closing(handler.rfile):
             faults = missing(handler.rfile, {"peek": 1})
-            return faults + missing(handler.socket, {"_sock": None, "settimeout": 1})
+            faults += missing(handler.socket, {"_sock": None, "settimeout": 1})
+            return faults or environ_faults(handler, type(handler.headers)())
 
 
 def _body_faults(places: Places) -> Iterable[str]:
-    return missing(places.body, BODY)
+    faults = missing(places.body, BODY)
+    return faults or missing(places.body(None, None), {"rfile": None, "socket": None})
 
 
 def _websocket_faults(places: Places) -> Iterable[str]:

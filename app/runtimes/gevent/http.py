@@ -1,4 +1,4 @@
-"""gevent's HTTP request handler, with limits for how long a client may take.
+"""gevent's HTTP request handler, with a strict parser, and limits for how long a client may take.
 
 Made from the library's class, which the runtime hands in. It also hands websockets their socket:
 simple-websocket 1.1 calls `send` and takes it for `sendall`. A frame that the socket takes only a
@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from app.runtimes.chunks import BadChunks, Chunks
+from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, has_hung_up, log
+
+MAX_SHOWN = 1000  # the library refuses a longer line; ours has been checked, and nothing reads it
 
 
 @dataclass(frozen=True, slots=True)
 class Tricks:
     """Which uses of private places are sound here."""
 
-    requests: bool  # what a request handler of ours does about time
-    bodies: bool  # a body that is not read further
+    requests: bool  # heads are read by us, strictly and in time
+    bodies: bool  # chunks read by us; a body that is not read further
     websockets: bool  # whole sends where simple-websocket sends
 
 
@@ -64,14 +68,19 @@ class WebSocketInput:
 
 
 def request_handler(
-    handler: Any, timeout: Any, killed: type[BaseException], times: Times, tricks: Tricks
+    handler: Any,
+    body: Any,
+    timeout: Any,
+    killed: type[BaseException],
+    times: Times,
+    tricks: Tricks,
 ) -> type:
     """Return gevent's WSGIHandler with our log lines and, as far as the tricks can be used, with
-    times; `timeout` and `killed` are gevent's."""
+    times; `body`, `timeout` and `killed` are gevent's."""
     ours = _quiet(handler, killed, tricks.websockets)
     if tricks.requests:
         ours = _timed(ours, timeout, times)
-    return _discarding(ours, timeout, times.head) if tricks.bodies else ours
+    return _discarding(ours, body, timeout, times.head) if tricks.bodies else ours
 
 
 def _is_websocket(environ: Mapping[str, Any]) -> bool:
@@ -99,26 +108,29 @@ def _quiet(handler: Any, killed: type[BaseException], websockets: bool) -> type:
 
 def _timed(handler: Any, timeout: Any, times: Times) -> type:
     class Timed(handler):  # type: ignore[misc]
+        head: Head | None = None
+
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
-            self.head = HeadTime(times.head)
+            self.times = HeadTime(times.head)
 
-        def read_requestline(self) -> Any:
-            with timeout(self.head.wait_s, False):
-                if self.rfile.peek(1):
-                    self.head.begin()
-            if self.head.has_begun:
-                with timeout(self.head.left_s(), False):
-                    return super().read_requestline()
-            return ""
+        def read_requestline(self) -> str:
+            self.head = next_head(self.rfile, self.socket, self.times, timeout)
+            return self.head.line[:MAX_SHOWN] if self.head else ""
 
-        def read_request(self, raw_requestline: Any) -> Any:
-            with suppress(OSError), timeout(self.head.left_s(), False):
-                read = super().read_request(raw_requestline)
-                self.head.end()
-                return read
-            self.close_connection = True
-            return None
+        def read_request(self, raw_requestline: str) -> bool:
+            """Say what the library's own would say, of a head that has been read."""
+            if self.head is not None:
+                take_head(self, self.head, type(handler.headers)())
+            return self.head is not None
+
+        def _connection_upgrade_requested(self) -> bool:
+            return self.head is not None and self.head.is_websocket
+
+        def finalize_headers(self) -> None:
+            super().finalize_headers()
+            if self.command == "HEAD":
+                self.response_use_chunked = False  # else the end of no chunks is written
 
         def run_application(self) -> None:
             if not _is_websocket(self.environ):
@@ -128,12 +140,37 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
                 super().run_application()
             finally:
                 self.socket.settimeout(None)
+                if self.head is not None and self.head.is_websocket:
+                    self.close_connection = True  # after frames no request can follow
 
     return Timed
 
 
-def _discarding(handler: Any, timeout: Any, seconds: float) -> type:
+def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> type:
+    class Body(body_class):  # type: ignore[misc]
+        _chunked_input_error: bool
+        chunks: Chunks
+
+        def _chunked_read(self, length: int | None = None, use_readline: bool = False) -> bytes:
+            self._send_100_continue()
+            try:
+                return self.chunks.readline(length) if use_readline else self.chunks.read(length)
+            except (BadChunks, OSError):
+                self._chunked_input_error = True
+                raise
+
     class Discarding(handler):  # type: ignore[misc]
+        wsgi_input: Any
+
+        def get_environ(self) -> Any:
+            environ = super().get_environ()
+            given = self.wsgi_input
+            if given.chunked_input:
+                body = Body(given.rfile, None, given.socket, True)
+                body.chunks = Chunks(given.rfile)
+                self.wsgi_input = environ["wsgi.input"] = body
+            return environ
+
         def run_application(self) -> None:
             try:
                 super().run_application()
@@ -142,10 +179,12 @@ def _discarding(handler: Any, timeout: Any, seconds: float) -> type:
 
         def _discard_in_time(self) -> None:
             body = self.wsgi_input
-            with suppress(OSError), timeout(seconds, False):
-                body._discard()
-                if not body._chunked_input_error:
-                    return
+            # A client that still waits for its 100 may send the body or not: nobody knows.
+            if body.socket is None:
+                with suppress(OSError, ValueError), timeout(seconds, False):
+                    body._discard()
+                    if not body._chunked_input_error:
+                        return
             self.close_connection = True
             body._chunked_input_error = True  # the library is about to discard it again
 

@@ -61,22 +61,23 @@ class GeventRuntime:
         return result
 
     def serve(self, listener: socket.socket, served: Served) -> None:
+        from gevent import pywsgi
         from gevent.event import Event
         from gevent.pool import Pool
-        from gevent.pywsgi import WSGIHandler, WSGIServer
 
         gevent = self._gevent
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, stop.set)
-        wsgi = WSGIServer(
+        wsgi = pywsgi.WSGIServer(
             listener,
             served.wsgi,
             log=None,
             error_log=log,
             spawn=Pool(MAX_CONNECTIONS),
             handler_class=request_handler(
-                WSGIHandler,
+                pywsgi.WSGIHandler,
+                getattr(pywsgi, "Input", None),
                 gevent.Timeout,
                 gevent.GreenletExit,
                 Times(served.head_timeout_s, served.viewer_stall_s),

@@ -33,7 +33,7 @@ class Guards:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         """Pass the request on, or answer it here."""
-        if not self._origins.allows(environ):
+        if not (_is_bare_probe(environ) or self._origins.allows(environ)):
             self._metrics.errors.add(ForbiddenOrigin.code)
             return _refuse(ForbiddenOrigin(), start_response)
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
@@ -45,7 +45,8 @@ class Guards:
             environ["wsgi.input"] = TimedInput(
                 environ["wsgi.input"], self._deadline, self._stop_reading, self._body_timeout_s
             )
-        return self._app(environ, start_response)
+        answer = self._app(environ, start_response)
+        return _bodyless(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
 
 
 class TimedInput:
@@ -88,6 +89,18 @@ class TimedInput:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines."""
         return iter(self.readline, b"")
+
+
+def _is_bare_probe(environ: dict[str, Any]) -> bool:
+    """Whether a probe of HTTP/1.0 asks, which names no host."""
+    named = "HTTP_HOST" in environ or "HTTP_ORIGIN" in environ
+    return not named and environ["PATH_INFO"] == "/health"
+
+
+def _bodyless(answer: Iterable[bytes]) -> Iterable[bytes]:
+    """Drop the body: Engine.IO answers HEAD with one, which is the next answer's beginning."""
+    getattr(answer, "close", lambda: None)()
+    return iter(())  # not a list: the servers would say that its length is 0
 
 
 def _refuse(error: ChatError, start_response: Callable[..., Any]) -> Iterable[bytes]:
