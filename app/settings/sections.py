@@ -16,6 +16,7 @@ from app.settings.types import (
     Bytes,
     DatabaseUrl,
     Days,
+    HostName,
     LogLevel,
     OptionalAddress,
     Origin,
@@ -50,9 +51,9 @@ class ServerSettings(Section):
     shutdown_grace_s: Seconds = Field(default=10, ge=0, le=600)
     """What running replies get at SIGTERM."""
     cors_origins: tuple[Origin, ...] = ()
-    """Origins, besides its own and loopback ones, whose pages may use the server; * for all."""
-    allowed_hosts: tuple[str, ...] = ()
-    """Host names, besides loopback ones, that a server bound to loopback answers to."""
+    """Origins, besides its own and loopback, whose pages may use it (https://*.my.org); *: all."""
+    allowed_hosts: tuple[HostName, ...] = ()
+    """Names, besides loopback, that one on loopback answers to (.my.org: all below it); *: all."""
 
     @property
     def on_loopback(self) -> bool:

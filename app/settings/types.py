@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -15,11 +16,28 @@ Bytes = Annotated[int, Unit("bytes")]
 Tokens = Annotated[int, Unit("tokens")]
 
 
+# Of a name or an address; a browser writes names in ASCII.
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
+_ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:\*\.)?{_HOST}(?::(?:\d+|\*))?")
+_HOSTS = re.compile(rf"(?:\*?\.)?{_HOST}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+
+
 def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    complete = parts.scheme in {"http", "https"} and parts.netloc
-    if value != "*" and (not complete or parts.path or parts.query or parts.fragment):
-        raise ValueError("origins like https://chat.example.com, separated by commas, or *")
+    if value != "*" and not _ORIGIN.fullmatch(value):
+        raise ValueError(
+            "origins like https://chat.example.com, separated by commas, without a path; "
+            "https://*.example.com for all names below it, http://localhost:* for all ports, "
+            "* alone for all origins"
+        )
+    return value
+
+
+def _host_name(value: str) -> str:
+    if value != "*" and not _HOSTS.fullmatch(value):
+        raise ValueError(
+            "host names like chat.example.com, separated by commas, without a scheme; "
+            ".example.com for it and all names below it, *.example.com for those alone, * for all"
+        )
     return value
 
 
@@ -59,8 +77,10 @@ def _public_key(value: SecretStr) -> SecretStr:
     return SecretStr(pem)
 
 
-# RFC 6454: scheme, host, port, nothing more; or `*`.
+# RFC 6454: scheme, host, port, nothing more; or `*`. Extensions and desktop shells have schemes of
+# their own.
 Origin = Annotated[str, AfterValidator(_origin)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Rate = Annotated[str, AfterValidator(_rate)]

@@ -39,6 +39,17 @@ def test_a_default_can_be_written(setting) -> None:  # type: ignore[no-untyped-d
         ("DATABASE_URL", "mysql://x", "sqlite:///<path> (four slashes for an absolute one) or"),
         ("DATABASE_URL", "sqlite:///", "sqlite:///<path> (four slashes for an absolute one) or"),
         ("CORS_ORIGINS", "example.com", "origins like https://chat.example.com, separated by"),
+        ("CORS_ORIGINS", "https://*", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "https://a.*.b", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "https://*a.b", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "*.example.com", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "http://localhost:5*", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "https://bücher.example", "origins like https://chat.example.com"),
+        ("CORS_ORIGINS", "null", "origins like https://chat.example.com"),
+        ("ALLOWED_HOSTS", "https://a.b", "host names like chat.example.com"),
+        ("ALLOWED_HOSTS", "a.*.b", "host names like chat.example.com"),
+        ("ALLOWED_HOSTS", "a.b/c", "host names like chat.example.com"),
+        ("ALLOWED_HOSTS", "a.b:*", "host names like chat.example.com"),
         ("CORS_ORIGINS", "https://a.b,https://a.b/path", "origins like https://chat.example.com"),
         ("RATE_LIMIT_CHAT", "often", "like `30 per minute`, or off"),
         ("JWKS_URL", "issuer.example", "an address that starts with http:// or https://"),
@@ -148,3 +159,17 @@ def test_secrets_are_found_by_their_type_and_never_shown() -> None:
 def test_what_is_called_a_key_is_a_secret() -> None:
     named = {row.name for row in settings_of(Settings) if SECRET_NAME.search(row.name)}
     assert named == {row.name for row in settings_of(Settings) if row.secret}
+
+
+def test_origins_and_hosts_may_have_stars_and_other_schemes() -> None:
+    origins = "https://*.a.b,http://[::1]:*,chrome-extension://abc,tauri://localhost,app://-"
+    hosts = ".a.b,*.c.d:8443,*,chat.example,10.0.0.7:5000,[fd00::1]:5000,fd00::1"
+    settings = load_settings({"CORS_ORIGINS": origins, "ALLOWED_HOSTS": hosts})
+
+    assert settings.server.cors_origins == tuple(origins.split(","))
+    assert settings.server.allowed_hosts == tuple(hosts.split(","))
+
+
+def test_a_refused_star_is_answered_with_where_one_may_stand() -> None:
+    assert "https://*.example.com for all names below it" in refused(CORS_ORIGINS="https://a.*.b")
+    assert "*.example.com for those alone" in refused(ALLOWED_HOSTS="a.*.b")

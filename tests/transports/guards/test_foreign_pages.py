@@ -45,11 +45,12 @@ def test_loopback_pages_are_let_in_and_told_so(server, origin):
     asked = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "Content-Type, Last-Event-ID",
+        "Access-Control-Request-Headers": "Content-Type, Last-Event-ID, X-Stainless-Arch",
     }
     preflight = server.request("OPTIONS", "/api/chat/stream", headers=asked)
     assert preflight.status == 200
-    assert "Last-Event-ID" in preflight.headers["access-control-allow-headers"]
+    allowed = preflight.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"content-type", "last-event-id", "x-stainless-arch"} <= set(allowed)
     assert "access-control-allow-credentials" not in preflight.headers
 
 
@@ -75,3 +76,22 @@ def test_a_star_lets_every_page_in_by_its_own_name(build: Build, origin: str) ->
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert closed.get("/api/models", headers={"Origin": origin}).status_code == 403
     assert closed.get("/api/status").get_json()["errors"] == {"forbidden_origin": 1}
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:5000", "", "evil.example"])
+@pytest.mark.parametrize("path", ["/health", "/health/"])
+def test_health_answers_whatever_it_is_called(server, host: str, path: str) -> None:
+    assert server.get(path, Host=host).status == 200
+    assert server.get("/api/status", Host=host).status == 403
+    page = server.get(path, Host=host, Origin="http://evil.example")
+    assert (page.status, page.code) == (403, "forbidden_origin")
+
+
+def test_pages_of_all_names_below_one_are_let_in(build: Build) -> None:
+    client = build(CORS_ORIGINS="https://*.example.com,app://tandem").app.test_client()
+
+    for origin in ("https://chat.example.com", "https://a.b.example.com", "app://tandem"):
+        answer = client.get("/api/models", headers={"Origin": origin})
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+    for origin in ("https://example.com", "https://evilexample.com", "app://other"):
+        assert client.get("/api/models", headers={"Origin": origin}).status_code == 403

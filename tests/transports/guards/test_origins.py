@@ -71,6 +71,99 @@ def test_listed_origins_are_allowed_as_written_but_for_case() -> None:
     assert not listed.allows_origin("https://chat.example:444", "localhost")
 
 
+@pytest.mark.parametrize(
+    "starred, origin",
+    [
+        ("https://*.example.com", "https://chat.example.com"),
+        ("https://*.example.com", "https://A.b-c.Example.com"),
+        ("https://*.example.com:8443", "https://chat.example.com:8443"),
+        ("http://10.0.0.7:*", "http://10.0.0.7:3000"),
+        ("http://10.0.0.7:*", "http://10.0.0.7"),
+        ("https://*.example.com:*", "https://chat.example.com:1"),
+        ("http://[fd00::1]:*", "http://[fd00::1]:3000"),
+    ],
+)
+def test_star_stands_for_names_and_ports(starred: str, origin: str) -> None:
+    listed = policy(starred)
+
+    assert listed.allows_origin(origin, "localhost")
+    assert any(re.match(pattern, origin, re.IGNORECASE) for pattern in listed.patterns())
+
+
+@pytest.mark.parametrize(
+    "starred, origin",
+    [
+        ("https://*.example.com", "https://example.com"),
+        ("https://*.example.com", "https://evilexample.com"),
+        ("https://*.example.com", "http://chat.example.com"),
+        ("https://*.example.com", "https://chat.example.com:8443"),
+        ("https://*.example.com", "https://chat.example.com.evil.example"),
+        ("https://*.example.com", "https://evil.example/.example.com"),
+        ("https://*.example.com", "https://evil.example@chat.example.com"),
+        ("https://*.example.com", "https://chatxexamplexcom"),
+        ("https://*.example.com", "https://.example.com"),
+        ("http://10.0.0.7:*", "http://10.0.0.7:80.evil.example"),
+        ("http://10.0.0.7:*", "http://10.0.0.70"),
+    ],
+)
+def test_star_stands_for_nothing_else(starred: str, origin: str) -> None:
+    listed = policy(starred)
+
+    assert not listed.allows_origin(origin, "localhost")
+    assert not any(re.match(pattern, origin, re.IGNORECASE) for pattern in listed.patterns())
+
+
+def test_origins_of_extensions_and_shells_are_allowed_if_they_are_listed() -> None:
+    listed = policy("chrome-extension://abcdef", "tauri://localhost")
+
+    assert listed.allows_origin("chrome-extension://abcdef", "localhost")
+    assert listed.allows_origin("tauri://localhost", "localhost")
+    assert not listed.allows_origin("chrome-extension://other", "localhost")
+    assert not policy().allows_origin("tauri://localhost", "localhost")
+
+
+@pytest.mark.parametrize(
+    "listed, host",
+    [
+        (".example.com", "example.com"),
+        (".example.com", "Chat.example.com:5000"),
+        (".example.com", "a.b.example.com"),
+        ("*.example.com", "chat.example.com"),
+        (".example.com:8443", "chat.example.com:8443"),
+        (".example.com:8443", "example.com:8443"),
+        ("*", "anything.at.all"),
+        ("*", ""),
+    ],
+)
+def test_hosts_below_a_listed_one_are_ours(listed: str, host: str) -> None:
+    assert policy(hosts=(listed,)).allows_host(host)
+
+
+@pytest.mark.parametrize(
+    "listed, host",
+    [
+        (".example.com", "evilexample.com"),
+        (".example.com", "example.com.evil.example"),
+        (".example.com", ""),
+        ("*.example.com", "example.com"),
+        (".example.com:8443", "chat.example.com"),
+        (".example.com:8443", "chat.example.com:844"),
+        ("example.com", "chat.example.com"),
+    ],
+)
+def test_hosts_not_below_a_listed_one_are_not_ours(listed: str, host: str) -> None:
+    assert not policy(hosts=(listed,)).allows_host(host)
+
+
+def test_health_is_asked_for_by_any_name_but_by_no_foreign_page() -> None:
+    probe = {"PATH_INFO": "/health", "REQUEST_METHOD": "GET"}
+
+    assert LOCAL.allows(probe)
+    assert LOCAL.allows({**probe, "HTTP_HOST": "10.0.0.7"})
+    assert not LOCAL.allows({**probe, "PATH_INFO": "/health/x"})
+    assert not LOCAL.allows({**probe, "HTTP_HOST": "evil", "HTTP_ORIGIN": "http://evil"})
+
+
 def test_a_star_allows_every_origin_and_no_foreign_host() -> None:
     star = policy("*")
     assert star.allows_origin("https://evil.example", "localhost")
