@@ -38,7 +38,18 @@ CORS_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
 # What a preflight asks for, of an origin that is allowed: SDKs in pages send many of their own, and
 # no cookies are involved.
 CORS_HEADERS = "*"
-EXPOSED_HEADERS = ["X-Run-Id", "X-Session-Id", "X-Conversation-Id", "X-Request-Id", "Retry-After"]
+EXPOSED_HEADERS = [
+    "X-Run-Id",
+    "X-Session-Id",
+    "X-Conversation-Id",
+    "X-Request-Id",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+]
 
 
 # All routes but those that start runs, which the table of dialects has.

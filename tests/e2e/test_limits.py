@@ -83,6 +83,20 @@ def test_a_refused_message_leaves_no_session(start_server, connect, transport):
     assert server.get("/api/chat/sessions/never").code == "not_found"
 
 
+def test_an_ack_says_what_is_left_as_headers_do(start_server, connect):
+    server = start_server(RATE_LIMIT_STREAM="3 per minute")
+    headers = server.post("/api/chat/stream", {"message": "hi"}).headers
+    assert headers["ratelimit"].startswith('"stream";r=2;')
+    client = connect(server)
+    for left in (1, 0):
+        told = client.call("chat_stream", {"message": "hi"})["rate_limit"]
+        assert 1 <= told.pop("reset_s") <= 60
+        assert told == {"policy": "stream", "limit": 3, "window_s": 60, "remaining": left}
+    refused = client.call("chat_stream", {"message": "hi"})
+    assert refused["rate_limit"]["reset_s"] == refused["error"]["retry_after_s"]
+    assert "rate_limit" not in client.call("chat_stop", {"run_id": "none"})
+
+
 def test_who_forges_x_forwarded_for_stays_the_same_caller(start_server, connect):
     server = start_server(RATE_LIMIT_STREAM="2 per minute")
     for number in range(2):

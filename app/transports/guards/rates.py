@@ -10,7 +10,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import limits
 from flask_limiter import Limiter
@@ -36,6 +36,41 @@ def caller_of(principal: Principal, environ: dict[str, Any]) -> str:
             return f"address:{parsed.ipv4_mapped}"
         return f"address:{ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False)}"
     return f"address:{parsed}"
+
+
+class Window(NamedTuple):
+    """What is left of a bucket, and when the oldest of what is counted leaves it."""
+
+    kind: str
+    limit: int
+    window_s: int
+    remaining: int
+    reset_at: float
+
+    @property
+    def reset_s(self) -> int:
+        """Whole seconds until something is given back."""
+        return min(self.window_s, max(1, math.ceil(self.reset_at - time.time())))
+
+    def headers(self) -> dict[str, str]:
+        """Return it as Flask-Limiter says it, and as draft-ietf-httpapi-ratelimit-headers does."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
+            "RateLimit-Policy": f'"{self.kind}";q={self.limit};w={self.window_s}',
+            "RateLimit": f'"{self.kind}";r={self.remaining};t={self.reset_s}',
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as an ack has it."""
+        return {
+            "policy": self.kind,
+            "limit": self.limit,
+            "window_s": self.window_s,
+            "remaining": self.remaining,
+            "reset_s": self.reset_s,
+        }
 
 
 class Rates(Protocol):
@@ -66,10 +101,19 @@ class RateLimits:
         item = self._items[kind]
         if item is None or self._limiter.limiter.hit(item, kind, caller):
             return
-        reset = self._limiter.limiter.get_window_stats(item, kind, caller).reset_time
-        raise RateLimited(retry_after_s=max(1, math.ceil(reset - time.time())))
+        window = self.window(kind, caller)
+        raise RateLimited(retry_after_s=window.reset_s if window else 1)
 
-    def admission(self, kind: Kind, caller: str) -> Callable[[bool], None]:
-        """Return what a start asks first: it counts as one of its kind, or as a read where it joins
-        a run."""
-        return lambda joins: self.check("read" if joins else kind, caller)
+    def window(self, kind: Kind, caller: str) -> Window | None:
+        """Return how the caller's bucket is; None where it is off."""
+        item = self._items[kind]
+        if item is None:
+            return None
+        reset_at, remaining = self._limiter.limiter.get_window_stats(item, kind, caller)
+        return Window(kind, item.amount, item.get_expiry(), max(0, remaining), reset_at)
+
+
+def admission(count: Callable[[Kind], None], kind: Kind) -> Callable[[bool], None]:
+    """Return what a start asks first: it counts as one of its kind, or as a read where it joins a
+    run."""
+    return lambda joins: count("read" if joins else kind)

@@ -17,6 +17,8 @@ from app.dialects.dialect import Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
+from app.transports.guards.rates import admission
+from app.transports.http.hooks import count
 from app.transports.http.streams import LOOK_S, answer_headers, has_hung_up, reply_of, stream
 from app.transports.openapi.operations import operation_of
 from app.transports.services import services
@@ -67,7 +69,7 @@ def _started(spoken: Spoken) -> FoundRun:
         idempotency_key=key,
     )
     check_request(asked, services().max_message_bytes)
-    admit = services().rates.admission("stream" if spoken.streams else "chat", g.caller)
+    admit = admission(count, "stream" if spoken.streams else "chat")
     return services().sessions.start(g.principal.id, asked, admit).found
 
 
@@ -79,7 +81,7 @@ def _resumed(spoken: Spoken) -> Response:
     if not spoken.streams:
         raise InvalidRequest({"Last-Event-ID": "only a streamed answer can be resumed"})
     run_id, after = parse_cursor(request.headers["Last-Event-ID"])
-    services().rates.check("read", g.caller)
+    count("read")
     found = services().runs.find(g.principal.id, run_id)
     return stream(spoken.dialect, found, after, spoken.options)
 

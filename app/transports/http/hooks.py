@@ -12,8 +12,9 @@ from app.core.errors import InvalidRequest
 from app.core.runs import new_id
 from app.dialects.dialect import Dialect
 from app.dialects.routes import DIALECTS, NATIVE, ROUTES
-from app.transports.guards.rates import caller_of
+from app.transports.guards.rates import Kind, caller_of
 from app.transports.services import Services
+from app.transports.services import services as current
 
 log = logging.getLogger("tandem.requests")
 # Reached without a token and without limits: a page that can ask for one, and how the server is.
@@ -56,7 +57,7 @@ def register(app: Flask, services: Services) -> None:
         g.principal = services.auth.principal(access_token())
         g.caller = caller_of(g.principal, request.environ)
         if request.blueprint is not None:  # routes that start runs count by themselves
-            services.rates.check("read", g.caller)
+            count("read")
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -64,6 +65,9 @@ def register(app: Flask, services: Services) -> None:
         headers["X-Request-Id"] = g.get("request_id", "")
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
+        if "counted" in g:
+            window = services.rates.window(g.counted, g.caller)
+            headers.update(window.headers() if window else ())
         if response.status_code == 204:
             headers.pop("Content-Type", None)
         elif response.mimetype == "text/html":
@@ -71,6 +75,12 @@ def register(app: Flask, services: Services) -> None:
         if request.endpoint not in OPEN_ENDPOINTS or response.status_code >= 400:
             _log(response, services)
         return response
+
+
+def count(kind: Kind) -> None:
+    """Count this request, which its answer's headers tell. Raises RateLimited."""
+    g.counted = kind
+    current().rates.check(kind, g.caller)
 
 
 def _dialect() -> Dialect:

@@ -16,6 +16,7 @@ from app.dialects.native import Wanted
 from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
+from app.transports.http.hooks import count
 from app.transports.http.streams import stream
 from app.transports.openapi.operations import (
     LAST_EVENT_ID,
@@ -143,7 +144,7 @@ def stop_run(run_id: str) -> StopReceipt:
 @operation("Carry on a reply that did not complete", FOLLOWED, errors=(409, 503))
 def continue_run(run_id: str, body: ContinueBody = ContinueBody()) -> Response:
     services().runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
-    services().rates.check("stream", g.caller)
+    count("stream")
     stops = body.on_disconnect == "stop"
     asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name, stop_when_unwatched=stops)
     found = services().sessions.continue_run(g.principal.id, run_id, asked)

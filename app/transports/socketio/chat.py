@@ -29,7 +29,7 @@ from app.dialects.frames import Body, validated
 from app.dialects.native import Wanted
 from app.dialects.routes import NATIVE
 from app.transports.guards.body import check_depth
-from app.transports.guards.rates import caller_of
+from app.transports.guards.rates import Kind, admission, caller_of
 from app.transports.services import Services
 from app.transports.socketio.engine import OutletTo
 from app.transports.socketio.packets import REFUSED
@@ -72,6 +72,7 @@ class Client:
     refused: int = 0
     second: int = 0
     events: int = 0  # in that second
+    counted: Kind | None = None  # as what the event that is answered now counts
 
 
 class ChatNamespace(Namespace):  # type: ignore[misc]
@@ -108,6 +109,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         if client is None:
             return None
         began = time.perf_counter()
+        client.counted = None
         error: ChatError | None = None
         try:
             ack = self._handle(event, sid, client, args[1:])
@@ -118,7 +120,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             log.exception("event failed", extra={"error_id": error.error_id})
             ack = self._failed(event, sid, error)
         self._log_event(event, sid, client, ack, error, began)
-        return ack
+        return {**ack, **self._left_to(client)}
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -169,6 +171,17 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         if len(args) != 1 or not isinstance(args[0], dict):
             raise InvalidRequest({"data": "send exactly one object with the event"})
         return handler(sid, client, args[0])
+
+    def _count(self, kind: Kind, client: Client) -> None:
+        client.counted = kind
+        self._services.rates.check(kind, client.caller)
+
+    def _left_to(self, client: Client) -> dict[str, Any]:
+        """Return what an ack says of the bucket that the event counts to."""
+        if client.counted is None:
+            return {}
+        window = self._services.rates.window(client.counted, client.caller)
+        return {"rate_limit": window.to_json()} if window else {}
 
     def _count_event(self, sid: str, client: Client) -> None:
         second = int(time.monotonic())
@@ -226,7 +239,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         spoken = NATIVE.parse(data)
         asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
         check_request(asked, services.max_message_bytes)
-        admit = services.rates.admission("stream", client.caller)
+        admit = admission(lambda kind: self._count(kind, client), "stream")
         started = services.sessions.start(client.principal.id, asked, admit)
         wanted = Wanted.of(spoken.options)
         self._viewers.follow(sid, client.principal.name, started.found, 0, wanted)
@@ -235,7 +248,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _chat_resume(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(ResumeData, data)
-        self._services.rates.check("read", client.caller)
+        self._count("read", client)
         if wanted.seq < 0:
             raise InvalidRequest({"seq": "must be 0 or more"})
         found = self._services.runs.find(client.principal.id, wanted.run_id)
@@ -248,12 +261,12 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(StopData, data)
-        self._services.rates.check("read", client.caller)
+        self._count("read", client)
         return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
 
     def _session_join(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(JoinData, data)
-        self._services.rates.check("read", client.caller)
+        self._count("read", client)
         self._viewers.join(sid, client.principal.id, wanted.session_id)
         return {"session_id": wanted.session_id}
 

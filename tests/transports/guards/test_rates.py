@@ -9,7 +9,7 @@ from flask_limiter.util import get_remote_address
 
 from app.chats.request import ANONYMOUS, Principal
 from app.core.errors import RateLimited
-from app.transports.guards.rates import RateLimits, caller_of
+from app.transports.guards.rates import RateLimits, Window, admission, caller_of
 from tests.support.options import RateOptions
 
 ANN = Principal(id="user:ann", name="ann", is_admin=False, expires_at=2e9)
@@ -85,8 +85,45 @@ def test_a_rate_that_is_off_refuses_nobody(rates: RateLimits) -> None:
 
 
 def test_a_start_that_joins_a_run_counts_as_a_read(rates: RateLimits) -> None:
-    admit = rates.admission("chat", "ann")
+    admit = admission(lambda kind: rates.check(kind, "ann"), "chat")
     admit(False)
     admit(True)
     with pytest.raises(RateLimited):
         admit(False)
+
+
+def test_window_says_what_is_left(rates: RateLimits) -> None:
+    def left() -> tuple[int, int, int]:
+        window = rates.window("stream", "ann")
+        assert window is not None and 1 <= window.reset_s <= 60
+        return window.limit, window.window_s, window.remaining
+
+    assert left() == (2, 60, 2)
+    rates.check("stream", "ann")
+    assert left() == (2, 60, 1)
+    rates.check("stream", "ann")
+    with pytest.raises(RateLimited) as refused:
+        rates.check("stream", "ann")
+    assert left() == (2, 60, 0)
+    window = rates.window("stream", "ann")
+    assert window is not None and refused.value.retry_after_s == window.reset_s
+    assert rates.window("read", "ann") is None
+
+
+def test_window_is_told_as_headers_and_in_an_ack() -> None:
+    over = Window("chat", 60, 3600, 7, reset_at=1000.5)
+
+    assert over.headers() == {
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "7",
+        "X-RateLimit-Reset": "1001",
+        "RateLimit-Policy": '"chat";q=60;w=3600',
+        "RateLimit": '"chat";r=7;t=1',
+    }
+    assert over.to_json() == {
+        "policy": "chat",
+        "limit": 60,
+        "window_s": 3600,
+        "remaining": 7,
+        "reset_s": 1,
+    }
