@@ -15,6 +15,7 @@ TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;%s)?(?:\r\n?)?" % TEXT)
 TRAILER_SO_FAR = re.compile(rb"%s(?:\r\n?)?" % TEXT)
 TRAILER = re.compile(rb"(?:%s:%s)?\r\n" % (TOKEN, TEXT))
+FRAMING = (b"content-length:", b"transfer-encoding:", b"host:")  # no trailer may say these
 
 
 class BadChunks(ValueError):
@@ -83,8 +84,8 @@ class Chunks:
     def _end(self) -> None:
         for _ in range(MAX_HEADERS + 1):
             line = self._line(TRAILER_SO_FAR)
-            if not TRAILER.fullmatch(line):
-                raise BadChunks("a trailer is no header")
+            if not TRAILER.fullmatch(line) or line.lower().startswith(FRAMING):
+                raise BadChunks("a trailer is no header, or none that may be one")
             if line == b"\r\n":
                 self._is_over = True
                 return

@@ -256,16 +256,13 @@ def _checked(line: tuple[str, str, str], fields: _Fields) -> Head:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1").strip(" \t")
         headers.append((name, value))
         named.setdefault(name.lower(), []).append(value)
-    ignored = set()
     host, path = _target(method, target)
     _check_host(named.get("host", []), version)
-    if host is not None:
-        ignored.add("host")
+    ignored = {"expect"} if host is None else {"expect", "host"}
     chunked, length = _framing(named, version)
     has_body = chunked or bool(length)
     options = _list(named.get("connection", []))
-    if not _waits(named.get("expect", []), version, has_body):
-        ignored.add("expect")
+    waits = _waits(named.get("expect", []), version, has_body)
     is_websocket = (
         method == "GET"
         and version == "HTTP/1.1"
@@ -279,6 +276,8 @@ def _checked(line: tuple[str, str, str], fields: _Fields) -> Head:
         headers = [header for header in headers if header[0].lower() not in ignored]
     if host is not None:
         headers.append(("Host", host))
+    if waits:
+        headers.append(("Expect", "100-continue"))  # gevent knows it in lower case alone
     keep_alive = "close" not in options and (version == "HTTP/1.1" or "keep-alive" in options)
     return Head(method, path, version, headers, length, keep_alive, is_websocket)
 

@@ -131,6 +131,8 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
             super().finalize_headers()
             if self.command == "HEAD":
                 self.response_use_chunked = False  # else the end of no chunks is written
+            if self.close_connection and self.request_version == "HTTP/1.1":
+                self.response_headers.append((b"Connection", b"close"))
 
         def run_application(self) -> None:
             if not _is_websocket(self.environ):
@@ -150,6 +152,7 @@ def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> 
     class Body(body_class):  # type: ignore[misc]
         _chunked_input_error: bool
         chunks: Chunks
+        handler: Any
 
         def _chunked_read(self, length: int | None = None, use_readline: bool = False) -> bytes:
             self._send_100_continue()
@@ -157,6 +160,7 @@ def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> 
                 return self.chunks.readline(length) if use_readline else self.chunks.read(length)
             except (BadChunks, OSError):
                 self._chunked_input_error = True
+                self.handler.close_connection = True  # before the answer goes, which says so
                 raise
 
     class Discarding(handler):  # type: ignore[misc]
@@ -167,7 +171,7 @@ def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> 
             given = self.wsgi_input
             if given.chunked_input:
                 body = Body(given.rfile, None, given.socket, True)
-                body.chunks = Chunks(given.rfile)
+                body.chunks, body.handler = Chunks(given.rfile), self
                 self.wsgi_input = environ["wsgi.input"] = body
             return environ
 

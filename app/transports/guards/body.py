@@ -76,7 +76,8 @@ def _read(request: Request, max_bytes: int) -> bytes:
     if announced is None and not chunked:
         return b""
     if announced is not None and announced > max_bytes:
-        _drain(stream, announced)
+        if "Expect" not in request.headers:  # else nothing comes until it is asked for
+            _drain(stream, announced)
         raise TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
     pieces, size = [], 0
     while size <= max_bytes:
