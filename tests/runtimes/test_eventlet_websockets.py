@@ -11,10 +11,10 @@ import pytest
 from engineio.packet import MESSAGE, PING, Packet
 from wsproto.frame_protocol import FrameProtocol
 
-from app.runtimes.eventlet.websockets import DirectSocket, direct_classes, text_frame
+from app.runtimes.eventlet.websockets import DirectSocket, direct_classes, frame_of
 
 SIZES = [0, 1, 125, 126, 65535, 65536, 200_000]
-LARGE = text_frame("x" * 10_000_000)
+LARGE = frame_of("x" * 10_000_000)
 PONG = b"\x8a\x00"
 MESSAGE_OF_OURS = Packet(MESSAGE, "2[]")
 
@@ -76,7 +76,7 @@ class Reading(threading.Thread):
 def test_frames_are_what_other_libraries_read(size):
     text = "é" * (size // 2) + "x" * (size % 2)
     protocol = FrameProtocol(client=True, extensions=[])
-    protocol.receive_bytes(text_frame(text))
+    protocol.receive_bytes(frame_of(text))
     frames = list(protocol.received_frames())
     assert "".join(frame.payload for frame in frames) == text
     assert frames[-1].message_finished
@@ -137,7 +137,7 @@ def test_a_message_goes_at_once(pair):
 
     def send():
         client.queue.put(Packet(MESSAGE, "2[]"))
-        assert waiting(far) == text_frame("42[]")
+        assert waiting(far) == frame_of("42[]")
         assert client.queue.empty()
 
     client.while_open = send

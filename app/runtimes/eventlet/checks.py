@@ -12,7 +12,7 @@ from typing import Any
 from engineio.packet import MESSAGE, Packet
 from engineio.socket import Socket as EngineClient
 
-from app.runtimes.eventlet.websockets import RFC_6455, text_frame
+from app.runtimes.eventlet.websockets import RFC_6455, frame_of
 from app.runtimes.requests import environ_faults
 from app.runtimes.tricks import missing, works
 
@@ -196,7 +196,7 @@ def _frame_faults(places: Places) -> Iterable[str]:
     websocket.send("probe")
     if websocket.version != RFC_6455[-1] or websocket.socket is not connection:
         return ["its websocket keeps its socket elsewhere"]
-    return [] if connection.frames == [text_frame("probe")] else ["its frames are others"]
+    return [] if connection.frames == [frame_of("probe")] else ["its frames are others"]
 
 
 class _Sent:

@@ -16,6 +16,7 @@ from engineio.packet import MESSAGE
 
 RFC_6455 = (8, 13)  # versions of the protocol; eventlet also speaks what came before it
 FINAL_TEXT = 0x81
+FINAL_BINARY = 0x82
 
 
 class DirectSocket:
@@ -71,18 +72,19 @@ class Wire:
         """
         if packet is None or packet.packet_type != MESSAGE or not self._client.upgraded:
             return False
-        return self._connection.send_now(text_frame(packet.encode()))
+        return self._connection.send_now(frame_of(packet.encode()))
 
 
-def text_frame(text: str) -> bytes:
-    """Return a server's websocket frame, as RFC 6455 has it."""
-    data = text.encode()
+def frame_of(message: str | bytes) -> bytes:
+    """Return a server's websocket frame of text or bytes, as RFC 6455 has it."""
+    kind = FINAL_TEXT if isinstance(message, str) else FINAL_BINARY
+    data = message.encode() if isinstance(message, str) else message
     size = len(data)
     if size < 126:
-        return bytes((FINAL_TEXT, size)) + data
+        return bytes((kind, size)) + data
     if size < 65536:
-        return struct.pack("!BBH", FINAL_TEXT, 126, size) + data
-    return struct.pack("!BBQ", FINAL_TEXT, 127, size) + data
+        return struct.pack("!BBH", kind, 126, size) + data
+    return struct.pack("!BBQ", kind, 127, size) + data
 
 
 def direct_classes(classes: Mapping[str, Any]) -> dict[str, Any]:
