@@ -12,6 +12,7 @@ from flask_limiter.util import get_remote_address
 from flask_socketio import SocketIO
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.transports.guards.rates import address_of
 from app.transports.guards.wsgi import Guards
 from app.transports.http import (
     chat,
@@ -30,10 +31,12 @@ from app.transports.services import KEY, Services
 from app.transports.socketio.chat import ChatNamespace
 from app.transports.socketio.engine import outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
+from app.transports.socketio.socket_protocol import serve_protocol
 
 ROOT = Path(__file__).parent.parent.parent
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
+CONNECT_TIMEOUT_S = 10  # for a Socket.IO client to be in a namespace
 CORS_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
 # What a preflight asks for, of an origin that is allowed: SDKs in pages send many of their own, and
 # no cookies are involved.
@@ -131,6 +134,12 @@ def _add_socketio(
     # Before init_app: a handler that comes later is missing from the server of the next app.
     socketio.on_namespace(namespace)
     socketio.init_app(app)
+    serve_protocol(
+        socketio,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        most_waiting=services.limits.max_sockets_per_user,
+        address_of=address_of,
+    )
     use_classes(socketio.server.eio, services.connections)
     namespace.reach_by(outlet_of(socketio.server))
 

@@ -26,6 +26,7 @@ REFUSED = {
         "its request body",
         "its header limit",
         "its queue",
+        "its protocol",
     },
     "gevent": {
         "its error handler",
@@ -33,6 +34,7 @@ REFUSED = {
         "its request body",
         "its socket",
         "its queue",
+        "its protocol",
     },
 }
 WARNING = re.compile(r"(?:eventlet|gevent|simple-websocket|python-engineio) \d[\d.]*: (.+?) is not")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import limits
@@ -26,6 +26,11 @@ def caller_of(principal: Principal, environ: dict[str, Any]) -> str:
     """Return whom limits count: the subject of a token, or the address of somebody without one."""
     if principal.expires_at is not None:
         return principal.id
+    return address_of(environ)
+
+
+def address_of(environ: Mapping[str, Any]) -> str:
+    """Return the address of who sent a request, as limits count it."""
     address = str(environ.get("REMOTE_ADDR", ""))
     try:
         parsed = ipaddress.ip_address(address)

@@ -162,7 +162,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         if event == REFUSED:
             client.refused += 1
             if client.refused >= MAX_REFUSED:
-                self._services.runtime.spawn(self._server.disconnect, sid)
+                self._end(sid)
             raise BadJson(f"The event was refused: {args[0]}.")
         handler = self._handlers.get(event)
         if handler is None:
@@ -190,9 +190,14 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         client.events += 1
         over = client.events - self._services.limits.socket_events_per_s
         if over > MAX_OVER:
-            self._services.runtime.spawn(self._server.disconnect, sid)
+            self._end(sid)
         if over > 0:
             raise RateLimited(retry_after_s=1)
+
+    def _end(self, sid: str) -> None:
+        """Let a client go, and its connection too: on that it could connect again."""
+        end = getattr(self._server, "end", self._server.disconnect)
+        self._services.runtime.spawn(end, sid)
 
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
         payload = error.payload()

@@ -108,7 +108,7 @@ def outlet_of(server: Any) -> OutletTo:
         fault = "a client is of another shape"
     except Exception as error:
         fault = f"{type(error).__name__}: {error}"
-    _warn("its queue", fault, "what a slow one has not taken is not bounded")
+    warn("its queue", fault, "what a slow one has not taken is not bounded")
     return LibraryOutlet
 
 
@@ -121,9 +121,10 @@ def use_classes(engine: Any, connections: Connections) -> None:
     if isinstance(classes, dict) and {"queue", "websocket"} <= classes.keys():
         engine._async = connections.engine_classes(classes)
     else:
-        _warn("its table of classes", "no _async", "clients are made of its own")
+        warn("its table of classes", "no _async", "clients are made of its own")
 
 
-def _warn(trick: str, fault: str, instead: str) -> None:
+def warn(trick: str, fault: str, instead: str) -> None:
+    """Log that something is not as expected, and what is done instead."""
     line = "python-engineio %s: %s is not as expected (%s); %s"
     log.warning(line, version("python-engineio"), trick, fault, instead)

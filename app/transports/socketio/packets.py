@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT, Packet
+from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT, Packet
 
 REFUSED = "tandem:refused"  # no client can send it: StrictPacket takes names with this prefix out
-RESERVED = {"connect", "disconnect", "connect_error", "error"}
+RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "error"}
 
 
 class OrJson:
@@ -32,10 +32,35 @@ class OrJson:
         return orjson.loads(data)
 
 
-class StrictPacket(Packet):  # type: ignore[misc]
-    """A packet that never raises on what a client sent; refused ones say why in their data."""
+class ValidPacket(Packet):  # type: ignore[misc]
+    """A packet whose payload is what its type has (Socket.IO's protocol, Packet encoding)."""
 
     data: Any
+
+    def decode(self, encoded_packet: Any) -> int:
+        """Decode; return how many attachments are to come. Raises ValueError."""
+        if not isinstance(encoded_packet, str):
+            raise ValueError("there is no event for this attachment")
+        count = int(super().decode(encoded_packet) or 0)
+        if not self._is_valid() or (count and self.packet_type not in {BINARY_EVENT, BINARY_ACK}):
+            raise ValueError("the payload is not one of its type")
+        return count
+
+    def _is_valid(self) -> bool:
+        data, kind = self.data, self.packet_type
+        if kind in {EVENT, BINARY_EVENT}:
+            is_event = isinstance(data, list) and bool(data) and isinstance(data[0], str)
+            return is_event and data[0] not in RESERVED
+        if kind in {ACK, BINARY_ACK}:
+            return isinstance(data, list)
+        if kind in {CONNECT, DISCONNECT}:
+            return data is None or (kind == CONNECT and isinstance(data, dict))
+        return False  # a type that no client sends
+
+
+class StrictPacket(ValidPacket):
+    """A packet that never raises on what a client sent; refused ones say why in their data."""
+
     json = OrJson
     uses_binary_events = False  # our events carry no binary
 
@@ -58,6 +83,11 @@ class StrictPacket(Packet):  # type: ignore[misc]
         elif self.packet_type == ACK and not isinstance(self.data, list):
             self.data = []
         return 0
+
+    def _is_valid(self) -> bool:
+        """Whether it is a packet at all; what is wrong with one of these is answered, or passed."""
+        answered = {CONNECT, EVENT, ACK, BINARY_EVENT, BINARY_ACK}
+        return self.packet_type in answered or super()._is_valid()
 
     def _check_event(self) -> None:
         data = self.data
