@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent screenshots bench bench-quick token backup lock vendor types clean
+.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent conformance conformance-server screenshots bench bench-quick token backup lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -43,6 +43,15 @@ e2e: .venv/dev.stamp
 
 e2e-gevent: .venv/dev.stamp
 	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/e2e -s
+
+# Engine.IO's and Socket.IO's documents, rule by rule, in both modes.
+conformance: .venv/dev.stamp
+	@$(BIN)/python -m pytest tests/conformance
+	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/conformance
+
+# What the suites of engine.io-protocol and socket.io-protocol on GitHub talk to: ASYNC_MODE, PORT.
+conformance-server: .venv/dev.stamp
+	@PORT=$${PORT:-3000} $(BIN)/python -W ignore tests/conformance/serve.py
 
 screenshots: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests/e2e/test_page_screenshots.py
