@@ -15,7 +15,7 @@ from app.core.entries import Entry
 from app.core.runs import Receipt
 from app.runs.ports import Waiter
 
-Key = tuple[str, str]
+Key = tuple[str, str | None]  # an owner and a session; None for all of the owner's
 KEPT = 100  # news a listener may have waiting
 
 
@@ -43,6 +43,10 @@ class LocalListener:
                 return None
             self._waiter.wait()
         return self._news.popleft()
+
+    def poll(self, heartbeat_s: float) -> News | None:
+        self.deadline = self._monotonic() + heartbeat_s
+        return self._news.popleft() if self._news else None
 
 
 class LocalBroker:
@@ -74,17 +78,20 @@ class LocalBroker:
 
     def publish_news(self, owner: str, session_id: str, news: News) -> None:
         with self._lock:
-            listeners = list(self._listeners.get((owner, session_id), ()))
+            keys: tuple[Key, ...] = ((owner, session_id), (owner, None))
+            listeners = [one for key in keys for one in self._listeners.get(key, ())]
         for listener in listeners:
             listener.tell(news)
 
-    def listen(self, owner: str, session_id: str) -> LocalListener:
-        listener = LocalListener(self._new_waiter(), self._monotonic)
+    def listen(
+        self, owner: str, session_id: str | None, waiter: Waiter | None = None
+    ) -> LocalListener:
+        listener = LocalListener(waiter or self._new_waiter(), self._monotonic)
         with self._lock:
             self._listeners.setdefault((owner, session_id), []).append(listener)
         return listener
 
-    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+    def leave(self, owner: str, session_id: str | None, listener: Listener) -> None:
         with self._lock:
             listeners = self._listeners.pop((owner, session_id), [])
             left = [one for one in listeners if one is not listener]

@@ -18,7 +18,7 @@ from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
 from app.core.store import Store
 from app.core.usage import UsedTokens
-from app.runs.ports import Calls, Clock
+from app.runs.ports import Calls, Clock, Waiter
 from app.runs.run import Run
 from app.runs.service import FoundRun, RunService
 from app.usage.daily import DAY_S, day_of
@@ -31,6 +31,7 @@ Messages = list[Message]
 
 Admit = Callable[[bool], None]
 CUT = {"stopped", "failed", "interrupted"}
+TOLD_OF = 200  # sessions: who listens to all is told at once of replies under way in the newest
 NO_SESSION = "is not there; leave it out to begin a new one"
 
 
@@ -282,6 +283,27 @@ class SessionService:
             raise
         return listener
 
-    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+    def listen_to_all(self, owner: str, waiter: Waiter) -> Listener:
+        """Return a listener to all of the owner's sessions, which is told at once of what is under
+        way in the newest of them. The caller must `leave` with it."""
+        listener = self._broker.listen(owner, None, waiter)
+        try:
+            for found in self.list(owner, Page(limit=TOLD_OF)):
+                if found.active_run_id is not None:
+                    self._tell_active(listener, owner, found.id, found.active_run_id)
+        except BaseException:
+            self._broker.leave(owner, None, listener)
+            raise
+        return listener
+
+    def _tell_active(self, listener: Listener, owner: str, session_id: str, run_id: str) -> None:
+        try:
+            seq = self._runs.find(owner, run_id).log.last_seq
+        except NotFound:
+            return  # deleted since the list was read
+        data = {"run_id": run_id, "session_id": session_id, "seq": seq}
+        listener.tell(News("run_started", data))
+
+    def leave(self, owner: str, session_id: str | None, listener: Listener) -> None:
         """Listen no longer."""
         self._broker.leave(owner, session_id, listener)

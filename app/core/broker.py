@@ -42,6 +42,18 @@ class Listener(Protocol):
     def next(self, heartbeat_s: float) -> News | None:
         """Return the next news, waiting for it; None when a heartbeat is due."""
 
+    def poll(self, heartbeat_s: float) -> News | None:
+        """Return the next news if there is any. Its waiter is woken by news, and when a heartbeat
+        is due."""
+
+
+class Waiter(Protocol):
+    """A task's place to sleep; that of runs/ports.py."""
+
+    def wait(self) -> None: ...
+
+    def wake(self) -> None: ...
+
 
 class Worker(Protocol):
     """A process that owns runs, by the id that its runs have."""
@@ -63,10 +75,11 @@ class Broker(Protocol):
     def publish_news(self, owner: str, session_id: str, news: News) -> None:
         """Tell all who listen to the session."""
 
-    def listen(self, owner: str, session_id: str) -> Listener:
-        """Return a listener to the session; `leave` must be called for it."""
+    def listen(self, owner: str, session_id: str | None, waiter: Waiter | None = None) -> Listener:
+        """Return a listener to the session, or to all of the owner's, that wakes `waiter` or one of
+        its own; `leave` must be called for it."""
 
-    def leave(self, owner: str, session_id: str, listener: Listener) -> None:
+    def leave(self, owner: str, session_id: str | None, listener: Listener) -> None:
         """Take the listener out."""
 
     def wake_due(self) -> None:

@@ -24,12 +24,14 @@ MERGE_ABOVE = 64  # a viewer this many entries behind gets one larger piece inst
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A parsed request: who speaks, what the dialect wants to remember of it for the answer, and,
-    where that is asked for in the body, whether the answer is to be streamed."""
+    where that is asked for in the body, whether the answer is to be streamed, or only the run's
+    ids."""
 
     dialect: Dialect
     request: ChatRequest
     options: Mapping[str, Any] = field(default_factory=dict)
     streams: bool | None = None
+    detached: bool = False
 
 
 class Answerer(NamedTuple):
@@ -133,6 +135,7 @@ class Dialect(ABC):
     content_type = SSE_CONTENT_TYPE
     last_data: str | None = None  # what the last event carries, where that is not JSON
     own_headers: Mapping[str, str] = {}  # that its answers may have, and what they say
+    detached: Any = None  # type of the answer that has the ids of a run only, if there is one
     holds_headers = False  # until the first piece or a failure: its clients retry on a status only
 
     @abstractmethod

@@ -29,6 +29,7 @@ from app.dialects.frames import (
     validated,
 )
 from app.dialects.native_shapes import (
+    DetachedAnswer,
     DoneEvent,
     FailedEvent,
     Problem,
@@ -54,6 +55,7 @@ class NativeBody(Body):
     reasoning: bool = False
     stats: bool = False
     on_disconnect: OnDisconnect = "continue"
+    detach: bool = False
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
     edit: str | None = None
@@ -204,11 +206,14 @@ class Native(Dialect):
     event = TokenEvent | DoneEvent | FailedEvent | StatusEvent
     answer = WholeAnswer
     problem = Problem
+    detached = DetachedAnswer
     examples = ({"message": "Hello", "partial": False},)
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str] = NO_PATH) -> Spoken:
         """Return the request. Raises InvalidRequest."""
         said = validated(NativeBody, body)
+        if said.detach and said.on_disconnect == "stop":
+            raise InvalidRequest({"detach": 'not with `"on_disconnect": "stop"`: nobody watches'})
         request = ChatRequest(
             content=text_parts(said.message or ""),
             session_id=said.session_id,
@@ -222,7 +227,7 @@ class Native(Dialect):
             place=_place(said),
         )
         wanted = Wanted(said.partial, said.reasoning, said.stats)
-        return Spoken(self, request, wanted._asdict())
+        return Spoken(self, request, wanted._asdict(), detached=said.detach)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
         """Return an SSE encoder."""

@@ -98,6 +98,13 @@ class StatusEvent(TypedDict):
     model: NotRequired[str]
 
 
+class DetachedAnswer(TypedDict):
+    """The run that nobody follows yet."""
+
+    run_id: str
+    session_id: str
+
+
 class WholeAnswer(TypedDict):
     """The reply that was not streamed."""
 

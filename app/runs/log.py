@@ -200,6 +200,18 @@ class LogReader:
         """Let a sleeping `read` look again."""
         self._waiter.wake()
 
+    def poll(self) -> list[Entry]:
+        """Return what is new without waiting for it. The waiter is woken when there is more, until
+        `leave`."""
+        if self.done:
+            return []
+        self.deadline = self._monotonic() + self._heartbeat_s
+        return self._advanced(self._log.take(self))
+
+    def leave(self) -> None:
+        """Be woken no longer."""
+        self._log.forget(self)
+
     def read(self) -> list[Entry]:
         """Return what is new, waiting for it; nothing means that a heartbeat is due, or `done`."""
         if self.done:
@@ -215,7 +227,10 @@ class LogReader:
             raise
         if not entries:
             self._log.forget(self)
-            return []
-        last = entries[-1]
-        self.after, self.done = last.seq, last.kind == END
+        return self._advanced(entries)
+
+    def _advanced(self, entries: list[Entry]) -> list[Entry]:
+        if entries:
+            last = entries[-1]
+            self.after, self.done = last.seq, last.kind == END
         return entries

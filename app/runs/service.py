@@ -16,7 +16,7 @@ from app.core.runs import ENDED, ProviderRequest, Receipt, RunRecord, Turn
 from app.core.store import Immediate, Store, WorkerLost
 from app.runs.committer import Committer
 from app.runs.log import LogReader, RunLog
-from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime, own_patience_s
+from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime, Waiter, own_patience_s
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
@@ -165,16 +165,21 @@ class RunService:
         return run
 
     def follow(
-        self, found: FoundRun, after: int = 0, heartbeat_s: float | None = None
+        self,
+        found: FoundRun,
+        after: int = 0,
+        heartbeat_s: float | None = None,
+        waiter: Waiter | None = None,
     ) -> LogReader:
-        """Return a cursor into the run's log, which reads nothing after `heartbeat_s` of silence.
+        """Return a cursor into the run's log, which reads nothing after `heartbeat_s` of silence,
+        and wakes `waiter` or one of its own.
 
         Raises BadCursor, LogReset.
         """
         return LogReader(
             found.log,
             after,
-            self._runtime.new_waiter(),
+            waiter or self._runtime.new_waiter(),
             heartbeat_s or self.limits.heartbeat_s,
             self._clock.monotonic,
         )

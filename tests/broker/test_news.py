@@ -89,3 +89,26 @@ def test_heartbeat_that_is_due_wakes(feed: LocalBroker, clock: HandClock) -> Non
 
     waiters = [listener._waiter for listener in (due, later)]
     assert [w.woken for w in waiters if isinstance(w, ManualWaiter)] == [True, False]
+
+
+def test_who_listens_to_all_hears_of_every_session_of_the_owner(feed: LocalBroker) -> None:
+    of_all, others = feed.listen("ann", None), feed.listen("bob", None)
+    for number, session_id in enumerate(("s-1", "s-2")):
+        feed.publish_news("ann", session_id, news(number))
+
+    assert (heard(of_all), heard(others)) == ([news(0), news(1)], [])
+    feed.leave("ann", None, of_all)
+    feed.leave("bob", None, others)
+    assert feed.count_listeners() == 0
+
+
+def test_polling_does_not_wait_and_a_waiter_may_be_shared(
+    feed: LocalBroker, runtime: ManualRuntime
+) -> None:
+    waiter = runtime.new_waiter()
+    one, other = feed.listen("ann", "s-1", waiter), feed.listen("ann", None, waiter)
+
+    assert (one.poll(HEARTBEAT_S), other.poll(HEARTBEAT_S)) == (None, None)
+    feed.publish_news("ann", "s-1", news())
+    waiter.wait()
+    assert (one.poll(HEARTBEAT_S), other.poll(HEARTBEAT_S)) == (news(), news())

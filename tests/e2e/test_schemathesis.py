@@ -48,6 +48,11 @@ use_after_free.enabled = false
 include-operation-id = "sessions_follow_session"
 request-timeout = 0.3
 generation.max-examples = 10
+
+[[operations]]
+include-operation-id = "news_follow_all"
+request-timeout = 0.3
+generation.max-examples = 10
 """
 
 

@@ -13,6 +13,7 @@ TEXTS = ("message", "prompt", "content")
 # Honoured for some providers only; the demo is not one of them.
 REFUSED = (
     *("audio", "format", "function_call", "functions", "logprobs", "n", "response_format", "tools"),
+    *("best_of", "context", "echo", "images", "raw", "suffix", "template"),
     *("frequency_penalty", "logit_bias", "presence_penalty", "seed", "stop", "top_p"),
 )
 
@@ -41,8 +42,9 @@ def mend(body: dict[str, Any]) -> None:
     for name in REFUSED:
         body.pop(name, None)
     for name in TEXTS:
-        if name in body and not (body[name] or "").strip():
+        if name in body and not (isinstance(body[name], str) and body[name].strip()):
             body[name] = "Hello"
+    body.pop("detach", None)
     if "prompt" in body:
         body.pop("conversation", None)
         body.pop("conversation_id", None)  # of a conversation that is there

@@ -40,6 +40,8 @@ def _view(route: Route) -> Callable[..., Response]:
         if request.headers.get("Last-Event-ID"):
             return _resumed(spoken)
         found = _started(spoken)
+        if spoken.detached:
+            return _detached(spoken, found)
         if not spoken.streams:
             return _whole(spoken, found)
         if spoken.dialect.holds_headers:
@@ -84,6 +86,14 @@ def _resumed(spoken: Spoken) -> Response:
     count("read")
     found = services().runs.find(g.principal.id, run_id)
     return stream(spoken.dialect, found, after, spoken.options)
+
+
+def _detached(spoken: Spoken, found: FoundRun) -> Response:
+    """Answer with the ids alone: the reply is followed on another connection."""
+    response = jsonify({"run_id": found.record.id, "session_id": found.record.session_id})
+    response.status_code = 202
+    response.headers.update(answer_headers(spoken.dialect, reply_of(found), spoken.options))
+    return response
 
 
 def _hold_headers(found: FoundRun) -> None:

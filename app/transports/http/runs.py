@@ -129,9 +129,7 @@ def read_run(run_id: str) -> Run:
 )
 def read_events(run_id: str) -> Response:
     found = services().runs.find(g.principal.id, run_id)
-    defaults = Wanted()._asdict()
-    options = {name: _wants(name, default) for name, default in defaults.items()}
-    return stream(NATIVE, found, _cursor(run_id), options)
+    return stream(NATIVE, found, _cursor(run_id), wanted_options())
 
 
 @routes.post("/<run_id>/stop")
@@ -161,6 +159,11 @@ def _cursor(run_id: str) -> int:
     if len(asked) > 1:
         raise BadCursor()
     return seq_of_run(asked[0], run_id) if asked else 0
+
+
+def wanted_options() -> dict[str, bool]:
+    """Return what the query says that events are to have."""
+    return {name: _wants(name, default) for name, default in Wanted()._asdict().items()}
 
 
 def _wants(name: str, default: bool) -> bool:

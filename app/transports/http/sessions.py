@@ -9,6 +9,7 @@ from typing import Literal
 from flask import Response, g, request
 from typing_extensions import NotRequired, TypedDict
 
+from app.core.broker import News
 from app.core.errors import BadCursor, InvalidRequest, NotFound
 from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
@@ -214,6 +215,11 @@ def _parse_page_cursor(cursor: str | None) -> tuple[float, str] | None:
     return time, session_id
 
 
+def news_frame(news: News) -> bytes:
+    """Return news as an event."""
+    return b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
+
+
 def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
     try:
         listener = services.sessions.listen(owner, session_id)
@@ -227,6 +233,6 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
                 if news is None:
                     yield PING
                 else:
-                    yield b"event: %s\ndata: %s\n\n" % (news.name.encode(), json_line(news.data))
+                    yield news_frame(news)
     finally:
         services.sessions.leave(owner, session_id, listener)

@@ -210,6 +210,9 @@ def _answers(route: Route) -> Iterator[Answer]:
     if route.answer != "stream":
         content += (Content("application/json", dialect.answer),)
     yield Answer("The reply.", 200, content, OF_A_RUN, dialect.own_headers)
+    if dialect.detached is not None:
+        content = (Content("application/json", dialect.detached),)
+        yield Answer("With `detach`: the reply has begun.", 202, content, OF_A_RUN)
     if route.answer != "whole":
         ended = "The cursor of `Last-Event-ID` is at the end of a run that has ended."
         yield Answer(ended, 204, (), OF_A_RUN, dialect.own_headers)

@@ -246,8 +246,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         check_request(asked, services.max_message_bytes)
         admit = admission(lambda kind: self._count(kind, client), "stream")
         started = services.sessions.start(client.principal.id, asked, admit)
-        wanted = Wanted.of(spoken.options)
-        self._viewers.follow(sid, client.principal.name, started.found, 0, wanted)
+        if not spoken.detached:
+            wanted = Wanted.of(spoken.options)
+            self._viewers.follow(sid, client.principal.name, started.found, 0, wanted)
         record = started.found.record
         return {"run_id": record.id, "session_id": record.session_id}
 
