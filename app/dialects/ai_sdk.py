@@ -124,7 +124,6 @@ class UiEncoder(Encoder):
         metadata = {
             "finishReason": reason,
             "usage": _usage(end["usage"]),
-            **self._reply.answerer._asdict(),
         }
         finish = event_frame({"type": "finish", "messageMetadata": metadata})
         return closed + event_frame({"type": "finish-step"}) + finish + DONE

@@ -195,11 +195,10 @@ OPENAI_COMPLETIONS = Golden(
 )
 
 UI_USAGE = '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7}'
-UI_ANSWERER = '"provider":"scripted","model":"scripted-1"'
 UI_FINISH = (
     'data: {"type":"finish-step"}\n\n'
     'data: {"type":"finish","messageMetadata":{"finishReason":"stop",%s,%s}}\n\n'
-    % (UI_USAGE, UI_ANSWERER)
+    % UI_USAGE
     + DONE
 )
 
@@ -225,8 +224,7 @@ AI_SDK = Golden(
         'data: {"type":"text-end","id":"part-1"}\n\n'
         'data: {"type":"finish-step"}\n\n'
         'data: {"type":"finish","messageMetadata":{"finishReason":"stop",'
-        '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7},'
-        '"provider":"scripted","model":"scripted-1"}}\n\n'
+        '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7}}}\n\n'
         "data: [DONE]\n\n"
     ),
     opening=UI_START,

@@ -29,8 +29,7 @@ DONE = "data: [DONE]\n\n"
 
 
 def finish(reason: str = "stop") -> str:
-    answerer = '"provider":"scripted","model":"scripted-1"'
-    metadata = '{"finishReason":"%s","usage":%s,%s}' % (reason, USAGE, answerer)
+    metadata = '{"finishReason":"%s","usage":%s}' % (reason, USAGE)
     return (
         'data: {"type":"finish-step"}\n\n'
         'data: {"type":"finish","messageMetadata":%s}\n\n' % metadata + DONE

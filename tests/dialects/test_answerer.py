@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app.core.entries import STATUS, Entry
-from app.dialects.ai_sdk import AiSdk
 from app.dialects.dialect import Dialect, named_by
 from app.dialects.documents.completions import CompletionsStream
 from app.dialects.documents.conversation import ConversationChat
@@ -77,15 +76,6 @@ def test_document_with_a_provider_names_that_too() -> None:
     encoder = CompletionsStream().encoder(reply_of(SAID), 0, {})
 
     assert encoder.encode(SAID).decode().count('"provider":"other"') == 3
-
-
-def test_metadata_of_the_ai_sdk_name_it_at_the_end() -> None:
-    frames = AiSdk().encoder(reply_of(SAID), 0, {}).encode(SAID).decode().split("\n\n")
-    [finish] = [json.loads(one[6:]) for one in frames if '"finish"' in one]
-
-    assert (finish["messageMetadata"]["provider"], finish["messageMetadata"]["model"]) == (
-        *("other", OTHER),
-    )
 
 
 def test_native_clients_see_the_status() -> None:

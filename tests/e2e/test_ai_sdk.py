@@ -104,8 +104,7 @@ def test_the_frames_have_the_protocols_fields_and_no_others(server, upstream):
         {"type": "finish-step"},
     ]
     usage = {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7}
-    who = {"provider": "openai", "model": "gpt-5-mini"}
-    metadata = {"finishReason": "stop", "usage": usage, **who}
+    metadata = {"finishReason": "stop", "usage": usage}
     assert (finish, stream.frames[-1]) == (
         {"type": "finish", "messageMetadata": metadata},
         "[DONE]",

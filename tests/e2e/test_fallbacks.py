@@ -94,7 +94,6 @@ def test_one_model_that_fails_leaves_the_others_in(chain, connect):
 
 
 SAID = [{"role": "user", "content": "go"}]
-UI_SAID = [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "go"}]}]
 ASKED = {
     "completions": ("/chat/completions/stream", {"messages": SAID}),
     "completions, whole": ("/chat/completions", {"messages": SAID}),
@@ -103,7 +102,6 @@ ASKED = {
     "prompt, whole": ("/chat", {"prompt": "go"}),
     "native": ("/api/chat/stream", {"message": "go"}),
     "native, whole": ("/api/chat", {"message": "go"}),
-    "ai_sdk": ("/api/ai-sdk/chat", {"id": "fallback", "messages": UI_SAID}),
     "ollama": ("/ollama/api/chat", {"model": "any", "messages": SAID}),
     "ollama, whole": ("/ollama/api/chat", {"model": "any", "messages": SAID, "stream": False}),
     "v1": ("/v1/chat/completions", {"model": "any", "messages": SAID, "stream": True}),

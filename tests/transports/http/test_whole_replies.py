@@ -150,7 +150,7 @@ def test_whole_answer_is_not_paced(unstreamed, upstream):
     [
         (empty_object, "upstream_incomplete"),
         (refuse("500 Oops"), "upstream_error"),
-        (lambda e: (e.start(), e.chunk(b"oops")), "upstream_incomplete"),
+        (lambda e: (e.start(), e.chunk(b"oops")), "upstream_error"),
         (lambda e: (e.start("200 OK", "application/json"), e.cut()), "upstream_incomplete"),
     ],
 )
