@@ -300,7 +300,7 @@ def _answered() -> Iterator[tuple[str, bytes, int, str]]:
     yield "TRACE", line(b"TRACE /health HTTP/1.1\r\n"), 405, "9110 9.3.8"
     yield "DELETE", line(b"DELETE /health HTTP/1.1\r\n"), 405, "9110 9.3.5"
     yield "HEAD", line(b"HEAD /health HTTP/1.1\r\n"), 200, "9110 9.3.2"
-    yield "HEAD of Socket.IO", line(b"HEAD /socket.io/?EIO=4 HTTP/1.1\r\n"), 405, "9110 9.3.2"
+    yield "HEAD of Socket.IO", line(b"HEAD /socket.io/?EIO=4 HTTP/1.1\r\n"), 400, "9110 9.3.2"
     yield "HEAD of a stream", line(b"HEAD /api/chat/stream HTTP/1.1\r\n"), 405, "9110 9.3.2"
     for count in (1, 2, 15):
         yield f"{count} empty lines before", b"\r\n" * count + get(), 200, "9112 2.2"
