@@ -171,8 +171,8 @@ def plant_over_sockets(server, connect, token):
         refused_connect(server, transport, {"token": f"{token}x"})
         client.client.eio.send('2["planted-in-an-event", {')
         assert client.wait_for(lambda events: any("bad_json" in str(event) for event in events))
-        client.client.eio.send("9planted-in-an-event")
         assert client.call("planted-in-an-event")["error"]["code"] == "invalid_request"
+        client.client.eio.send("9planted-in-an-event")  # no packet: the session is closed
     with pytest.raises(socketio.exceptions.ConnectionError):
         socketio.Client().connect(
             f"{server.url}?EIO=3&x=planted-in-a-query", transports=["websocket"]
