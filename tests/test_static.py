@@ -48,7 +48,9 @@ IMPORTS = {path: imports_of(path) for path in FILES}
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_module_is_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    # The example is one file, to be read and copied as a whole.
+    most = 350 if "examples" in path.parts else MAX_LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= most
 
 
 def test_lines_of_the_client_are_short() -> None:

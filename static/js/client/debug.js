@@ -5,7 +5,8 @@
 
 /** Fields that are shown as they are; of any other text only its length is. */
 const SHOWN = new Set([
-  "idempotency_key", "session_id", "run_id", "message_id", "edit", "regenerate", "provider", "model", "on_disconnect",
+  "idempotency_key", "session_id", "run_id", "message_id", "edit", "regenerate",
+  "provider", "model", "on_disconnect",
 ]);
 
 /**
@@ -24,7 +25,8 @@ export function sayer(debug = false) {
  */
 export function withoutTexts(body) {
   if (typeof body !== "object" || body === null) return {};
-  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, shown(name, value)]));
+  const entries = Object.entries(body);
+  return Object.fromEntries(entries.map(([name, value]) => [name, shown(name, value)]));
 }
 
 /**

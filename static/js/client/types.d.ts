@@ -280,7 +280,8 @@ export type ChatMessage = {
     timestamp: string;
 };
 /**
- * A session's id, or the number of a conversation as `POST /chat` counts them, which stays a number.
+ * A session's id, or the number of a conversation as `POST /chat` counts them, which stays
+ * a number.
  */
 export type ConversationId = string | number;
 /**

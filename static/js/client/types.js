@@ -220,7 +220,8 @@
  */
 
 /**
- * A session's id, or the number of a conversation as `POST /chat` counts them, which stays a number.
+ * A session's id, or the number of a conversation as `POST /chat` counts them, which stays
+ * a number.
  * @typedef {string | number} ConversationId
  */
 
