@@ -13,12 +13,20 @@ import { eventsOf, setUp, SOON, textOf } from "./support/fixture.js";
 
 const START = "POST /api/chat/stream";
 
+/** Send the first piece, then nothing. */
+function onePiece(response, frames) {
+  hangAt(frames.indexOf(`id: ${RUN}:2`))(response, frames);
+}
+
+const cut = (fake) => fake.requests[0].response.socket.destroy();
+
 test("debug says what is sent, each resume and each change of the way, and no word of it", async (t) => {
   const said = [];
   t.mock.method(console, "debug", (...line) => said.push(line));
   const { fake, client } = await setUp(t, { debug: true });
-  fake.faults[START] = [cutAt(150)];
-  await client.send("planted", { sessionId: "s1", system: "planted too", model: "m", idempotencyKey: "k" }).whole;
+  fake.faults[START] = [onePiece];
+  const options = { sessionId: "s1", system: "planted too", model: "m", idempotencyKey: "k" };
+  for await (const { type, seq } of client.send("planted", options)) if (type === "text" && seq === 1) cut(fake);
   const body = { message: "7 characters", session_id: "s1", model: "m", system: "11 characters", partial: false };
   assert.deepEqual(said, [
     ["tandem: POST /api/chat/stream", body],
@@ -44,14 +52,15 @@ test("without debug nothing is said", async (t) => {
   assert.equal(debug.mock.callCount(), 0);
 });
 
-// The silence of the model. The fake's heartbeats come each 5 ms.
+// The silence of the model.
 
-const MODELS = { chunkTimeout: 300, heartbeatsCount: false };
+const RESUME = "GET /api/runs/<run>/events";
+const MODELS = { chunkTimeout: 600, heartbeatsCount: false }; // a heartbeat comes each 5 ms
 
 test("heartbeats do not end the silence of a model that is not to pause", async (t) => {
   const { fake, client } = await setUp(t, MODELS);
   fake.faults[START] = [(response, frames) => {
-    hangAt(150)(response, frames);
+    onePiece(response, frames);
     pings(response, Infinity);
   }];
   const { events, error } = await eventsOf(client.send("Hi"));
@@ -63,23 +72,26 @@ test("heartbeats do not end the silence of a model that is not to pause", async 
 
 test("nor on a connection that was resumed", async (t) => {
   const { fake, client } = await setUp(t, MODELS);
-  fake.faults[START] = [cutAt(150)];
-  fake.faults["GET /api/runs/<run>/events"] = [onlyPings];
-  await assert.rejects(client.send("Hi").whole, { code: "model_timeout" });
+  fake.faults[START] = [onePiece];
+  fake.faults[RESUME] = [onlyPings, onlyPings, onlyPings];
+  await assert.rejects(async () => {
+    for await (const { type } of client.send("Hi")) if (type === "text") cut(fake);
+  }, { code: "model_timeout" });
+  assert.equal(fake.routes()[1], RESUME);
 });
 
 test("a connection that is dead is resumed all the same", async (t) => {
   const { fake, client } = await setUp(t, MODELS);
-  fake.faults[START] = [hangAt(150)];
+  fake.faults[START] = [onePiece];
   assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
-  assert.deepEqual(fake.routes(), [START, "GET /api/runs/<run>/events"]);
+  assert.deepEqual(fake.routes(), [START, RESUME]);
 });
 
 test("the first piece is streamingTimeout's business", async (t) => {
-  const { fake, client } = await setUp(t, { chunkTimeout: 100, heartbeatsCount: false });
-  fake.faults[START] = [(response, frames) => {
+  const { fake, client } = await setUp(t, MODELS);
+  fake.faults[START] = [(response) => {
     openStream(response);
-    pings(response, 60, () => response.end(frames));
+    pings(response, 150, () => response.end(fake.frames()));
   }];
   assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
 });
