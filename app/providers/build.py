@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.google import GoogleSettings
-from app.providers.http.streams import Bounds, Reader
+from app.providers.http.streams import Bounds, Certificates, Reader
 from app.providers.local import LocalSettings
 from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, NotSetUp, ProviderSettings, Variables
@@ -141,6 +141,7 @@ def _bounds(settings: ProviderSettings, limits: RunLimits, runtime: ProviderRunt
         read_timeout_s=limits.run_timeout_s + READ_TIMEOUT_SLACK_S,
         max_reply_bytes=limits.max_reply_bytes,
         reader_of=runtime.reader_of,
+        certificates=Certificates(settings.ssl_cert_file, settings.ssl_cert_dir),
         words=Words(settings.log_upstream_errors, settings.show_upstream_errors),
     )
 

@@ -101,7 +101,7 @@ class GoogleProvider:
             "Accept-Encoding": "identity",
         }
         self._streams = HttpStreams(
-            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
+            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of, bounds.certificates
         )
         self._streams.prepare(base_url)
 

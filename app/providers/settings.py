@@ -52,6 +52,10 @@ class ProviderSettings(BaseModel):
     """How long it is left out."""
     connect_timeout_s: Seconds = Field(default=5, ge=0.05, le=600)
     """Longest wait for a connection."""
+    ssl_cert_file: str = ""
+    """File of the certificates (PEM) that model servers are trusted by; else the system's."""
+    ssl_cert_dir: str = ""
+    """The same as a folder; SSL_CERT_FILE goes before it."""
     stream_chunk_words: Annotated[int, Unit("words")] = Field(default=3, ge=1, le=1000)
     """Pieces of a whole reply."""
     stream_delay_s: Seconds = Field(default=0.1, ge=0, le=10)

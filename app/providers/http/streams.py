@@ -56,6 +56,13 @@ def no_reader(connection: Any) -> None:
     """Return nothing: the connection's own recv will do."""
 
 
+class Certificates(NamedTuple):
+    """Whom to trust, where the operator says so: a file, else folders as OpenSSL writes them."""
+
+    file: str = ""
+    folders: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What bounds a call of any server, and what reads its connection."""
@@ -65,22 +72,23 @@ class Bounds:
     max_reply_bytes: int
     reader_of: ReaderOf = no_reader
     words: Words = Words()
+    certificates: Certificates = Certificates()
 
 
-def trusted() -> ssl.SSLContext:
-    """Return what says whom to trust: SSL_CERT_FILE, else SSL_CERT_DIR, else the system. Raises
-    NotSetUp."""
-    # The libraries read the two themselves; of a bad one they do not say the name, or nothing.
-    file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if folders and not file and not any(map(_is_readable_folder, folders.split(os.pathsep))):
+def trusted(certificates: Certificates) -> ssl.SSLContext:
+    """Return what says whom to trust; by default what the libraries find. Raises NotSetUp."""
+    file, folders = certificates
+    if not (file or folders):
+        return httpx2.create_ssl_context()
+    if not file:
+        if any(map(_is_readable_folder, folders.split(os.pathsep))):
+            return ssl.create_default_context(capath=folders)
         raise NotSetUp(
             f"SSL_CERT_DIR is {folders!r}; it must be a folder of certificates that can be read."
         )
     try:
-        return httpx2.create_ssl_context()
+        return ssl.create_default_context(cafile=file)
     except OSError:
-        if not file:
-            raise
         raise NotSetUp(
             f"SSL_CERT_FILE is {file!r}; it must be a file of certificates (PEM) that can be read."
         ) from None
@@ -106,11 +114,15 @@ class HttpStreams:
     """
 
     def __init__(
-        self, connect_timeout_s: float, read_timeout_s: float, reader_of: ReaderOf = no_reader
+        self,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        reader_of: ReaderOf = no_reader,
+        certificates: Certificates = Certificates(),
     ) -> None:
         self._reader_of = reader_of
         self._timeout = urllib3.Timeout(connect=connect_timeout_s, read=read_timeout_s)
-        self._ssl_context = trusted()
+        self._ssl_context = trusted(certificates)
         self._ways: dict[Origin, Way] = {}
 
     def prepare(self, url: str) -> None:

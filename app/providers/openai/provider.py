@@ -107,7 +107,7 @@ class OpenAICompatible:
             stream: completions_head(api_key, base_url, stream) for stream in (True, False)
         }
         self._streams = HttpStreams(
-            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of
+            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of, bounds.certificates
         )
         self._streams.prepare(base_url)
 

@@ -7,6 +7,7 @@ reference server in Node has it. socket_protocol.py says when this serves.
 from __future__ import annotations
 
 import base64
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -18,11 +19,15 @@ from engineio.exceptions import ContentTooLongError, EngineIOError, SocketIsClos
 from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet
 from engineio.socket import Socket
 
+log = logging.getLogger(__name__)
 SEPARATOR = "\x1e"
 MAX_PACKETS = 1000  # of one POST; the library's 16 is less than a client sends that was offline
 LATE_S = 0.1  # a ping that leaves later than this is waited for from then on, not from when due
 UPGRADE_S = 10  # the reference server's time for an upgrade
 UPGRADING_S = 0.1  # for which a poll waits for an upgrade that has begun, as there
+# What both kinds of websockets raise once nobody is there, or what came is no frame; and a poll
+# that had nothing for too long.
+GONE = (OSError, ValueError, RuntimeError, EngineIOError)
 KINDS = {str(kind): kind for kind in (OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP)}
 
 
@@ -240,8 +245,8 @@ class Session(Socket):  # type: ignore[misc]
             if self._polls:
                 self.queue.put(Packet(NOOP))  # only then: else the websocket would be sent it
             self.upgraded = ws.wait() == str(UPGRADE) and not self.closed
-        except Exception:
-            pass  # it is gone, or late
+        except GONE as error:
+            log.debug("an upgrade was given up: %s", type(error).__name__)
         finally:
             self.upgrading, self._probing, self._is_probed = False, None, self.upgraded
             self._probe_over.set()
@@ -257,15 +262,17 @@ class Session(Socket):  # type: ignore[misc]
             while packets := self.poll():
                 for pkt in packets:
                     ws.send(pkt.encode())
-        except Exception:
-            pass  # nothing for too long, or nobody there
-        ws.close()
+        except GONE as error:
+            log.debug("a websocket is written to no more: %s", type(error).__name__)
+        finally:
+            ws.close()
 
     def _read(self, ws: Any) -> None:
         while True:
             try:
                 data = ws.wait()
-            except Exception:
+            except GONE as error:
+                log.debug("a websocket is read no more: %s", type(error).__name__)
                 return
             if data is None:
                 return

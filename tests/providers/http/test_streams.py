@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.core.run_errors import UpstreamProxy, UpstreamRefused
-from app.providers.http.streams import HttpStreams
+from app.providers.http.streams import Certificates, HttpStreams, trusted
 from app.providers.settings import NotSetUp
 from tests.support.certificates import self_signed
 from tests.support.upstream import Upstream, completion
@@ -100,30 +100,27 @@ def test_each_server_has_its_own_connections(model_server: Upstream) -> None:
 @pytest.mark.parametrize("name,kind", [("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")])
 @pytest.mark.parametrize("what", ["nothing", "the other", "no certificates"])
 def test_certificates_that_cannot_be_read_stop_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str, what: str
+    tmp_path: Path, name: str, kind: str, what: str
 ) -> None:
     (tmp_path / "file").write_text("no certificate")
     (tmp_path / "folder").mkdir()
     other = {"file": "folder", "folder": "file"}[kind]
     path = tmp_path / {"nothing": "nothing", "the other": other, "no certificates": "file"}[what]
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv(name, str(path))
+    field = {"SSL_CERT_FILE": "file", "SSL_CERT_DIR": "folders"}[name]
     with pytest.raises(NotSetUp) as refused:
-        new_streams()
+        trusted(Certificates(**{field: str(path)}))
 
     assert str(refused.value).startswith(f"{name} is {str(path)!r}; it must be a {kind} of")
 
 
-def test_folders_of_certificates_may_be_several(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}/nothing:{tmp_path}")
-    new_streams()
+def test_folders_of_certificates_may_be_several(tmp_path: Path) -> None:
+    trusted(Certificates(folders=f"{tmp_path}/nothing:{tmp_path}"))
 
-    monkeypatch.setenv("SSL_CERT_FILE", str(self_signed_file(tmp_path)))
-    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")  # the file counts alone
-    new_streams()
+
+def test_file_of_certificates_counts_alone(tmp_path: Path) -> None:
+    context = trusted(Certificates(str(self_signed_file(tmp_path)), "/nowhere"))
+
+    assert context.cert_store_stats()["x509"] == 1
 
 
 def self_signed_file(folder: Path) -> Path:
