@@ -56,12 +56,11 @@ class OllamaReply(TypedDict):
     thinking: NotRequired[str]
 
 
-class OllamaLine(TypedDict):
-    """One line: a piece, or with `done` the end; times in nanoseconds."""
+class OllamaFigures(TypedDict):
+    """What every line may have; with `done` the figures of the end, times in nanoseconds."""
 
     model: NotRequired[str]
     created_at: NotRequired[str]
-    message: NotRequired[OllamaReply]
     done: NotRequired[bool]
     done_reason: NotRequired[str]
     total_duration: NotRequired[int]
@@ -71,6 +70,12 @@ class OllamaLine(TypedDict):
     eval_count: NotRequired[int]
     eval_duration: NotRequired[int]
     error: NotRequired[str]
+
+
+class OllamaLine(OllamaFigures):
+    """One line: a piece, or with `done` the end."""
+
+    message: NotRequired[OllamaReply]
 
 
 class OllamaProblem(TypedDict):

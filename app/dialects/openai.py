@@ -6,6 +6,7 @@ clients cannot resume: one that hangs up stops its run, unless it asked for the 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -149,25 +150,26 @@ class Completion(TypedDict):
     usage: TokenCounts
 
 
-class CompletionEncoder(Encoder):
-    """Chunks of one id, then the finish reason, the usage if it was asked for, and `[DONE]`."""
+class ChunkEncoder(Encoder):
+    """Chunks of one id, then the finish reason, the usage if it was asked for, and `[DONE]`.
 
-    def __init__(self, reply: Reply, after: int, include_usage: bool) -> None:
-        self._base: dict[str, Any] = {
-            "id": completion_id(reply),
-            "object": "chat.completion.chunk",
-            "created": int(reply.record.created_at),
-            "model": reply.answerer.model,
-        }
+    A subclass says what the one choice of a chunk is.
+    """
+
+    def __init__(self, base: dict[str, Any], include_usage: bool) -> None:
+        self._base = base  # what all chunks have
         self._include_usage = include_usage
-        if not after:
-            self.opening = self.opening + self._chunk({"role": "assistant", "content": ""})
+
+    @abstractmethod
+    def choice(self, kind: str, said: str, reason: str | None = None) -> dict[str, Any] | None:
+        """Return the choice of a piece, None for a kind that has no place; with a reason that of
+        the end, which says nothing."""
 
     def piece(self, entry: Entry, count: int) -> bytes:
-        """Return the chunk of what a delta has a place for."""
-        name = DELTAS.get(entry.kind)
-        if name:
-            return self._chunk({name: entry.data})
+        """Return the chunk of what there is a place for."""
+        choice = self.choice(entry.kind, entry.data)
+        if choice is not None:
+            return self._chunk(choice)
         named = named_by(entry)
         if named is not None:
             self._base["model"] = named.model
@@ -178,18 +180,47 @@ class CompletionEncoder(Encoder):
         end = entry.data
         if end["error"]:
             return event_frame({"error": error_details(RunError.of_end(end["error"]))})
-        last = self._chunk({}, FINISH_REASONS.get(end["finish_reason"], end["finish_reason"]))
+        last = self._chunk(self.choice(TEXT, "", reason_of(end)))
         if self._include_usage:
             counts = token_counts(end["usage"])
             last += event_frame({**self._base, "choices": [], "usage": counts})
         return last + DONE
 
-    def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    def _chunk(self, choice: dict[str, Any] | None) -> bytes:
         payload = {**self._base, "choices": [choice]}
         if self._include_usage:
             payload["usage"] = None
         return event_frame(payload)
+
+
+class CompletionEncoder(ChunkEncoder):
+    """A choice is a delta."""
+
+    def __init__(self, reply: Reply, after: int, include_usage: bool) -> None:
+        base = {
+            "id": completion_id(reply),
+            "object": "chat.completion.chunk",
+            "created": int(reply.record.created_at),
+            "model": reply.answerer.model,
+        }
+        super().__init__(base, include_usage)
+        if not after:
+            first = {"role": "assistant", "content": ""}
+            choice = {"index": 0, "delta": first, "finish_reason": None}
+            self.opening = self.opening + self._chunk(choice)
+
+    def choice(self, kind: str, said: str, reason: str | None = None) -> dict[str, Any] | None:
+        """Return a delta of what it has a place for."""
+        name = DELTAS.get(kind)
+        if name is None:
+            return None
+        return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
+
+
+def reason_of(end: Mapping[str, Any]) -> str:
+    """Return how the reply ended, as OpenAI says it."""
+    reason: str = end["finish_reason"]
+    return FINISH_REASONS.get(reason, reason)
 
 
 class OpenAIChat(Dialect):
@@ -241,7 +272,7 @@ class OpenAIChat(Dialect):
         """Return the answer without `stream`."""
         end = reply.ended
         message = {"role": "assistant", "content": reply.log.text(), "refusal": None}
-        reason = FINISH_REASONS.get(end["finish_reason"], end["finish_reason"])
+        reason = reason_of(end)
         return {
             "id": completion_id(reply),
             "object": "chat.completion",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import NotRequired
 
 from app.chats.request import ChatRequest
 from app.core.entries import REASONING, TEXT
@@ -18,7 +18,7 @@ from app.core.messages import text_parts
 from app.dialects.client_held import unsupported
 from app.dialects.dialect import Spoken
 from app.dialects.frames import Body, OnDisconnect, Said, validated
-from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaOptions, longest_of
+from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaFigures, OllamaOptions, longest_of
 
 NO_PLACE = "this server takes a prompt in plain words only"
 REFUSED = ("context", "format", "images", "raw", "suffix", "template")
@@ -35,22 +35,11 @@ class GenerateBody(Body):
     on_disconnect: OnDisconnect = "stop"  # as with Ollama: who hangs up is done
 
 
-class GenerateLine(TypedDict):
-    """One line: a piece, or with `done` the end; times in nanoseconds."""
+class GenerateLine(OllamaFigures):
+    """One line: a piece, or with `done` the end."""
 
-    model: NotRequired[str]
-    created_at: NotRequired[str]
     response: NotRequired[str]
     thinking: NotRequired[str]
-    done: NotRequired[bool]
-    done_reason: NotRequired[str]
-    total_duration: NotRequired[int]
-    load_duration: NotRequired[int]
-    prompt_eval_count: NotRequired[int]
-    prompt_eval_duration: NotRequired[int]
-    eval_count: NotRequired[int]
-    eval_duration: NotRequired[int]
-    error: NotRequired[str]
 
 
 class GenerateEncoder(OllamaEncoder):

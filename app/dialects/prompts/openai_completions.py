@@ -12,18 +12,16 @@ from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
 from app.chats.request import ChatRequest
-from app.core.entries import TEXT, Entry
+from app.core.entries import TEXT
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import text_parts
-from app.core.run_errors import RunError
 from app.dialects.client_held import token_counts, unsupported
-from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import TokenCounts
-from app.dialects.frames import Body, OnDisconnect, Said, event_frame, validated
+from app.dialects.frames import Body, OnDisconnect, Said, validated
 from app.dialects.openai import (
-    DONE,
-    FINISH_REASONS,
     LAST_DATA,
+    ChunkEncoder,
     CompletionProblem,
     Longest,
     Penalty,
@@ -31,6 +29,7 @@ from app.dialects.openai import (
     error_details,
     longest,
     passed_on,
+    reason_of,
     wants_usage,
 )
 
@@ -79,38 +78,15 @@ class PromptCompletion(TypedDict):
     usage: NotRequired[TokenCounts | None]
 
 
-class PromptCompletionEncoder(Encoder):
-    """Chunks of one id, then the finish reason, the usage if it was asked for, and `[DONE]`."""
+class PromptCompletionEncoder(ChunkEncoder):
+    """A choice is a text; there is no place for anything else."""
 
     def __init__(self, reply: Reply, include_usage: bool) -> None:
-        self._base = base_of(reply)
-        self._include_usage = include_usage
+        super().__init__(base_of(reply), include_usage)
 
-    def piece(self, entry: Entry, count: int) -> bytes:
-        """Return the chunk of a text; there is no place for anything else."""
-        if entry.kind == TEXT:
-            return self._chunk(entry.data)
-        named = named_by(entry)
-        if named is not None:
-            self._base["model"] = named.model
-        return b""
-
-    def ending(self, entry: Entry) -> bytes:
-        """Return the last chunks, or the error."""
-        end = entry.data
-        if end["error"]:
-            return event_frame({"error": error_details(RunError.of_end(end["error"]))})
-        last = self._chunk("", reason_of(end))
-        if self._include_usage:
-            counts = token_counts(end["usage"])
-            last += event_frame({**self._base, "choices": [], "usage": counts})
-        return last + DONE
-
-    def _chunk(self, text: str, finish_reason: str | None = None) -> bytes:
-        payload = {**self._base, "choices": [choice(text, finish_reason)]}
-        if self._include_usage:
-            payload["usage"] = None
-        return event_frame(payload)
+    def choice(self, kind: str, said: str, reason: str | None = None) -> dict[str, Any] | None:
+        """Return a text's."""
+        return choice(said, reason) if kind == TEXT else None
 
 
 class OpenAICompletions(Dialect):
@@ -184,12 +160,6 @@ def base_of(reply: Reply) -> dict[str, Any]:
 def choice(text: str, finish_reason: str | None) -> dict[str, Any]:
     """Return the one choice."""
     return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish_reason}
-
-
-def reason_of(end: Mapping[str, Any]) -> str:
-    """Return how the reply ended, as OpenAI says it."""
-    reason: str = end["finish_reason"]
-    return FINISH_REASONS.get(reason, reason)
 
 
 def _check_prompt(prompt: Any) -> None:
