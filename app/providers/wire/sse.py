@@ -94,6 +94,8 @@ class SseReader:
             self._add(b"")
         elif line.startswith(b"event:"):
             self._is_error = line[6:].strip() == b"error"
+        elif b"data".startswith(line):  # cut in its name
+            return
         elif not line.startswith(_FIELDS) and self._stray_bytes < MAX_STRAY_BYTES:
             self.stray.append(line[:MAX_STRAY_BYTES])
             self._stray_bytes += len(self.stray[-1])
