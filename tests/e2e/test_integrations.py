@@ -208,13 +208,14 @@ def test_a_bundled_page(demo, node, open_page):
 
 
 @pytest.fixture
-def react(demo, node, open_page):
-    """The page of useChat, with a first message sent."""
+def react(request, demo, node, open_page):
+    """The page of useChat, with a first message sent: the parameter, or a short one."""
+    message = getattr(request, "param", "Hello")
     [snippet] = [one for one in SNIPPETS if one.run_by == "jsx bundled"]
     page = open_page(bundled(snippet, demo, node))
-    page.fill("input", "Hello")
+    page.fill("input", message)
     page.click("text=Send")
-    expect(page.locator("p.user")).to_have_text("Hello")
+    expect(page.locator("p.user")).to_have_text(message)
     expect(page.locator("p.assistant")).to_contain_text(FIRST)
     return page
 
@@ -229,6 +230,8 @@ def test_use_chat_streams_and_goes_on_after_a_reload(demo, react):
     assert react.complaints == []
 
 
+# The demo quotes it, so there is time to stop that, on a busy machine too.
+@pytest.mark.parametrize("react", [" ".join(["Hello"] * 1000)], ids=["long"], indirect=True)
 def test_use_chat_stops_and_asks_again(demo, react):
     react.click("text=Stop")
     expect(react.locator("[role=status]")).to_have_text("ready")
