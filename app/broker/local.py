@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from app.core.broker import Listener, News, Stop, TakeEntries, Worker
 from app.core.entries import Entry
@@ -76,9 +76,11 @@ class LocalBroker:
 
         return leave
 
-    def publish_news(self, owner: str, session_id: str, news: News) -> None:
+    def publish_news(self, owner: str, session_id: str | None, news: News) -> None:
         with self._lock:
-            keys: tuple[Key, ...] = ((owner, session_id), (owner, None))
+            keys: Iterable[Key] = ((owner, session_id), (owner, None))
+            if session_id is None:
+                keys = [key for key in self._listeners if key[0] == owner]
             listeners = [one for key in keys for one in self._listeners.get(key, ())]
         for listener in listeners:
             listener.tell(news)

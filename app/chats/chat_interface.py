@@ -202,6 +202,7 @@ class ChatInterface:
             at_leaf=request.place.kind == "leaf",
             parent_id=parent_id,
             must_exist=request.must_exist,
+            parent_must_exist=request.place.kind == "under",
             known=self._known(),
         )
 

@@ -14,18 +14,19 @@ from app.core.messages import Message, branch
 class Place:
     """Where in the tree the turn goes; `target` is a message's id.
 
-    `leaf`: after the branch in use. `after`: after the target, or at the root. `edit`: the message
+    `leaf`: after the branch in use. `under`: after the target, which must be a message of the
+    session, or at the root. `after`: after the target, or at the root. `edit`: the message
     beside the target. `regenerate`: no message, only a reply beside the target, or the last one.
     `again`: no message, only a reply to the user's message in use that follows the target.
     """
 
-    kind: Literal["leaf", "after", "edit", "regenerate", "again"] = "leaf"
+    kind: Literal["leaf", "under", "after", "edit", "regenerate", "again"] = "leaf"
     target: str | None = None
 
     @property
     def has_message(self) -> bool:
         """Whether the turn brings a message, and not only a reply."""
-        return self.kind in {"leaf", "after", "edit"}
+        return self.kind in {"leaf", "under", "after", "edit"}
 
 
 AT_LEAF = Place()

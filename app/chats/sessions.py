@@ -12,7 +12,13 @@ from app.chats.placing import AT_LEAF, parent_of
 from app.chats.request import ChatRequest, check_session_id, check_texts
 from app.chats.session_map import SessionMap
 from app.core.broker import Broker, Listener, News
-from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, StorageUnavailable
+from app.core.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    NotFound,
+    SessionGone,
+    StorageUnavailable,
+)
 from app.core.messages import Message, newest_leaf
 from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
@@ -40,6 +46,14 @@ class Started(NamedTuple):
 
     found: FoundRun
     joined: bool
+
+
+def _gone(request: ChatRequest) -> NotFound:
+    """Return the error of a session that is not there, which names the client's own field if it has
+    one for sessions."""
+    if "session_id" in request.names:
+        return NotFound(fields={request.names["session_id"]: NO_SESSION})
+    return SessionGone()
 
 
 class SessionService:
@@ -134,12 +148,14 @@ class SessionService:
         return found
 
     def choose_branch(self, owner: str, session_id: str, message_id: str) -> None:
-        """Use the branch that the message is on, to its newest leaf. Raises NotFound,
-        InvalidRequest."""
+        """Use the branch that the message is on, to its newest leaf, and tell who listens. Raises
+        NotFound, InvalidRequest, and SessionBusy while a run is under way."""
         leaf_id = newest_leaf(self.tree(owner, session_id), message_id)
         if leaf_id is None:
             raise InvalidRequest({"message_id": "must be a message of this session"})
-        self._calls(self._store.update_session, owner, session_id, {"leaf_id": leaf_id})
+        self._calls(self._store.use_leaf, owner, session_id, leaf_id)
+        news = News("branch_changed", {"session_id": session_id, "leaf_id": leaf_id})
+        self._broker.publish_news(owner, session_id, news)
 
     def delete_all(self, owner: str) -> int:
         """Stop all that the owner has under way, then delete all of the owner's sessions; return
@@ -149,6 +165,7 @@ class SessionService:
         self._runs.stop_all(owner)
         self._runs.forget(owner)
         self._map.forget_owner(owner)
+        self._broker.publish_news(owner, None, News("session_deleted", {"session_id": None}))
         return deleted
 
     def messages(self, owner: str, session_id: str) -> Messages:
@@ -165,6 +182,8 @@ class SessionService:
         self._runs.stop_all(owner, session_id)  # what started in between has lost its session
         self._runs.forget(owner, session_id)
         self._map.forget(owner, session_id)
+        news = News("session_deleted", {"session_id": session_id})
+        self._broker.publish_news(owner, session_id, news)
 
     def counts(self) -> dict[str, int | None]:
         """Return how many sessions are in memory and stored (None while the store fails)."""
@@ -204,15 +223,15 @@ class SessionService:
     def _start(self, owner: str, request: ChatRequest) -> Run:
         self._check_day(owner)
         session_id = request.session_id or self._new_session_id(owner, request)
-        parent_id = self._parent_id(owner, session_id, request)
         is_new = not self._map.holds(owner, session_id)
         try:
+            parent_id = self._parent_id(owner, session_id, request)
             run = self._map.open(owner, session_id).start(request, parent_id)
         except BaseException as error:
             if is_new:
                 self._map.forget(owner, session_id)
-            if isinstance(error, NotFound) and "session_id" in request.names:  # a field of theirs
-                raise NotFound(fields={request.names["session_id"]: NO_SESSION}) from None
+            if isinstance(error, NotFound):
+                raise _gone(request) from None
             raise
         self._map.note_branch(owner, session_id)
         self._tell_started(run)
@@ -238,6 +257,8 @@ class SessionService:
     def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
         if request.place == AT_LEAF:
             return None
+        if request.place.kind == "under":
+            return request.place.target  # looked up by the start itself
         found = self._calls(self._store.find_session, owner, session_id)
         if found is None:
             if request.place.kind == "after":

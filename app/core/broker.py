@@ -19,7 +19,8 @@ TakeEntries = Callable[[Sequence[Entry]], None]
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened in a session: `run_started` or `run_ended`, and its data."""
+    """What happened in a session: `run_started`, `run_ended`, `branch_changed` or
+    `session_deleted`, and its data."""
 
     name: str
     data: dict[str, Any]
@@ -72,8 +73,8 @@ class Broker(Protocol):
         """Hand on what is published of a run; return what ends that. Entries may be missing, or
         come twice."""
 
-    def publish_news(self, owner: str, session_id: str, news: News) -> None:
-        """Tell all who listen to the session."""
+    def publish_news(self, owner: str, session_id: str | None, news: News) -> None:
+        """Tell all who listen to the session; with None, to any of the owner's."""
 
     def listen(self, owner: str, session_id: str | None, waiter: Waiter | None = None) -> Listener:
         """Return a listener to the session, or to all of the owner's, that wakes `waiter` or one of

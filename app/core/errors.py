@@ -145,6 +145,13 @@ class NotFound(RequestError):
     message = "There is nothing here by that name."
 
 
+class SessionGone(NotFound):
+    """A session that the request says exists: nothing is made anew in its place."""
+
+    code = "session_gone"
+    message = "That conversation is not there any more."
+
+
 class MethodNotAllowed(RequestError):
     """The path exists, the method does not."""
 

@@ -124,6 +124,7 @@ class Turn:
     at_leaf: bool = True
     parent_id: str | None = None
     must_exist: bool = False  # the session: NotFound instead of a new one
+    parent_must_exist: bool = False  # in the session: InvalidRequest that names `parent_id`
     known: KnownBranch | None = None  # what the caller has read of the session before
 
     @property

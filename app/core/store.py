@@ -58,7 +58,11 @@ class SessionStore(Protocol):
         """Return a page of the owner's listed sessions, newest first."""
 
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
-        """Set the title, system prompt or leaf of a session; False if it is not there."""
+        """Set the title or system prompt of a session; False if it is not there."""
+
+    def use_leaf(self, owner: str, session_id: str, leaf_id: str) -> None:
+        """Use the branch that ends there. Raises NotFound, and SessionBusy while a run is under
+        way."""
 
     def delete_session(self, owner: str, session_id: str) -> bool:
         """Delete the session with all its messages and runs; False if it was not there."""

@@ -56,8 +56,11 @@ class NativeBody(Body):
     stats: bool = False
     on_disconnect: OnDisconnect = "continue"
     detach: bool = False
+    full_response: bool = True
     when_busy: Literal["reject"] = "reject"
     idempotency_key: str | None = None
+    parent_id: str | None = None
+    session_must_exist: bool = False
     edit: str | None = None
     regenerate: str | None = None
 
@@ -68,6 +71,7 @@ class Wanted(NamedTuple):
     partial: bool = True
     reasoning: bool = False
     stats: bool = False
+    full_response: bool = True
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Wanted:
@@ -93,6 +97,7 @@ class NativeEvents:
         if wanted.reasoning:
             self._shown[REASONING] = self._thought
         self._stats = wanted.stats
+        self._full_response = wanted.full_response
         self._run_id = reply.record.id
         self._count = reply.log.text_count(after) if after else 0
         self._so_far: str | None = None
@@ -152,7 +157,7 @@ class NativeEvents:
         payload = {
             "done": True,
             **_figures(end),
-            "full_response": self._reply.log.text(),
+            **({"full_response": self._reply.log.text()} if self._full_response else {}),
             "user": self._reply.user,
             "timestamp": timestamp(entry.at),
             "run_id": record.id,
@@ -214,6 +219,7 @@ class Native(Dialect):
         said = validated(NativeBody, body)
         if said.detach and said.on_disconnect == "stop":
             raise InvalidRequest({"detach": 'not with `"on_disconnect": "stop"`: nobody watches'})
+        place = _place(said)
         request = ChatRequest(
             content=text_parts(said.message or ""),
             session_id=said.session_id,
@@ -224,9 +230,10 @@ class Native(Dialect):
             max_tokens=said.max_tokens,
             idempotency_key=said.idempotency_key,
             stop_when_unwatched=said.on_disconnect == "stop",
-            place=_place(said),
+            place=place,
+            must_exist=said.session_must_exist or place.target is not None,
         )
-        wanted = Wanted(said.partial, said.reasoning, said.stats)
+        wanted = Wanted(said.partial, said.reasoning, said.stats, said.full_response)
         return Spoken(self, request, wanted._asdict(), detached=said.detach)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
@@ -278,17 +285,21 @@ def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
 
 def _place(said: NativeBody) -> Place:
     """Return where in the tree the message goes. Raises InvalidRequest."""
-    if said.edit is None and said.regenerate is None:
-        return AT_LEAF
-    if said.session_id is None:
-        raise InvalidRequest({"session_id": "is needed with `edit` or `regenerate`"})
-    if said.edit is not None and said.regenerate is not None:
-        raise InvalidRequest({"edit": "or `regenerate`, not both"})
+    named = {"edit": said.edit, "regenerate": said.regenerate, "parent_id": said.parent_id}
+    given = [name for name, target in named.items() if target is not None]
+    if said.session_id is None and (given or said.session_must_exist):
+        for_what = given[0] if given else "session_must_exist"
+        raise InvalidRequest({"session_id": f"is needed with `{for_what}`"})
+    at_root = "parent_id" in said.model_fields_set and said.parent_id is None
+    if len(given) + at_root > 1:
+        raise InvalidRequest({given[0]: "only one of `edit`, `regenerate` and `parent_id`"})
+    if said.regenerate is not None:
+        if said.message:
+            raise InvalidRequest({"message": "none goes with `regenerate`"})
+        return Place("regenerate", said.regenerate)
     if said.edit is not None:
         return Place("edit", said.edit)
-    if said.message:
-        raise InvalidRequest({"message": "none goes with `regenerate`"})
-    return Place("regenerate", said.regenerate)
+    return Place("under", said.parent_id) if given or at_root else AT_LEAF
 
 
 def end_details(end: Mapping[str, Any]) -> dict[str, Any]:

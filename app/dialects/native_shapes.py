@@ -55,7 +55,7 @@ class DoneEvent(TypedDict):
     tokens: int
     duration: float
     tokens_per_second: float
-    full_response: str
+    full_response: NotRequired[str]
     user: str
     timestamp: str
     run_id: str

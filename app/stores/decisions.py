@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from app.core.entries import Entry, content_of, output_beside_reply, texts_of
-from app.core.errors import IdempotencyConflict, InvalidRequest
+from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, SessionBusy
 from app.core.messages import SESSION_PROMPT, Content, Message, text_parts
 from app.core.runs import AlreadyStarted, RunEnd, RunRecord, Turn
+from app.core.sessions import ChatSession
 from app.core.usage import CostOf, Usage
 
 
@@ -45,10 +46,27 @@ def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
     return linked
 
 
+def check_parent(turn: Turn, leaf_id: str | None, has: Callable[[str], bool]) -> None:
+    """Raise InvalidRequest for a turn that is to hang on a message which its session has not;
+    `has` is asked only where the answer is not plain."""
+    parent_id = turn.parent_id
+    if turn.parent_must_exist and parent_id not in {None, leaf_id} and not has(parent_id or ""):
+        raise InvalidRequest({"parent_id": "must be a message of this session"})
+
+
 def branch_for_model(turn: Turn, branch: list[Message]) -> list[Message]:
     """Return what the model is to answer: all but the empty reply, or with it what it carries
     on."""
     return branch if turn.continues else branch[:-1]
+
+
+def free(found: ChatSession | None) -> ChatSession:
+    """Return the session if no run is under way in it. Raises NotFound, SessionBusy."""
+    if found is None:
+        raise NotFound()
+    if found.active_run_id is not None:
+        raise SessionBusy(run_id=found.active_run_id)
+    return found
 
 
 def interrupted_end(

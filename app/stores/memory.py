@@ -20,6 +20,8 @@ from app.stores.decisions import (
     branch_for_model,
     chain,
     check_key,
+    check_parent,
+    free,
     interrupted_end,
     with_prompt,
 )
@@ -76,6 +78,11 @@ class MemorySessions:
             if found is not None:
                 self._sessions[(owner, session_id)] = replace(found, **values)
             return found is not None
+
+    def use_leaf(self, owner: str, session_id: str, leaf_id: str) -> None:
+        with self._lock:
+            found = self._sessions.get((owner, session_id))
+            self._sessions[(owner, session_id)] = replace(free(found), leaf_id=leaf_id)
 
     def delete_all(self, owner: str) -> int:
         with self._lock:
@@ -152,6 +159,7 @@ class MemoryStore(MemorySessions):
             stored = self._sessions.get(key, turn.session)
             if stored.active_run_id is not None:
                 raise SessionBusy(run_id=stored.active_run_id)
+            check_parent(turn, stored.leaf_id, self._messages.get(key, {}).__contains__)
             linked = chain(turn, stored.leaf_id)
             messages = self._messages.setdefault(key, {})
             messages.update({message.id: message for message in linked})

@@ -100,9 +100,9 @@ export class TandemClient {
    */
   send(message, options = {}) {
     const asked = options.sessionId ?? null;
-    const { idempotencyKey, edit, regenerate } = options;
+    const { idempotencyKey, edit, regenerate, parentId } = options;
     const keyFor = (/** @type {string | null} */ id) => (
-      JSON.stringify([id, idempotencyKey, message, edit, regenerate])
+      JSON.stringify([id, idempotencyKey, message, edit, regenerate, parentId])
     );
     const unanswered = this.#replies.get(keyFor(asked));
     if (unanswered) return unanswered;

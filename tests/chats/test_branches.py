@@ -9,7 +9,7 @@ import pytest
 from app.chats.placing import Place
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
-from app.core.errors import InvalidRequest, NotFound
+from app.core.errors import InvalidRequest, NotFound, SessionBusy, SessionGone
 from app.core.messages import Message, text_parts
 from app.providers.catalog import ProviderCatalog
 from app.stores.memory import MemoryStore
@@ -28,10 +28,11 @@ class Talk:
         self._runtime = runtime
         self.scripted = ScriptedProvider()
 
-    def say(self, reply: str, message: str = "", place: Place | None = None) -> str:
+    def say(self, reply: str, message: str = "", place: Place | None = None, **fields: Any) -> str:
         """Have a turn answered with `reply`; return the reply's id."""
         self.scripted.enqueue(reply, STOP)
-        request = ChatRequest(text_parts(message), session_id="s-1", place=place or Place())
+        place = place or Place()
+        request = ChatRequest(text_parts(message), session_id="s-1", place=place, **fields)
         found = self.sessions.start("ann", request).found
         self._runtime.run()
         return found.record.message_id
@@ -142,16 +143,51 @@ def test_next_turn_goes_on_in_the_new_branch(talk: Talk, replies: tuple[str, str
     assert talk.shown() == ["a", "A", "c", "C", "d", "D"]
 
 
+@pytest.mark.parametrize("parent,given", [(None, ["c"]), (0, ["a", "A", "c"])])
+def test_message_hangs_on_the_one_it_was_written_under(
+    talk: Talk, replies: tuple[str, str], parent: int | None, given: list[str]
+) -> None:
+    talk.say("C", "c", Place("under", None if parent is None else replies[parent]))
+
+    assert (talk.given(), talk.shown()) == (given, [*given, "C"])
+    assert talk.siblings("c", "a" if parent is None else "b")
+
+
+def test_message_under_the_last_one_goes_on(talk: Talk, replies: tuple[str, str]) -> None:
+    talk.say("C", "c", Place("under", replies[1]))
+
+    assert talk.shown() == ["a", "A", "b", "B", "c", "C"]
+
+
+def test_message_under_another_branch_than_the_one_in_use_goes_on_there(
+    talk: Talk, replies: tuple[str, str]
+) -> None:
+    talk.say("C", "c", Place("edit", talk.tree()["b"].id))  # by another tab
+    talk.say("D", "d", Place("under", replies[1]))
+
+    assert talk.given() == ["a", "A", "b", "B", "d"]
+    assert talk.shown() == ["a", "A", "b", "B", "d", "D"]
+
+
+def test_long_branch_that_is_known_is_left_for_another(talk: Talk) -> None:
+    first = [talk.say(f"A{n}", f"a{n}") for n in range(20)][0]  # long enough to be kept
+    talk.say("B", "b", Place("under", first))
+    talk.say("C", "c", Place("under", None))
+
+    assert talk.given() == ["c"]
+    assert len(talk.tree()) == 44
+
+
 def test_after_begins_a_session_that_is_not_there(talk: Talk) -> None:
     talk.say("A", "a", Place("after", "a-1"))
 
     assert (talk.given(), talk.shown()) == (["a"], ["a", "A"])
 
 
-@pytest.mark.parametrize("kind", ["edit", "regenerate", "again"])
+@pytest.mark.parametrize("kind", ["edit", "regenerate", "again", "under"])
 def test_session_that_is_not_there_is_not_begun_in_its_middle(talk: Talk, kind: Any) -> None:
-    with pytest.raises(NotFound):
-        talk.say("A", "a", Place(kind, "m-1"))
+    with pytest.raises(SessionGone):
+        talk.say("A", "a", Place(kind, "m-1"), must_exist=True)
 
     assert talk.sessions.counts() == {"in_memory": 0, "stored": 0}
 
@@ -161,6 +197,7 @@ def test_session_that_is_not_there_is_not_begun_in_its_middle(talk: Talk, kind: 
     [
         (Place("edit", "gone"), "message_id"),
         (Place("regenerate", "gone"), "message_id"),
+        (Place("under", "gone"), "parent_id"),
     ],
 )
 def test_wrong_target_changes_nothing(
@@ -188,3 +225,14 @@ def test_title_stays_that_of_the_first_message(talk: Talk, replies: tuple[str, s
     talk.say("C2", place=Place("regenerate"))
 
     assert talk.sessions.get("ann", "s-1").title == "a"
+
+
+def test_branch_is_not_changed_under_a_reply(talk: Talk, replies: tuple[str, str]) -> None:
+    talk.scripted.enqueue("C", STOP)
+    request = ChatRequest(text_parts("c"), session_id="s-1")
+    run_id = talk.sessions.start("ann", request).found.record.id
+
+    with pytest.raises(SessionBusy) as refused:
+        talk.sessions.choose_branch("ann", "s-1", replies[0])
+    assert refused.value.run_id == run_id
+    assert talk.shown()[:5] == ["a", "A", "b", "B", "c"]

@@ -90,7 +90,14 @@ def test_empty_session_is_begun_at_its_root() -> None:
 
 @pytest.mark.parametrize(
     "kind,has_message",
-    [("leaf", True), ("after", True), ("edit", True), ("regenerate", False), ("again", False)],
+    [
+        ("leaf", True),
+        ("under", True),
+        ("after", True),
+        ("edit", True),
+        ("regenerate", False),
+        ("again", False),
+    ],
 )
 def test_place_says_whether_the_turn_brings_a_message(kind: Any, has_message: bool) -> None:
     assert Place(kind).has_message is has_message

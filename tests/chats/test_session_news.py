@@ -53,3 +53,42 @@ def test_foreign_session_is_not_listened_to(sessions: SessionService) -> None:
         sessions.listen("bob", "s-1")
 
     assert sessions._broker.count_listeners() == 0
+
+
+def test_who_listens_is_told_of_another_branch(
+    runtime: ManualRuntime, sessions: SessionService
+) -> None:
+    sessions.start("ann", ChatRequest(text_parts("hi"), session_id="s-1"))
+    runtime.run()
+    listener = sessions.listen("ann", "s-1")
+    leaf_id = sessions.messages("ann", "s-1")[-1].id
+    sessions.choose_branch("ann", "s-1", leaf_id)
+
+    data = {"session_id": "s-1", "leaf_id": leaf_id}
+    assert heard(listener) == [News("branch_changed", data)]
+
+
+def test_who_listens_is_told_that_a_session_is_gone(
+    sessions: SessionService, runtime: ManualRuntime
+) -> None:
+    for session_id in ("s-1", "s-2"):
+        sessions.create("ann", session_id)
+    own, other = (sessions.listen("ann", session_id) for session_id in ("s-1", "s-2"))
+    of_all = sessions.listen_to_all("ann", runtime.new_waiter())
+    sessions.delete("ann", "s-1")
+
+    gone = News("session_deleted", {"session_id": "s-1"})
+    assert (heard(own), heard(other), heard(of_all)) == ([gone], [], [gone])
+
+
+def test_who_listens_is_told_that_all_sessions_are_gone(
+    sessions: SessionService, runtime: ManualRuntime
+) -> None:
+    for owner in ("ann", "bob"):
+        sessions.create(owner, "s-1")
+    own, foreign = (sessions.listen(owner, "s-1") for owner in ("ann", "bob"))
+    of_all = sessions.listen_to_all("ann", runtime.new_waiter())
+    sessions.delete_all("ann")
+
+    gone = News("session_deleted", {"session_id": None})
+    assert (heard(own), heard(foreign), heard(of_all)) == ([gone], [], [gone])

@@ -281,6 +281,29 @@ test("a session is followed through cuts; a run that ended meanwhile is told", a
   await fake.of(route)[1].closed;
 });
 
+test("a watch tells of another branch, and ends with its session", async (t) => {
+  const { fake, client } = await setUp(t);
+  const news = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  for (const gone of ["s1", null]) {
+    fake.faults["GET /api/chat/sessions/<id>/events"] = [
+      raw(": open\n\n" + news("branch_changed", { session_id: "s1", leaf_id: "m2" }) + news("session_deleted", { session_id: gone })),
+    ];
+    const seen = [];
+    for await (const event of client.watchSession("s1")) seen.push(event);
+    assert.deepEqual(seen, [
+      { type: "branch_changed", sessionId: "s1", leafId: "m2" },
+      { type: "session_deleted", sessionId: "s1" },
+    ]);
+  }
+});
+
+test("a message says what it was written under, none too", async (t) => {
+  const { fake, client } = await setUp(t);
+  for (const parentId of ["m1", null, undefined]) await client.send("Hi", { sessionId: "s1", parentId, sessionMustExist: true }).whole;
+  const asked = fake.of("POST /api/chat/stream").map(({ json }) => [json.parent_id, "parent_id" in json, json.session_must_exist]);
+  assert.deepEqual(asked, [["m1", true, true], [null, true, true], [undefined, false, true]]);
+});
+
 test("a watch that is closed ends; one of no session throws", async (t) => {
   const { fake, client } = await setUp(t);
   const route = "GET /api/chat/sessions/<id>/events";

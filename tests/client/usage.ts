@@ -61,7 +61,9 @@ export function say(error: unknown): string {
 export async function others(): Promise<number> {
   for await (const event of client.watchSession("s")) {
     if (event.type === "run_started") client.follow(event.runId, { after: event.seq }).leave();
-    else return event.status.length;
+    else if (event.type === "run_ended") return event.status.length;
+    else if (event.type === "branch_changed") say(event.leafId);
+    else return event.sessionId.length;
   }
   const [first] = await client.sessions.list();
   const parser = createSseParser({ onEvent: ({ data, lastEventId }) => say(data + lastEventId) });

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.chats.placing import Place
 from app.core.entries import Entry
 from app.core.errors import InvalidRequest
 from app.core.messages import text_parts
@@ -20,6 +21,7 @@ from tests.support.clock import START
 from tests.support.samples import run_end, texts
 
 NATIVE = Native()
+ALL = {"partial": True, "reasoning": False, "stats": False, "full_response": True}
 
 
 def frames(entries: list[Entry], after: int = 0, **options: Any) -> bytes:
@@ -78,6 +80,15 @@ def test_stopped_run_is_done_with_its_kept_text() -> None:
     assert (event.name, event.payload["done"]) == ("chat_complete", True)
     assert event.payload["finish_reason"] == "stopped"
     assert event.payload["full_response"] == "so far"
+
+
+def test_end_without_the_whole_text_has_the_rest() -> None:
+    entries = said("so", " far")
+    [short] = NativeEvents(reply_of(entries), 2, Wanted(full_response=False)).events(entries[2:])
+    [whole] = events(entries, after=2)
+
+    assert whole.payload == {**short.payload, "full_response": "so far"}
+    assert "full_response" not in short.payload
 
 
 def test_events_are_named_for_socket_io() -> None:
@@ -160,14 +171,52 @@ def test_body_with_all_fields_is_read() -> None:
     assert request.content == text_parts(body.pop("message"))
     assert {name: getattr(request, name) for name in body} == body
     assert (request.temperature, request.max_tokens) == (1, 5)
-    assert spoken.options == {"partial": False, "reasoning": False, "stats": False}
+    assert spoken.options == {**ALL, "partial": False}
 
 
 def test_message_alone_is_enough_and_more_is_ignored() -> None:
     spoken = NATIVE.parse({"message": "hi", "colour": "red"})
 
     assert (spoken.request.content, spoken.request.paced) == (text_parts("hi"), True)
-    assert spoken.options == {"partial": True, "reasoning": False, "stats": False}
+    assert spoken.options == ALL
+
+
+@pytest.mark.parametrize(
+    "asked,place,must_exist",
+    [
+        ({}, Place("leaf"), False),
+        ({"session_must_exist": True}, Place("leaf"), True),
+        ({"parent_id": None}, Place("under"), False),
+        ({"parent_id": None, "session_must_exist": True}, Place("under"), True),
+        ({"parent_id": "m-1"}, Place("under", "m-1"), True),
+        ({"edit": "m-1"}, Place("edit", "m-1"), True),
+        ({"regenerate": "m-1", "message": None}, Place("regenerate", "m-1"), True),
+    ],
+)
+def test_place_of_a_message_is_read(asked: dict[str, Any], place: Place, must_exist: bool) -> None:
+    request = NATIVE.parse({"message": "hi", "session_id": "s", **asked}).request
+
+    assert (request.place, request.must_exist) == (place, must_exist)
+
+
+@pytest.mark.parametrize(
+    "body,field",
+    [
+        ({"parent_id": 1}, "parent_id"),
+        ({"session_must_exist": 1}, "session_must_exist"),
+        ({"session_must_exist": True}, "session_id"),
+        ({"parent_id": "m-1"}, "session_id"),
+        ({"edit": "m-1"}, "session_id"),
+        ({"edit": "m-1", "parent_id": None, "session_id": "s"}, "edit"),
+        ({"edit": "m-1", "regenerate": "m-2", "session_id": "s"}, "edit"),
+        ({"regenerate": "m-1", "parent_id": "m-2", "session_id": "s"}, "regenerate"),
+        ({"regenerate": "m-1", "session_id": "s"}, "message"),
+    ],
+)
+def test_wrong_place_is_named(body: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        NATIVE.parse({"message": "hi", **body})
+    assert set(refused.value.fields) == {field}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +231,7 @@ def test_message_alone_is_enough_and_more_is_ignored() -> None:
         ("max_tokens", True),
         ("partial", "yes"),
         ("stats", 1),
+        ("full_response", "no"),
         ("when_busy", "queue"),
     ],
 )

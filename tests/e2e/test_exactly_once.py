@@ -128,8 +128,20 @@ def test_a_session_is_followed_by_its_other_tabs(server, upstream, connect):
     assert tab.next().data["status"] == "completed"
     second = stream_chat(server, "more", session_id="tabs")
     assert tab.next().data["run_id"] == second.run_id
-    names = [name for name, _ in client.wait_for(lambda events: len(events) >= 3)]
-    assert names[:3] == ["run_started", "run_ended", "run_started"]
+    second.rest()
+    assert tab.next().data["status"] == "completed"
+    [question, *_, last] = server.get("/api/chat/sessions/tabs/messages").json["messages"]
+    server.post("/api/chat/sessions/tabs/branch", {"message_id": question["id"]})
+    server.request("DELETE", "/api/chat/sessions/tabs")
+    changed, deleted = tab.rest()
+    assert changed.data == {"session_id": "tabs", "leaf_id": last["id"]}
+    assert deleted.data == {"session_id": "tabs"}
+    told = client.wait_for(lambda events: len(events) >= 6)
+    assert [name for name, _ in told] == [
+        *("run_started", "run_ended", "run_started", "run_ended"),
+        *("branch_changed", "session_deleted"),
+    ]
+    assert told[-2:] == [("branch_changed", changed.data), ("session_deleted", deleted.data)]
     assert client.call("session_join", {"session_id": "none"})["error"]["code"] == "not_found"
 
 

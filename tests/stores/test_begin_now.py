@@ -89,6 +89,9 @@ KINDS = {
     "second": NEW,
     "edit": replace(LEFT, parent_id=None),
     "after": replace(LEFT, parent_id="run-1-reply"),
+    "under": replace(LEFT, parent_id="run-1-reply", parent_must_exist=True),
+    "under the question": replace(LEFT, parent_id="run-1-message", parent_must_exist=True),
+    "under nothing": replace(LEFT, parent_id=None, parent_must_exist=True),
     "after nobody": replace(LEFT, parent_id="gone"),
     "regenerate": replace(LEFT, messages=(), parent_id="run-1-message"),
     "continue": continuing("run-2", "run-1-reply", START + 5),
@@ -129,6 +132,15 @@ REFUSED = {
     "same key": turn_of("run-3", session_id="s-3", **KEY),
     "key of another request": turn_of("run-3", idempotency_key="key-1", request_hash="other"),
     "not there": replace(turn_of("run-3", session_id="s-3"), must_exist=True),
+    "under nobody": replace(
+        turn_of("run-3", session_id="s-3"), at_leaf=False, parent_id="gone", parent_must_exist=True
+    ),
+    "under another session's": replace(
+        turn_of("run-3", session_id="s-3"),
+        at_leaf=False,
+        parent_id="run-1-reply",
+        parent_must_exist=True,
+    ),
     "not the last reply": continuing("run-3", "run-1-reply", session_id="s-1"),
     "nothing to carry on": continuing("run-3", "gone", owner="bob"),
     "lost worker": turn_of("run-3", session_id="s-3", worker_id="lost"),

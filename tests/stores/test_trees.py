@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import IdempotencyConflict, NotFound, SessionBusy
+from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, SessionBusy
 from app.core.messages import Message
 from app.core.runs import AlreadyStarted, Turn
 from app.core.sessions import ChatSession
@@ -209,6 +209,53 @@ def test_key_is_looked_at_before_the_session(
 
     with pytest.raises(raised):
         store.begin_turn(replace(again, must_exist=True))
+
+
+# --- parents ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parent_id", [None, "run-1-message", "run-1-reply"])
+def test_turn_hangs_on_the_message_it_names(store: Store, parent_id: str | None) -> None:
+    begin(store, "run-1")
+    begin(store, "run-2", at_leaf=False, parent_id=parent_id, parent_must_exist=True)
+
+    assert store.read_tree("ann", "s-1")["run-2-message"].parent_id == parent_id
+
+
+@pytest.mark.parametrize("parent_id", ["gone", "run-1-reply"])
+def test_turn_under_a_message_of_no_session_of_its_own_changes_nothing(
+    store: Store, parent_id: str
+) -> None:
+    begin(store, "run-1")
+    turn = replace(turn_of("run-2", session_id="s-2"), at_leaf=False, parent_id=parent_id)
+
+    with pytest.raises(InvalidRequest) as refused:
+        store.begin_turn(replace(turn, parent_must_exist=True))
+    assert set(refused.value.fields) == {"parent_id"}
+    assert store.find_session("ann", "s-2") is store.find_run("ann", "run-2") is None
+
+
+def test_leaf_is_used_from_then_on(store: Store) -> None:
+    begin(store, "run-1")
+    store.use_leaf("ann", "s-1", "run-1-message")
+
+    assert [one.id for one in store.read_branch("ann", "s-1")] == ["run-1-message"]
+
+
+def test_leaf_is_not_changed_while_a_run_is_under_way(store: Store) -> None:
+    store.begin_turn(placed("run-1"))
+
+    with pytest.raises(SessionBusy) as refused:
+        store.use_leaf("ann", "s-1", "run-1-message")
+    assert refused.value.run_id == "run-1"
+    assert store.read_branch("ann", "s-1")[-1].id == "run-1-reply"
+
+
+def test_leaf_of_a_session_that_is_not_there_is_not_found(store: Store) -> None:
+    begin(store, "run-1")
+
+    with pytest.raises(NotFound):
+        store.use_leaf("bob", "s-1", "run-1-message")
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ def mend(body: dict[str, Any]) -> None:
         body.pop("conversation_id", None)  # of a conversation that is there
     if body.get("provider"):
         body["provider"] = "demo"
-    for name in ("edit", "messageId", "regenerate"):  # of messages that are there
+    # Of messages and sessions that are there.
+    for name in ("edit", "messageId", "parent_id", "regenerate", "session_must_exist"):
         body.pop(name, None)
     if "trigger" in body:
         body["trigger"] = "submit-message"

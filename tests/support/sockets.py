@@ -19,6 +19,8 @@ NAMES = (
     "chat_status",
     "run_started",
     "run_ended",
+    "branch_changed",
+    "session_deleted",
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from app.core.messages import Message
 from app.core.sessions import ChatSession, Page
 from app.core.usage import UsedTokens
+from app.stores.decisions import free
 from app.stores.sql import queries as queries
 from app.stores.sql.driver import upsert
 from app.stores.sql.rows import session_row
@@ -55,6 +56,12 @@ class SqlSessions(ABC):
         wanted = (sessions.c.owner == owner) & (sessions.c.id == session_id)
         with self._transaction() as connection:
             return bool(connection.execute(update(sessions).where(wanted).values(values)).rowcount)
+
+    def use_leaf(self, owner: str, session_id: str, leaf_id: str) -> None:
+        wanted = (sessions.c.owner == owner) & (sessions.c.id == session_id)
+        with self._transaction() as connection:
+            free(queries.find_session(connection, owner, session_id))
+            connection.execute(update(sessions).where(wanted).values(leaf_id=leaf_id))
 
     def delete_all(self, owner: str) -> int:
         with self._transaction() as connection:

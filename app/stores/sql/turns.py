@@ -13,7 +13,7 @@ from app.core.errors import NotFound, SessionBusy
 from app.core.messages import Message, branch
 from app.core.runs import KEY_TTL_S, Turn
 from app.core.store import WorkerLost
-from app.stores.decisions import branch_for_model, chain, check_key, with_prompt
+from app.stores.decisions import branch_for_model, chain, check_key, check_parent, with_prompt
 from app.stores.sql.driver import Driver, dumped, insert_into
 from app.stores.sql.rows import message_from, message_row, run_row, session_row
 from app.stores.sql.tables import messages, runs, sessions
@@ -72,6 +72,9 @@ def begin_turn(driver: Driver, turn: Turn, in_hub: bool = False) -> list[Message
     if run.idempotency_key is not None:
         _check_key(driver, turn)
     leaf_id, system = _open_session(driver, turn)
+    check_parent(
+        turn, leaf_id, lambda parent_id: _read_message(driver, turn, parent_id) is not None
+    )
     linked = chain(turn, leaf_id)
     before = linked[0].parent_id if linked else leaf_id
     answered = _branch(driver, turn, before, in_hub) + linked
@@ -115,12 +118,18 @@ def _branch(driver: Driver, turn: Turn, leaf_id: str | None, in_hub: bool) -> li
             return [*known.messages[: place + 1], *reversed(newer)]
         if known is None or len(newer) == MOST_ONE_BY_ONE:
             return branch(_read_tree(driver, whose, in_hub), leaf_id)
-        row = driver.execute(_READ_MESSAGE, {**whose, "message_id": at}).fetchone()
-        if row is None:
+        message = _read_message(driver, turn, at)
+        if message is None:
             break
-        newer.append(_message(row))
+        newer.append(message)
         at = newer[-1].parent_id
     return newer[::-1]
+
+
+def _read_message(driver: Driver, turn: Turn, message_id: str) -> Message | None:
+    whose = {"owner": turn.session.owner, "id": turn.session.id}
+    row = driver.execute(_READ_MESSAGE, {**whose, "message_id": message_id}).fetchone()
+    return None if row is None else _message(row)
 
 
 def _read_tree(driver: Driver, whose: dict[str, str], in_hub: bool) -> dict[str, Message]:

@@ -109,7 +109,7 @@ def read_messages(session_id: str) -> StoredMessages:
 
 
 @routes.post("/branch")
-@operation("Choose the branch in use", Answer("The branch that is in use now."))
+@operation("Choose the branch in use", Answer("The branch that is in use now."), errors=(409,))
 def choose_branch(session_id: str, body: BranchBody) -> StoredMessages:
     services().sessions.choose_branch(g.principal.id, session_id, body.message_id)
     return _branch_in_use(session_id)

@@ -19,7 +19,7 @@ from app.runs.log import LogReader
 from app.runs.ports import Waiter
 from app.runs.service import FoundRun
 from app.transports.http.runs import SHOWN, wanted_options
-from app.transports.http.sessions import RunNews, news_frame
+from app.transports.http.sessions import SESSION_NEWS, news_frame
 from app.transports.http.streams import event_stream, reply_of
 from app.transports.openapi.operations import Answer, Parameter, Routes, events_of, operation
 from app.transports.services import Services, services
@@ -40,10 +40,10 @@ routes = Routes("news", __name__, "What happens in all sessions.", "/api/chat")
 @operation(
     "Follow all sessions, and runs",
     Answer(
-        "Events `run_started` and `run_ended` of all of the caller's sessions, without an end; "
-        "between them those of the runs that `runs` names.",
+        "Events `run_started`, `run_ended`, `branch_changed` and `session_deleted` of all of the "
+        "caller's sessions, without an end; between them those of the runs that `runs` names.",
         200,
-        (events_of(RunNews | NATIVE.event),),
+        (events_of(SESSION_NEWS | NATIVE.event),),
     ),
     errors=(404, 410, 503),
     parameters=(RUNS, *SHOWN),

@@ -54,6 +54,11 @@ SHOWN = (
         "Anything but `false` or `0` gives each piece `tokens_per_second` so far.",
         {"type": "string", "default": "false"},
     ),
+    Parameter(
+        "full_response",
+        "`false` or `0` leaves `full_response` out of the end.",
+        {"type": "string", "default": "true"},
+    ),
 )
 FOLLOWED = Answer("The run's events, to its end.", 200, stream_of(NATIVE), OF_A_RUN)
 ALREADY_SEEN = Answer("The cursor is at the end of a run that has ended.", 204, (), OF_A_RUN)
@@ -107,6 +112,7 @@ class ContinueBody(Body):
     partial: bool = True
     reasoning: bool = False
     stats: bool = False
+    full_response: bool = True
     on_disconnect: OnDisconnect = "continue"
 
 

@@ -100,6 +100,21 @@ class RunNews(TypedDict):
     status: NotRequired[Status]
 
 
+class BranchNews(TypedDict):
+    """Another branch is in use: the one that ends with this message."""
+
+    session_id: str
+    leaf_id: str
+
+
+class DeletionNews(TypedDict):
+    """A session is gone; null: all of the user's are."""
+
+    session_id: str | None
+
+
+SESSION_NEWS = RunNews | BranchNews | DeletionNews
+
 routes = Routes("sessions", __name__, "Conversations.", "/api/chat/sessions")
 
 
@@ -153,9 +168,9 @@ def delete_session(session_id: str) -> SessionDeleted:
 @operation(
     "Follow a session",
     Answer(
-        "Events `run_started` and `run_ended`, without an end.",
+        "Events `run_started`, `run_ended` and `branch_changed`, until `session_deleted`.",
         200,
-        (events_of(RunNews),),
+        (events_of(SESSION_NEWS),),
         ("X-Session-Id",),
     ),
 )
@@ -232,7 +247,9 @@ def _news(services: Services, owner: str, session_id: str) -> Iterator[bytes]:
                 news = listener.next(services.runs.limits.heartbeat_s)
                 if news is None:
                     yield PING
-                else:
-                    yield news_frame(news)
+                    continue
+                yield news_frame(news)
+                if news.name == "session_deleted":
+                    return
     finally:
         services.sessions.leave(owner, session_id, listener)

@@ -49,6 +49,7 @@ class ResumeData(Body):
     partial: bool = True
     reasoning: bool = False
     stats: bool = False
+    full_response: bool = True
 
 
 class JoinData(Body):
@@ -261,7 +262,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         found.log.check(wanted.seq)
         end = found.log.end
         if end is None or wanted.seq < end.seq:
-            shown = Wanted(wanted.partial, wanted.reasoning, wanted.stats)
+            shown = Wanted.of(wanted.model_dump())
             self._viewers.follow(sid, client.principal.name, found, wanted.seq, shown)
         return {"run_id": found.record.id, "status": found.status}
 

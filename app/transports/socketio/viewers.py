@@ -49,7 +49,7 @@ class SocketViewers:
             self._services.sessions.leave(owner, session_id, listener)
 
         key = f"session {session_id}"
-        if not self._replace(sid, key, leave, self._forward_news, listener):
+        if not self._replace(sid, key, leave, self._forward_news, listener, key):
             leave()
 
     def welcome(self, sid: str) -> None:
@@ -99,12 +99,16 @@ class SocketViewers:
                     outlet.emit("chat_status", events.silence(age_s))
         self._following.get(sid, {}).pop(found.record.id, None)
 
-    def _forward_news(self, sid: str, listener: Listener) -> None:
+    def _forward_news(self, sid: str, listener: Listener, key: str) -> None:
         outlet = self.outlet_to(self._server(), sid)
         while True:
             news = listener.next(self._services.runs.limits.heartbeat_s)
             if news is not None:
                 outlet.emit(news.name, news.data)
+                if news.name == "session_deleted":
+                    break
+        _, leave = self._following.get(sid, {}).pop(key, (None, _nothing))
+        leave()
 
     def _wait_until_sent(self, outlet: Outlet) -> bool:
         """Wait while the client has too much unsent; False if it takes nothing for too long."""

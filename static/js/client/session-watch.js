@@ -1,4 +1,4 @@
-// Follows a session: which of its runs start and end. The server's events have no cursor, so after
+// Follows a session: which of its runs start and end, which branch is in use, its deletion. The server's events have no cursor, so after
 // a cut the record of the run under way is read.
 
 import { isPassing } from "./errors.js";
@@ -40,7 +40,7 @@ export class SessionFollower {
   }
 
   /**
-   * Yield the events till `close`. Throws the TandemError that trying again does not mend.
+   * Yield the events till `close`, or the session is deleted. Throws the TandemError that trying again does not mend.
    * @returns {AsyncGenerator<SessionEvent, void, undefined>}
    */
   async *[Symbol.asyncIterator]() {
@@ -49,9 +49,10 @@ export class SessionFollower {
       try {
         yield* this.#missed();
         for await (const event of this.#events()) {
-          const isNews = "runId" in event;
+          const isNews = "type" in event;
           if (isNews || event.ping) tries = 0; // another comment may come before each cut
           if (isNews) yield event;
+          if (isNews && event.type === "session_deleted") return;
         }
       } catch (error) {
         if (this.#closing.signal.aborted) return;
@@ -101,6 +102,13 @@ export class SessionFollower {
    * @returns {Generator<SessionEvent, void, undefined>}
    */
   *#read({ type, data }) {
+    if (type === "branch_changed" || type === "session_deleted") {
+      const sessionId = this.#sessionId; // none is named where all were deleted
+      const { leaf_id: leafId } = parsed(data);
+      if (type === "session_deleted") yield { type, sessionId };
+      else if (leafId) yield { type, sessionId, leafId };
+      return;
+    }
     if (type !== "run_started" && type !== "run_ended") return;
     const { run_id: runId, session_id: sessionId, seq, status } = parsed(data);
     if (!runId) return;

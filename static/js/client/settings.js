@@ -24,6 +24,8 @@ const FIELDS = /** @type {const} */ ({
   temperature: "temperature",
   maxTokens: "max_tokens",
   reasoning: "reasoning",
+  parentId: "parent_id",
+  sessionMustExist: "session_must_exist",
   edit: "edit",
   regenerate: "regenerate",
 });
@@ -47,6 +49,8 @@ export function settingsOf(base, options) {
  * @param {MessageOptions & RunOptions} options
  */
 export function fieldsOf(options) {
-  const given = FIELD_NAMES.filter((name) => options[name] != null);
+  const isGiven = (/** @type {keyof typeof FIELDS} */ name) => options[name] != null;
+  // A message without a parent is the first.
+  const given = FIELD_NAMES.filter((name) => isGiven(name) || (name === "parentId" && options[name] === null));
   return Object.fromEntries(given.map((name) => [FIELDS[name], options[name]]));
 }

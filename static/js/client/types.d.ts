@@ -110,6 +110,16 @@ export type MessageOptions = {
     temperature?: number | undefined;
     maxTokens?: number | undefined;
     /**
+     * The message that this one is written under; null for the
+     * first. By default the last of the branch in use, whatever that is by then.
+     */
+    parentId?: string | null | undefined;
+    /**
+     * Whether a session that is not there is an error,
+     * `session_gone`, and not made.
+     */
+    sessionMustExist?: boolean | undefined;
+    /**
      * The id of a user's message of the session: this one stands beside it.
      */
     edit?: string | undefined;
@@ -262,7 +272,25 @@ export type RunEnded = {
     seq: number;
     status: string;
 };
-export type SessionEvent = RunStarted | RunEnded;
+/**
+ * Another branch is in use.
+ */
+export type BranchChanged = {
+    type: "branch_changed";
+    sessionId: string;
+    /**
+     * Its last message.
+     */
+    leafId: string;
+};
+/**
+ * The session is gone. Nothing comes after it.
+ */
+export type SessionDeleted = {
+    type: "session_deleted";
+    sessionId: string;
+};
+export type SessionEvent = RunStarted | RunEnded | BranchChanged | SessionDeleted;
 /**
  * The events of a session, until it is closed.
  */

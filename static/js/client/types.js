@@ -79,6 +79,10 @@
  * @property {string} [system]
  * @property {number} [temperature]
  * @property {number} [maxTokens]
+ * @property {string | null} [parentId] The message that this one is written under; null for the
+ *   first. By default the last of the branch in use, whatever that is by then.
+ * @property {boolean} [sessionMustExist] Whether a session that is not there is an error,
+ *   `session_gone`, and not made.
  * @property {string} [edit] The id of a user's message of the session: this one stands beside it.
  * @property {string} [regenerate] The id of a reply of the session: another one is made beside it.
  *   The message given does not count.
@@ -202,7 +206,22 @@
  * @property {string} status
  */
 
-/** @typedef {RunStarted | RunEnded} SessionEvent */
+/**
+ * Another branch is in use.
+ * @typedef {object} BranchChanged
+ * @property {"branch_changed"} type
+ * @property {string} sessionId
+ * @property {string} leafId Its last message.
+ */
+
+/**
+ * The session is gone. Nothing comes after it.
+ * @typedef {object} SessionDeleted
+ * @property {"session_deleted"} type
+ * @property {string} sessionId
+ */
+
+/** @typedef {RunStarted | RunEnded | BranchChanged | SessionDeleted} SessionEvent */
 
 /**
  * The events of a session, until it is closed.

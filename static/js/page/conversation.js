@@ -57,7 +57,9 @@ export class Conversation {
     if (this.#store.state.live) return;
     const before = this.#keptBefore(edit);
     const asked = localMessage("user", text, edit ? { siblings: edit.siblings } : {});
-    await this.#start(before, [asked], text, { edit: edit?.id });
+    // What is not read yet has no id: then the message goes wherever the server is.
+    const parentId = before.length ? (before.at(-1).id ?? undefined) : null;
+    await this.#start(before, [asked], text, edit ? { edit: edit.id } : { parentId });
   }
 
   /** Make another reply beside one. */

@@ -53,6 +53,67 @@ def text_of(answer: TestResponse) -> str:
     return "".join(event.get("token", "") for event in events(answer))
 
 
+def said(client: FlaskClient, session_id: str) -> list[str]:
+    """Have one message answered in the session; return the ids of what it has then."""
+    client.post("/api/chat", json={**HELLO, "session_id": session_id})
+    path = f"/api/chat/sessions/{session_id}/messages"
+    return [one["id"] for one in client.get(path).get_json()["messages"]]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/chat/stream"])
+def test_conversation_that_was_deleted_is_not_made_anew(client: FlaskClient, path: str) -> None:
+    ids = said(client, "deleted")
+    client.delete("/api/chat/sessions/deleted")
+    expecting: list[dict[str, Any]] = [
+        {"session_must_exist": True},
+        {"parent_id": ids[1]},
+        {"edit": ids[0]},
+        {"regenerate": ids[1], "message": None},
+    ]
+    for more in expecting:
+        answer = client.post(path, json={**HELLO, "session_id": "deleted", **more})
+        error = answer.get_json()["error"]
+        assert (answer.status_code, error["code"], error["retryable"]) == (
+            404,
+            "session_gone",
+            False,
+        )
+    assert client.get("/api/chat/sessions/deleted").status_code == 404
+
+
+def test_message_is_answered_in_the_branch_it_was_written_in(
+    client: FlaskClient, scripted: ScriptedProvider
+) -> None:
+    seen = said(client, "two-tabs")[-1]
+    client.post("/api/chat", json={**HELLO, "message": "Other tab", "session_id": "two-tabs"})
+    client.post("/api/chat", json={**HELLO, "session_id": "two-tabs", "parent_id": seen})
+
+    texts = [message.text for message in scripted.requests[-1].messages]
+    assert texts == ["Hello", "Hello there", "Hello"]
+
+
+def test_message_under_none_of_the_session_changes_nothing(client: FlaskClient) -> None:
+    ids = said(client, "strict")
+    wrong = {**HELLO, "session_id": "strict", "parent_id": "none"}
+    answer = client.post("/api/chat/stream", json=wrong)
+
+    assert answer.status_code == 400
+    fields = {"parent_id": "must be a message of this session"}
+    assert answer.get_json()["error"]["fields"] == fields
+    messages = client.get("/api/chat/sessions/strict/messages").get_json()["messages"]
+    assert [one["id"] for one in messages] == ids
+
+
+def test_end_has_the_whole_text_unless_it_is_not_wanted(client: FlaskClient) -> None:
+    streamed = client.post("/api/chat/stream", json={**HELLO, "full_response": False})
+    run_id = streamed.headers["X-Run-Id"]
+    followed = client.get(f"/api/runs/{run_id}/events?full_response=false")
+    whole = client.get(f"/api/runs/{run_id}/events")
+
+    found = ["full_response" in events(one)[-1] for one in (streamed, followed, whole)]
+    assert found == [False, False, True]
+
+
 def test_a_stream_has_the_reply_and_the_headers_of_its_run(client: FlaskClient) -> None:
     answer = client.post("/api/chat/stream", json=HELLO)
 
