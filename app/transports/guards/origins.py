@@ -30,8 +30,7 @@ class OriginPolicy:
         self, extra: tuple[str, ...], hosts: tuple[str, ...], bound_to_loopback: bool
     ) -> None:
         self._extra = frozenset(origin.lower() for origin in extra)
-        starred = sorted(origin for origin in self._extra if "*" in origin and origin != "*")
-        self._starred = [_pattern(origin) for origin in starred]
+        self._patterns = [_pattern(origin) for origin in sorted(self._extra - {"*"})]
         self._hosts = frozenset(host.lower() for host in hosts)
         # `.name` is that name too; `*.name` and `.name` are all that end so.
         self._below = tuple({host.lstrip("*") for host in self._hosts if host[:1] in {"*", "."}})
@@ -40,9 +39,9 @@ class OriginPolicy:
 
     def allows_origin(self, origin: str | None, host: str) -> bool:
         """Whether a page of `origin` may use the server it calls `host`."""
-        if not origin or "*" in self._extra or origin.lower() in self._extra:
+        if not origin or "*" in self._extra:
             return True
-        if any(re.fullmatch(starred, origin, re.IGNORECASE) for starred in self._starred):
+        if any(re.match(pattern, origin, re.IGNORECASE) for pattern in self._patterns):
             return True
         if not _ORIGIN.match(origin):
             return False  # `null`, too: a sandboxed frame or a file
@@ -64,8 +63,7 @@ class OriginPolicy:
         """Return what flask-cors needs to put the same origins into its answers."""
         if "*" in self._extra:
             return ["*"]
-        exact = sorted(origin for origin in self._extra if "*" not in origin)
-        return [*exact, *self._starred, LOOPBACK_ORIGIN]
+        return [*self._patterns, LOOPBACK_ORIGIN]
 
     def allows(self, environ: Mapping[str, Any]) -> bool:
         """Whether a request may pass, by its Host, Origin and Fetch Metadata headers."""
@@ -81,7 +79,7 @@ class OriginPolicy:
 
 
 def _pattern(origin: str) -> str:
-    """Return the regular expression of an origin with stars."""
+    """Return the regular expression of an origin, which may have stars."""
     escaped = re.escape(origin)
     for star, meant in _STARS:
         escaped = escaped.replace(re.escape(star), meant)

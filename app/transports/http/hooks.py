@@ -12,7 +12,7 @@ from app.core.errors import InvalidRequest
 from app.core.runs import new_id
 from app.dialects.dialect import Dialect
 from app.dialects.routes import DIALECTS, NATIVE, ROUTES
-from app.transports.guards.rates import Kind, caller_of
+from app.transports.guards.rates import Kind, Window, caller_of
 from app.transports.services import Services
 from app.transports.services import services as current
 
@@ -65,9 +65,9 @@ def register(app: Flask, services: Services) -> None:
         headers["X-Request-Id"] = g.get("request_id", "")
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
-        if "counted" in g:
-            window = services.rates.window(g.counted, g.caller)
-            headers.update(window.headers() if window else ())
+        window: Window | None = g.get("window")
+        if window is not None:
+            headers.extend(window.headers())
         if response.status_code == 204:
             headers.pop("Content-Type", None)
         elif response.mimetype == "text/html":
@@ -79,8 +79,9 @@ def register(app: Flask, services: Services) -> None:
 
 def count(kind: Kind) -> None:
     """Count this request, which its answer's headers tell. Raises RateLimited."""
-    g.counted = kind
-    current().rates.check(kind, g.caller)
+    g.window = window = current().rates.hit(kind, g.caller)
+    if window is not None:
+        window.check()
 
 
 def _dialect() -> Dialect:

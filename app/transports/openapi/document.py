@@ -30,7 +30,7 @@ BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "An access token with `exp` and `sub`.",
+    "description": "An access token with `exp` and `sub`; `X-Api-Key` and `Api-Key` take it too.",
 }
 NOT_DESCRIBED = frozenset({"HEAD", "OPTIONS"})  # every path has them
 ALWAYS = (403, 405, 500)
@@ -55,16 +55,29 @@ ERRORS = {
     504: "The model took too long.",
 }
 ERROR_HEADERS = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
-SECONDS = "Seconds."
 HEADERS = {
     "X-Request-Id": "Joins the answer and its line in the log.",
     "X-Run-Id": "The run.",
     "X-Session-Id": "Its session.",
-    "Retry-After": SECONDS,
+    "Retry-After": "Seconds.",
     "WWW-Authenticate": "`Bearer`.",
     "Allow": "The methods that the path has.",
     "Content-Security-Policy": "What the page may load: nothing from elsewhere.",
 }
+# Those that an answer has where a rate is counted, and where a page of another origin asks.
+OF_A_RATE = {
+    "RateLimit-Policy": 'How many in how many seconds: `"stream";q=30;w=60`.',
+    "RateLimit": 'How many are left, and seconds until there is one more: `"stream";r=29;t=60`.',
+    "X-RateLimit-Limit": "How many.",
+    "X-RateLimit-Remaining": "How many are left.",
+    "X-RateLimit-Reset": "When there is one more, in seconds since 1970.",
+}
+OF_A_PAGE = {
+    "Access-Control-Allow-Origin": "The origin of the page that asks, if it is allowed.",
+    "Access-Control-Expose-Headers": "What that page may read of these headers.",
+}
+NUMBERS = frozenset(name for name in OF_A_RATE if name.startswith("X-")) | {"Retry-After"}
+NOT_COUNTED = frozenset({401, 403, 405})  # refused before
 _IN_RULE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 ID = {"type": "string", "minLength": 1}
 SESSION_ID = {"type": "string", "pattern": SESSION_ID_PATTERN}
@@ -119,7 +132,10 @@ def describe(app: Flask, auth: str) -> Json:
         paths.setdefault(_IN_RULE.sub(r"{\1}", place.rule), {})[place.method.lower()] = described
     components = {
         "schemas": schemas.components,
-        "headers": {name: _header(what, True) for name, what in HEADERS.items()},
+        "headers": {
+            **{name: _header(name, what, True) for name, what in HEADERS.items()},
+            **{name: _header(name, what, False) for name, what in (OF_A_RATE | OF_A_PAGE).items()},
+        },
     }
     document: Json = {
         "openapi": "3.1.0",
@@ -163,14 +179,17 @@ def _schemas(places: Sequence[Place]) -> Schemas:
 
 def _operation(place: Place, schemas: Schemas, has_tokens: bool) -> Json:
     told = place.operation
-    responses = {str(answer.status): _answer(answer, schemas) for answer in told.answers}
+    responses = {answer.status: _answer(answer, schemas) for answer in told.answers}
     for status in sorted(_errors(place, has_tokens)):
-        responses.setdefault(str(status), _error(status, place, schemas))
+        responses.setdefault(status, _error(status, place, schemas))
+    for status, response in responses.items():
+        counted = () if place.is_open or status in NOT_COUNTED else OF_A_RATE
+        response["headers"] |= _headers(*counted, *OF_A_PAGE)
     described: Json = {
         "operationId": re.sub(r"\W", "_", place.endpoint),
         "tags": [place.tag],
         "summary": told.summary,
-        "responses": responses,
+        "responses": {str(status): response for status, response in responses.items()},
     }
     if told.description:
         described["description"] = told.description
@@ -204,7 +223,7 @@ def _answer(answer: Answer, schemas: Schemas) -> Json:
         "description": answer.what,
         "headers": {
             **_headers("X-Request-Id", *answer.headers),
-            **{name: _header(what, False) for name, what in answer.may_have.items()},
+            **{name: _header(name, what, False) for name, what in answer.may_have.items()},
         },
     }
     if answer.content:
@@ -228,7 +247,7 @@ def _errors(place: Place, has_tokens: bool) -> set[int]:
 def _error(status: int, place: Place, schemas: Schemas) -> Json:
     headers = _headers("X-Request-Id", *filter(None, [ERROR_HEADERS.get(status)]))
     if status == 409:
-        headers["X-Run-Id"] = _header("The run that is in the way.", False)
+        headers["X-Run-Id"] = _header("X-Run-Id", "The run that is in the way.", False)
     schema = schemas.answered(Problem if status in BEFORE_A_DIALECT else place.problem)
     if status == 404 and "<" in place.rule and place.problem is not Problem:
         # A slash in what stands for a name may make it another path, that nobody has.
@@ -241,7 +260,6 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _header(what: str, is_always_there: bool) -> Json:
-    is_number = what == SECONDS
-    schema = {"type": "integer", "minimum": 0} if is_number else {"type": "string"}
+def _header(name: str, what: str, is_always_there: bool) -> Json:
+    schema = {"type": "integer", "minimum": 0} if name in NUMBERS else {"type": "string"}
     return {"description": what, "required": is_always_there, "schema": schema}

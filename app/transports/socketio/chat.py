@@ -29,7 +29,7 @@ from app.dialects.frames import Body, validated
 from app.dialects.native import Wanted
 from app.dialects.routes import NATIVE
 from app.transports.guards.body import check_depth
-from app.transports.guards.rates import Kind, admission, caller_of
+from app.transports.guards.rates import Kind, Window, admission, caller_of
 from app.transports.services import Services
 from app.transports.socketio.engine import OutletTo
 from app.transports.socketio.packets import REFUSED
@@ -73,7 +73,7 @@ class Client:
     refused: int = 0
     second: int = 0
     events: int = 0  # in that second
-    counted: Kind | None = None  # as what the event that is answered now counts
+    window: Window | None = None  # of the bucket that the event which is answered now counts to
 
 
 class ChatNamespace(Namespace):  # type: ignore[misc]
@@ -110,7 +110,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         if client is None:
             return None
         began = time.perf_counter()
-        client.counted = None
+        client.window = None
         error: ChatError | None = None
         try:
             ack = self._handle(event, sid, client, args[1:])
@@ -121,7 +121,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             log.exception("event failed", extra={"error_id": error.error_id})
             ack = self._failed(event, sid, error)
         self._log_event(event, sid, client, ack, error, began)
-        return {**ack, **self._left_to(client)}
+        return {**ack, "rate_limit": client.window.to_json()} if client.window else ack
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -174,15 +174,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         return handler(sid, client, args[0])
 
     def _count(self, kind: Kind, client: Client) -> None:
-        client.counted = kind
-        self._services.rates.check(kind, client.caller)
-
-    def _left_to(self, client: Client) -> dict[str, Any]:
-        """Return what an ack says of the bucket that the event counts to."""
-        if client.counted is None:
-            return {}
-        window = self._services.rates.window(client.counted, client.caller)
-        return {"rate_limit": window.to_json()} if window else {}
+        client.window = window = self._services.rates.hit(kind, client.caller)
+        if window is not None:
+            window.check()
 
     def _count_event(self, sid: str, client: Client) -> None:
         second = int(time.monotonic())

@@ -1,5 +1,5 @@
-// Follows a session: which of its runs start and end, which branch is in use, its deletion. The server's events have no cursor, so after
-// a cut the record of the run under way is read.
+// Follows a session: which of its runs start and end, which branch is in use, its deletion. The
+// server's events have no cursor, so after a cut the record of the run under way is read.
 
 import { isPassing } from "./errors.js";
 import { path } from "./http.js";
@@ -40,7 +40,8 @@ export class SessionFollower {
   }
 
   /**
-   * Yield the events till `close`, or the session is deleted. Throws the TandemError that trying again does not mend.
+   * Yield the events till `close`, or the session is deleted. Throws the TandemError that trying
+   * again does not mend.
    * @returns {AsyncGenerator<SessionEvent, void, undefined>}
    */
   async *[Symbol.asyncIterator]() {

@@ -50,7 +50,7 @@ export function settingsOf(base, options) {
  */
 export function fieldsOf(options) {
   const isGiven = (/** @type {keyof typeof FIELDS} */ name) => options[name] != null;
-  // A message without a parent is the first.
-  const given = FIELD_NAMES.filter((name) => isGiven(name) || (name === "parentId" && options[name] === null));
+  const isFirst = options.parentId === null; // a message without a parent
+  const given = FIELD_NAMES.filter((name) => isGiven(name) || (name === "parentId" && isFirst));
   return Object.fromEntries(given.map((name) => [FIELDS[name], options[name]]));
 }

@@ -87,6 +87,17 @@ def test_health_answers_whatever_it_is_called(server, host: str, path: str) -> N
     assert (page.status, page.code) == (403, "forbidden_origin")
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["https://Chat.example.com", "http://[fd00::1]:3000", "moz-extension://0-1"],
+)
+def test_a_page_that_is_listed_is_let_in_and_told_so(build: Build, origin: str) -> None:
+    client = build(CORS_ORIGINS=origin).app.test_client()
+    answer = client.get("/api/models", headers={"Origin": origin})
+
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+
+
 def test_pages_of_all_names_below_one_are_let_in(build: Build) -> None:
     client = build(CORS_ORIGINS="https://*.example.com,app://tandem").app.test_client()
 

@@ -9,7 +9,7 @@ from flask_limiter.util import get_remote_address
 
 from app.chats.request import ANONYMOUS, Principal
 from app.core.errors import RateLimited
-from app.transports.guards.rates import RateLimits, Window, admission, caller_of
+from app.transports.guards.rates import Kind, RateLimits, Window, admission, caller_of
 from tests.support.options import RateOptions
 
 ANN = Principal(id="user:ann", name="ann", is_admin=False, expires_at=2e9)
@@ -62,52 +62,52 @@ def rates() -> RateLimits:
     return RateLimits(limiter, RateOptions("2 per minute", "1 per hour", "off"))
 
 
+def count(rates: RateLimits, kind: Kind, caller: str = "ann") -> Window:
+    """Count one more. Raises RateLimited."""
+    window = rates.hit(kind, caller)
+    assert window is not None
+    window.check()
+    return window
+
+
 def test_one_more_than_the_rate_is_refused_with_when_to_come_back(rates: RateLimits) -> None:
-    rates.check("stream", "ann")
-    rates.check("stream", "ann")
+    count(rates, "stream")
+    count(rates, "stream")
     with pytest.raises(RateLimited) as refused:
-        rates.check("stream", "ann")
+        count(rates, "stream")
     assert 1 <= (refused.value.retry_after_s or 0) <= 60
 
 
 def test_callers_and_kinds_have_buckets_of_their_own(rates: RateLimits) -> None:
-    rates.check("chat", "ann")
-    rates.check("chat", "bob")
-    rates.check("stream", "ann")
+    count(rates, "chat", "ann")
+    count(rates, "chat", "bob")
+    count(rates, "stream", "ann")
     for one in ("ann", "bob"):
         with pytest.raises(RateLimited):
-            rates.check("chat", one)
+            count(rates, "chat", one)
 
 
 def test_a_rate_that_is_off_refuses_nobody(rates: RateLimits) -> None:
-    for _ in range(1000):
-        rates.check("read", "ann")
+    assert [rates.hit("read", "ann") for _ in range(1000)] == [None] * 1000
 
 
-def test_a_start_that_joins_a_run_counts_as_a_read(rates: RateLimits) -> None:
-    admit = admission(lambda kind: rates.check(kind, "ann"), "chat")
+def test_a_start_that_joins_a_run_counts_as_a_read() -> None:
+    kinds = list[Kind]()
+    admit = admission(kinds.append, "chat")
     admit(False)
     admit(True)
-    with pytest.raises(RateLimited):
-        admit(False)
+    assert kinds == ["chat", "read"]
 
 
-def test_window_says_what_is_left(rates: RateLimits) -> None:
-    def left() -> tuple[int, int, int]:
-        window = rates.window("stream", "ann")
-        assert window is not None and 1 <= window.reset_s <= 60
-        return window.limit, window.window_s, window.remaining
+def test_window_says_what_is_left_after_each_hit(rates: RateLimits) -> None:
+    first, second, third = (rates.hit("stream", "ann") for _ in range(3))
+    assert first and second and third
 
-    assert left() == (2, 60, 2)
-    rates.check("stream", "ann")
-    assert left() == (2, 60, 1)
-    rates.check("stream", "ann")
-    with pytest.raises(RateLimited) as refused:
-        rates.check("stream", "ann")
-    assert left() == (2, 60, 0)
-    window = rates.window("stream", "ann")
-    assert window is not None and refused.value.retry_after_s == window.reset_s
-    assert rates.window("read", "ann") is None
+    assert [one.remaining for one in (first, second, third)] == [1, 0, 0]
+    assert [one.has_room for one in (first, second, third)] == [True, True, False]
+    assert {one[:3] for one in (first, second, third)} == {("stream", 2, 60)}
+    # All of them count from the first one on, which is the first to leave.
+    assert len({one.reset_at for one in (first, second, third)}) == 1
 
 
 def test_window_is_told_as_headers_and_in_an_ack() -> None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from app.dialects.routes import ROUTES
 from app.server import Tandem
+from app.transports.app import EXPOSED_HEADERS
 from app.transports.http.hooks import OPEN_ENDPOINTS
 from app.transports.openapi.document import describe
 from tests.transports.conftest import built
@@ -137,3 +138,50 @@ def test_it_opens_without_a_token(tandem: Tandem) -> None:
     assert client.get("/api/chat/sessions").status_code == 401
     paths = ("/openapi.json", "/docs", "/examples/react")
     assert [client.get(path).status_code for path in paths] == [200, 200, 200]
+
+
+# Headers of HTTP itself, and of every answer alike.
+UNSAID = {
+    *("Content-Type", "Content-Length", "Vary", "Cache-Control", "X-Accel-Buffering"),
+    *("X-Content-Type-Options", "Referrer-Policy"),
+}
+
+
+@pytest.fixture(scope="module")
+def counting() -> Any:
+    limits = {f"RATE_LIMIT_{kind}": "4 per minute" for kind in ("STREAM", "CHAT", "READ")}
+    return built(**limits).app.test_client()
+
+
+@pytest.mark.parametrize(
+    "method, path, body, statuses",
+    [
+        ("get", "/health", None, [200, 200]),
+        ("get", "/api/chat/sessions", None, [200, 200, 200, 200, 429]),
+        ("get", "/api/chat/sessions/{session_id}", None, [429]),
+        ("post", "/api/chat", {"message": "hi"}, [200, 200, 200, 200, 429]),
+        ("post", "/api/chat/stream", {"message": "hi"}, [200, 200]),
+        ("post", "/api/chat/stream", {"message": 1}, [400, 400]),
+        ("post", "/v1/chat/completions", {"messages": 1}, [400]),
+    ],
+)
+def test_headers_of_an_answer_are_described(
+    counting: Any, document: dict[str, Any], method: str, path: str, body: Any, statuses: list[int]
+) -> None:
+    asked = {"json": body, "headers": {"Origin": "http://localhost:3000"}}
+    answers = [getattr(counting, method)(path, **asked) for _ in statuses]
+
+    assert [answer.status_code for answer in answers] == statuses
+    for answer in answers:
+        told = document["paths"][path][method]["responses"][str(answer.status_code)]["headers"]
+        assert set(answer.headers.keys()) - UNSAID <= set(told)
+
+
+def test_headers_that_a_page_may_read_are_described(document: dict[str, Any]) -> None:
+    described = {
+        name
+        for _, operation in operations(document)
+        for response in operation["responses"].values()
+        for name in response["headers"]
+    }
+    assert set(EXPOSED_HEADERS) <= described
