@@ -282,6 +282,25 @@ def _chunks() -> Iterator[tuple[str, bytes, frozenset[int], str]]:
         "1 MB of extensions": (b"1;%s\r\n \r\n" % (b"x" * 4000)) * 250 + b"11" + rest,
     }.items():
         yield f"chunks: {name}", post(CHUNKED, body), BIG, "9112 7.1"
+    for asked in (
+        b"GET /health",
+        b"HEAD /health",
+        b"GET /",
+        b"GET /no/such/path",
+        b"GET /api/chat/sessions",
+        b"GET /socket.io/?EIO=4&transport=polling",
+        b"DELETE /api/chat/sessions/none",
+        b"OPTIONS /api/chat",
+        b"POST /api/runs/none/stop",
+    ):
+        head = asked + b" HTTP/1.1\r\nHost: localhost\r\n" + CHUNKED + b"\r\n"
+        for name, body in {
+            "broken": b"zz\r\n",
+            "broken at the end": CHUNKS.removesuffix(b"\r\n") + b"\n",
+            "short": b"10\r\n" + BODY + b"\r\n0\r\n\r\n",
+            "cut": b"5\r\n{",
+        }.items():
+            yield f"nobody reads {asked.decode()}, {name}", head + body, BAD, "9112 7.1"
 
 
 def _answered() -> Iterator[tuple[str, bytes, int, str]]:
@@ -368,7 +387,9 @@ def _last() -> Iterator[tuple[str, bytes, int, str]]:
     yield "HTTP/1.0 waits for no 100", post(
         LENGTH + b"Expect: 100-continue\r\n", BODY, b"HTTP/1.0"
     ), 200, "9110 10.1.1"
-    yield "chunks that nobody reads, broken", nobody + CHUNKED + b"\r\nzz\r\n", 200, "9112 7.1"
+    yield "chunks that nobody waits for", (
+        nobody + CHUNKED + b"Expect: 100-continue\r\n\r\n"
+    ), 200, "9110 10.1.1"
 
 
 def framings() -> list[Framing]:

@@ -15,7 +15,7 @@ from typing import Any
 from app.runtimes.chunks import Chunks
 from app.runtimes.eventlet.checks import Tricks
 from app.runtimes.requests import Head, next_head, take_head
-from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, has_hung_up, log
+from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 
 
 class WholeWriter:
@@ -142,7 +142,7 @@ def _direct(protocol: Any) -> type:
 
         def get_environ(self) -> Any:
             environ = super().get_environ()
-            environ[HAS_HUNG_UP] = partial(has_hung_up, self.connection.fd)
+            environ[HAS_HUNG_UP] = Presence(self.connection.fd, self.request_version)
             return environ
 
     return Direct

@@ -11,12 +11,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from app.runtimes.chunks import BadChunks, Chunks
 from app.runtimes.requests import Head, next_head, take_head
-from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, has_hung_up, log
+from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 
 MAX_SHOWN = 1000  # the library refuses a longer line; ours has been checked, and nothing reads it
 
@@ -136,7 +135,7 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
 
         def run_application(self) -> None:
             if not _is_websocket(self.environ):
-                self.environ[HAS_HUNG_UP] = partial(has_hung_up, self.socket._sock)
+                self.environ[HAS_HUNG_UP] = Presence(self.socket._sock, self.request_version)
                 self.socket.settimeout(times.stall)
             try:
                 super().run_application()

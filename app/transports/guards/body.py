@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -23,12 +25,8 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     A body that parses is taken under any Content-Type but a form's: a bare `fetch` sends
     text/plain.
     """
-    try:
+    with _mapped_errors():
         data = _read(request, max_bytes)
-    except TimeoutError:
-        raise BadJson("The body took too long to arrive.") from None
-    except (OSError, ValueError):
-        raise BadJson("The body is cut off, or its chunks are malformed.") from None
     if request.mimetype in FORMS:
         raise UnsupportedMediaType()
     return parse_object(data)
@@ -36,11 +34,45 @@ def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
 
 def read_optional_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """Return the body, or an empty object where there is none. Raises as `read_object` does."""
-    # Not by wsgi.input_terminated: gevent sets it on every request.
-    chunked = request.headers.get("Transfer-Encoding", "").lower() == "chunked"
-    if not request.content_length and not chunked:
+    if not request.content_length and not is_chunked(request.environ):
         return {}
     return read_object(request, max_bytes)
+
+
+def is_chunked(environ: Mapping[str, Any]) -> bool:
+    """Whether the request has a body in chunks."""
+    # Not by wsgi.input_terminated: gevent sets it on every request.
+    return str(environ.get("HTTP_TRANSFER_ENCODING", "")).lower() == "chunked"
+
+
+def drop_chunks(environ: Mapping[str, Any], max_bytes: int) -> None:
+    """Read the body in chunks, if there is one, of a request that needs none: what comes behind
+    chunks that are none is no request (RFC 9112, 7.1). Raises BadJson, TooLarge.
+
+    Who waits for a 100 before sending it is not told to.
+    """
+    if not is_chunked(environ) or "HTTP_EXPECT" in environ:
+        return
+    size = 0
+    with _mapped_errors():
+        while piece := environ["wsgi.input"].read(PIECE_BYTES):
+            size += len(piece)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise BadJson("The body took too long to arrive.") from None
+    except (OSError, ValueError):
+        raise BadJson("The body is cut off, or its chunks are malformed.") from None
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
 
 def parse_object(data: bytes | str) -> dict[str, Any]:
@@ -78,7 +110,7 @@ def _read(request: Request, max_bytes: int) -> bytes:
     if announced is not None and announced > max_bytes:
         if "Expect" not in request.headers:  # else nothing comes until it is asked for
             _drain(stream, announced)
-        raise TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
+        raise _too_large(max_bytes)
     pieces, size = [], 0
     while size <= max_bytes:
         wanted = PIECE_BYTES if announced is None else min(PIECE_BYTES, announced - size)
@@ -89,7 +121,7 @@ def _read(request: Request, max_bytes: int) -> bytes:
         size += len(piece)
     if size > max_bytes:
         _drain(stream, DRAIN_BYTES)
-        raise TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
+        raise _too_large(max_bytes)
     return b"".join(pieces)
 
 

@@ -11,11 +11,17 @@ from typing import Any
 from app.core.errors import ChatError, ForbiddenOrigin
 from app.core.runs import new_id
 from app.dialects.frames import json_line
+from app.transports.guards.body import drop_chunks, is_chunked
 from app.transports.services import Services
 
 log = logging.getLogger(__name__)
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-STATUS = {403: "403 Forbidden"}
+STATUS = {
+    400: "400 Bad Request",
+    403: "403 Forbidden",
+    413: "413 Request Entity Too Large",
+}
+WITH_A_BODY = frozenset({"POST", "PUT", "PATCH"})  # read by those who are asked
 
 
 class Guards:
@@ -27,6 +33,7 @@ class Guards:
         self._metrics = services.metrics
         self._deadline = services.runtime.deadline
         self._stop_reading = services.connections.stop_reading
+        self._max_body_bytes = services.max_body_bytes
         self._body_timeout_s = services.limits.request_body_timeout_s
 
     def __call__(
@@ -34,9 +41,8 @@ class Guards:
     ) -> Iterable[bytes]:
         """Pass the request on, or answer it here."""
         if not (_is_bare_probe(environ) or self._origins.allows(environ)):
-            self._metrics.errors.add(ForbiddenOrigin.code)
-            return _refuse(ForbiddenOrigin(), start_response)
-        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            return self._refuse(ForbiddenOrigin(), environ, start_response)
+        if is_chunked(environ):
             environ["wsgi.input_terminated"] = True  # else Werkzeug reads a chunked body as empty
         # A compressed websocket doubles the memory of an idle one, costs a deflate a token, and
         # inflates what a client sends without a limit.
@@ -45,7 +51,19 @@ class Guards:
             environ["wsgi.input"] = TimedInput(
                 environ["wsgi.input"], self._deadline, self._stop_reading, self._body_timeout_s
             )
+        if environ["REQUEST_METHOD"] not in WITH_A_BODY:
+            try:
+                drop_chunks(environ, self._max_body_bytes)
+            except ChatError as error:
+                return self._refuse(error, environ, start_response)
         answer = self._app(environ, start_response)
+        return _bodyless(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
+
+    def _refuse(
+        self, error: ChatError, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        self._metrics.errors.add(error.code)
+        answer = _refuse(error, start_response)
         return _bodyless(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
 
 
@@ -105,7 +123,7 @@ def _bodyless(answer: Iterable[bytes]) -> Iterable[bytes]:
 
 def _refuse(error: ChatError, start_response: Callable[..., Any]) -> Iterable[bytes]:
     body = json_line({"error": error.payload()})
-    log.info("origin refused", extra={"code": error.code, "error_id": error.error_id})
+    log.info("request refused", extra={"code": error.code, "error_id": error.error_id})
     start_response(
         STATUS[error.http_status],
         [

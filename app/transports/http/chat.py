@@ -19,7 +19,7 @@ from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
 from app.transports.guards.rates import admission
 from app.transports.http.hooks import count
-from app.transports.http.streams import LOOK_S, answer_headers, has_hung_up, reply_of, stream
+from app.transports.http.streams import LOOK_S, answer_headers, presence, reply_of, stream
 from app.transports.openapi.operations import operation_of
 from app.transports.services import services
 from app.transports.visits import visit
@@ -104,7 +104,7 @@ def _hold_headers(found: FoundRun) -> None:
     is what stops it.
     """
     reader = services().runs.follow(found, heartbeat_s=LOOK_S)
-    gone = has_hung_up()
+    client = presence()
     deadline = time.monotonic() + HOLD_S
     while time.monotonic() < deadline:
         entries = reader.read()
@@ -112,7 +112,7 @@ def _hold_headers(found: FoundRun) -> None:
             return
         if reader.done:
             return _raise_failure(found)
-        if not entries and gone():
+        if not entries and client.is_gone(asks=True):
             if found.live is not None and found.live.stop_when_unwatched:
                 services().runs.stop(g.principal.id, found.record.id)
             return
@@ -122,9 +122,9 @@ def _whole(spoken: Spoken, found: FoundRun) -> Response:
     reader = services().runs.follow(found, heartbeat_s=LOOK_S)
     # Who waits for the whole answer is a viewer too.
     with found.watched(), visit("whole", found, reader):
-        gone = has_hung_up()
+        client = presence()
         while not reader.done:
-            if not reader.read() and gone():
+            if not reader.read() and client.is_gone(asks=True):
                 return Response(status=204)  # for nobody
     _raise_failure(found)
     reply = reply_of(found)

@@ -6,8 +6,8 @@ unless it is to stop when nobody watches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from flask import Response, g, request
 
@@ -52,7 +52,7 @@ def stream(dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, 
     heartbeat_s = services().runs.limits.heartbeat_s
     looks = _looks_between_heartbeats(found, heartbeat_s)
     reader = services().runs.follow(found, after, heartbeat_s / looks)
-    body = _frames(services(), found, reader, encoder, has_hung_up(), looks)
+    body = _frames(services(), found, reader, encoder, presence(), looks)
     response = event_stream(body, content_type)
     response.headers.update(headers)
     return response
@@ -67,10 +67,30 @@ def event_stream(body: Iterator[bytes], content_type: str) -> Response:
     return response
 
 
-def has_hung_up() -> Callable[[], bool]:
-    """Return what tells whether the client of this request has closed its connection."""
-    asked: Callable[[], bool] = request.environ.get("tandem.has_hung_up", lambda: False)
-    return asked
+class Presence(Protocol):
+    """Whether the client of a request is there; runtimes/server.py says how that is known."""
+
+    def __call__(self) -> bool:
+        """Whether it has closed its side: it may still read."""
+
+    def is_gone(self, asks: bool = False) -> bool:
+        """Whether nobody reads; asks by a 100 if need be, which only goes before an answer."""
+
+
+class AlwaysThere:
+    """The client of a server that does not know."""
+
+    def __call__(self) -> bool:
+        return False
+
+    def is_gone(self, asks: bool = False) -> bool:
+        return False
+
+
+def presence() -> Presence:
+    """Return what tells whether the client of this request is there."""
+    found: Presence = request.environ.get("tandem.has_hung_up") or AlwaysThere()
+    return found
 
 
 def _wants_plain_text() -> bool:
@@ -94,26 +114,27 @@ def _frames(
     found: FoundRun,
     reader: LogReader,
     encoder: Encoder,
-    gone: Callable[[], bool],
+    client: Presence,
     looks: int,
 ) -> Iterator[bytes]:
     """Yield one write for each read: all that is new, or a heartbeat after `looks` empty reads.
 
-    May raise ReplyCut.
+    A client that has closed its side gets its heartbeat at once: that shows whether it still reads.
+    Where there are none, a 100 does, as long as nothing else was sent. May raise ReplyCut.
     """
     with services.metrics.watching("sse"), found.watched(), visit("sse", found, reader):
         yield encoder.opening
-        silent = 0
+        silent, has_begun = 0, bool(encoder.opening)
         while not reader.done:
             frame = _next_frame(reader, encoder)
             if frame is not None:
-                silent = 0
+                silent, has_begun = 0, has_begun or bool(frame)
                 yield frame
-            elif (looks > 1 or not encoder.heartbeat) and gone():
-                return  # elsewhere the heartbeat's write fails, and a half-closed client stays
+            elif client.is_gone(asks=not has_begun):
+                return
             else:
                 silent += 1
-                if silent % looks == 0:
+                if silent % looks == 0 or (silent == 1 and client()):
                     yield encoder.silence(services.runs.age_s(found))
         encoder.close()
 

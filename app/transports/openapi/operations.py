@@ -19,7 +19,7 @@ from app.core.errors import InvalidRequest
 from app.dialects.dialect import SSE_CONTENT_TYPE, Dialect
 from app.dialects.frames import validated
 from app.dialects.routes import Route
-from app.transports.guards.body import read_object, read_optional_object
+from app.transports.guards.body import drop_chunks, read_object, read_optional_object
 from app.transports.services import services
 
 NO_HEADERS: Mapping[str, str] = {}
@@ -107,7 +107,9 @@ def operation(
 
         @wraps(view)
         def answer(**arguments: Any) -> Any:
-            if body is not None:
+            if body is None:
+                drop_chunks(request.environ, services().max_body_bytes)
+            else:
                 arguments["body"] = validated(body, read(request, services().max_body_bytes))
             answered = view(**arguments)
             if answered is None:
