@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from app.runtimes.requests import MAX_HEADERS, PIECE_BYTES, TOKEN
+from app.runtimes.requests import MAX_HEADERS, TOKEN
+from app.runtimes.server import PIECE_BYTES
 
 MAX_LINE_BYTES = 4096  # between chunks
 MAX_EXTRA_BYTES = 65_536  # a body's extensions and trailers together

@@ -26,15 +26,13 @@ from httptools import (
     HttpRequestParser,
 )
 
-from app.runtimes.server import NOT_HTTP, HeadTime, log
+from app.runtimes.server import LINGER_S, NOT_HTTP, HeadTime, drop, log
+from app.runtimes.websockets.handshake import UPGRADE_HEADERS, handshake_fault
 
 MAX_LINE_BYTES = 65_536  # tokens can be long
 MAX_HEAD_BYTES = 131_072
 MAX_HEADERS = 100
 MAX_EMPTY_LINES = 16  # before a request
-LINGER_S = 2.0  # how long what follows a refusal is dropped, so that its sender gets to read it
-LINGER_BYTES = 1_000_000
-PIECE_BYTES = 65_536
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(%s) ([\x21-\x7e]+) (HTTP/[0-9]\.[0-9])\r\n" % TOKEN)
@@ -68,8 +66,11 @@ class Refused(Exception):
             "Content-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n"
             "X-Content-Type-Options: nosniff\r\n"
-            "Connection: close\r\n\r\n"
         )
+        if self.status == HTTPStatus.UPGRADE_REQUIRED:
+            head += f"{UPGRADE_HEADERS}Connection: close, upgrade\r\n\r\n"
+        else:
+            head += "Connection: close\r\n\r\n"
         return head.encode() + (body if self.has_body else b"")
 
 
@@ -89,7 +90,8 @@ class Head:
     headers: list[tuple[str, str]]  # in Latin-1, without what is to be ignored
     length: int | None  # the body's; None where it has none, and where it is chunked
     keep_alive: bool
-    is_websocket: bool  # asks to become one
+    is_websocket: bool  # asks to become one, rightly
+    behind: int = 0  # how many bytes of what follows have been read from the connection
 
     @property
     def line(self) -> str:
@@ -150,10 +152,7 @@ def _send_last(connection: Any, refusal: Refused, timeout: Any) -> None:
     with suppress(OSError), timeout(LINGER_S, False):
         connection.sendall(refusal.answer())
         connection.shutdown(socket.SHUT_WR)
-        # Closing with something unread resets the connection, and the answer may be lost.
-        left = LINGER_BYTES
-        while left > 0 and (dropped := len(connection.recv(PIECE_BYTES))):
-            left -= dropped
+        drop(connection)
 
 
 class _Fields:
@@ -185,12 +184,12 @@ def read_head(stream: Any) -> Head | None:
             end = head.find(b"\r\n\r\n", max(0, begin - 3))
             if end >= 0:
                 del head[end + 4 :]
-            data = stream.read(len(head) - begin)  # is in the buffer
+            taken = stream.read(len(head) - begin)  # is in the buffer
             line = line or _request_line(head)
-            _feed(parser, data, line is not None)
+            _feed(parser, taken, line is not None)
             _check_bounds(head, fields, line is not None)
             if end >= 0 and line is not None:
-                return _checked(line, fields)
+                return _checked(line, fields, len(data) - len(taken))
     except Refused as refusal:
         refusal.has_body = not head.startswith(b"HEAD ")
         raise
@@ -244,7 +243,7 @@ def _check_bounds(head: bytearray, fields: _Fields, has_line: bool) -> None:
         raise Refused(HEADERS_TOO_LARGE, "The headers, or one of them, are too large.")
 
 
-def _checked(line: tuple[str, str, str], fields: _Fields) -> Head:
+def _checked(line: tuple[str, str, str], fields: _Fields, behind: int) -> Head:
     method, target, version = line
     if not fields.complete:
         raise Refused(BAD, "The request's head is not valid HTTP/1.1.")
@@ -272,6 +271,8 @@ def _checked(line: tuple[str, str, str], fields: _Fields) -> Head:
     )
     if not is_websocket:
         ignored.add("upgrade")
+    elif fault := handshake_fault(named):
+        raise Refused(*fault)
     if ignored.intersection(named):
         headers = [header for header in headers if header[0].lower() not in ignored]
     if host is not None:
@@ -279,7 +280,9 @@ def _checked(line: tuple[str, str, str], fields: _Fields) -> Head:
     if waits:
         headers.append(("Expect", "100-continue"))  # gevent knows it in lower case alone
     keep_alive = "close" not in options and (version == "HTTP/1.1" or "keep-alive" in options)
-    return Head(method, path, version, headers, length, keep_alive, is_websocket)
+    # What is behind a handshake, and be it none, may be frames: no requests.
+    keep_alive = keep_alive and not is_websocket and "sec-websocket-key" not in named
+    return Head(method, path, version, headers, length, keep_alive, is_websocket, behind)
 
 
 def _list(values: list[str]) -> set[str]:

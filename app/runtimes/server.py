@@ -14,6 +14,9 @@ MAX_CONNECTIONS = 10_000  # eventlet's own default, 1024, hangs the next connect
 KEEPALIVE_S = 75  # idle connections; nginx's default, so a proxy in front closes first
 HAS_HUNG_UP = "tandem.has_hung_up"  # in a request's environ: a Presence; absent where unknown
 NOT_HTTP = "refused what is not HTTP"
+LINGER_S = 2.0  # how long what follows the last answer is dropped, so that its reader gets it
+LINGER_BYTES = 1_000_000
+PIECE_BYTES = 65_536
 
 
 class HeadTime:
@@ -81,3 +84,13 @@ class Presence:
         # Not what `recv` says: behind the end it says nothing else any more.
         self._is_gone = bool(self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         return self._is_gone
+
+
+def drop(connection: Any) -> None:
+    """Read what a client still sends, up to its end, and drop it; raises OSError.
+
+    Closing with something unread resets a connection, and the last answer may be lost.
+    """
+    left = LINGER_BYTES
+    while left > 0 and (dropped := len(connection.recv(PIECE_BYTES))):
+        left -= dropped

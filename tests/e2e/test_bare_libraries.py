@@ -32,12 +32,11 @@ REFUSED = {
         "its error handler",
         "its request handler",
         "its request body",
-        "its socket",
         "its queue",
         "its protocol",
     },
 }
-WARNING = re.compile(r"(?:eventlet|gevent|simple-websocket|python-engineio) \d[\d.]*: (.+?) is not")
+WARNING = re.compile(r"(?:eventlet|gevent|python-engineio) \d[\d.]*: (.+?) is not")
 
 
 class BareServer(Server):

@@ -59,14 +59,6 @@ def test_a_body_of_another_shape_is_read_to_its_end(places, name):
     assert refused(replace(places, body=less(places.body, name))) == {"bodies"}
 
 
-class OtherSocket:
-    """A websocket that takes its socket from elsewhere."""
-
-    def __init__(self, environ: Any, thread_class: Any) -> None:
-        self.sock = object()
-
-
-@pytest.mark.parametrize("websocket", [OtherSocket, object, None])
-def test_a_websocket_of_another_shape_keeps_its_socket(places, websocket, caplog):
-    assert refused(replace(places, websocket=websocket)) == {"websockets"}
-    assert "simple-websocket" in caplog.records[0].getMessage()
+def test_websockets_are_ours_with_the_request_handler(places, caplog):
+    assert find_tricks(places).websockets
+    assert not find_tricks(replace(places, handler=less(places.handler, "headers"))).websockets

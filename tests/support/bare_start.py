@@ -51,7 +51,7 @@ class BareEventlet(EventletRuntime):
 
     def __init__(self) -> None:
         wsgi = SimpleNamespace(server=lambda: None)
-        bare = Places(object(), None, object, object, wsgi, object, object)
+        bare = Places(object(), None, object, object, wsgi)
         super().__init__(places=bare)
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ class BareGevent(GeventRuntime):
     """gevent, with nothing of what we reach for."""
 
     def __init__(self) -> None:
-        super().__init__(places=GeventPlaces(object, object, object, object))
+        super().__init__(places=GeventPlaces(object, object, object))
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**classes, "queue": countless(classes["queue"])}

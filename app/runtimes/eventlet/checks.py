@@ -1,18 +1,14 @@
-"""What our use of eventlet and Engine.IO stands on, and whether this process's have it."""
+"""What our use of eventlet stands on, and whether this process's have it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPMessage
 from typing import Any
 
-from engineio.packet import MESSAGE, Packet
-from engineio.socket import Socket as EngineClient
-
-from app.runtimes.eventlet.websockets import RFC_6455, frame_of
 from app.runtimes.requests import environ_faults
 from app.runtimes.tricks import missing, works
 
@@ -36,7 +32,6 @@ TLS_SOCKET = {"read": 2}
 REQUEST = {"setup": 1, "_read_request_line": 1, "parse_request": 1, "get_environ": 1}
 INPUT = {"discard": 1, "_chunked_read": 4, "send_hundred_continue_response": 1}
 LINES = {"log_error": 2, "log_message": 2}
-QUEUE = {"put": 2, "getting": 1, "qsize": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +43,6 @@ class Places:
     socket: Any
     tls_socket: Any
     wsgi: Any  # the module
-    websocket: Any
-    engine_client: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +58,15 @@ class Tricks:
     bodies: bool  # the connection of a request's body
     header_lines: bool  # the limit of a header line's length
 
+    @property
+    def websockets(self) -> bool:
+        """Whether they are ours."""
+        return self.handlers and self.requests and self.sockets
+
 
 def eventlet_places() -> Places:
-    """Return what eventlet and Engine.IO have."""
-    from eventlet import hubs, websocket, wsgi
+    """Return what eventlet has."""
+    from eventlet import hubs, wsgi
     from eventlet.green import socket
     from eventlet.green import ssl as green_ssl
 
@@ -78,8 +76,6 @@ def eventlet_places() -> Places:
         socket=socket.socket,
         tls_socket=getattr(green_ssl, "GreenSSLSocket", None),
         wsgi=wsgi,
-        websocket=getattr(websocket, "RFC6455WebSocket", None),
-        engine_client=EngineClient,
     )
 
 
@@ -103,15 +99,6 @@ def find_tricks(places: Places) -> Tricks:
         bodies=can("its request body", "one that is too late is read to its end", _body_faults),
         header_lines=can("its header limit", "its own holds", _header_faults),
     )
-
-
-def use_websockets(places: Places, classes: Mapping[str, Any]) -> bool:
-    """Whether messages can go past the queues of Engine.IO's clients; logged if not."""
-
-    def faults() -> Iterable[str]:
-        return _queue_faults(classes) or _client_faults(places) or _frame_faults(places)
-
-    return works("python-engineio", "its client", "messages wait for its writer", faults)
 
 
 def _is_default_hub(places: Places) -> bool:
@@ -158,6 +145,7 @@ def _handler_faults(places: Places) -> Iterable[str]:
 def _request_faults(places: Places) -> Iterable[str]:
     wsgi = places.wsgi
     faults = missing(wsgi.HttpProtocol, REQUEST) + missing(wsgi.Input, INPUT)
+    faults += missing(wsgi, {"WSGI_LOCAL": None})
     if faults:
         return faults
     with closing(places.socket()) as green:
@@ -176,37 +164,3 @@ def _body_faults(places: Places) -> Iterable[str]:
 
 def _header_faults(places: Places) -> Iterable[str]:
     return missing(places.wsgi, {"MAX_HEADER_LINE": None})
-
-
-def _queue_faults(classes: Mapping[str, Any]) -> Iterable[str]:
-    if not isinstance(classes.get("queue"), type) or not callable(classes.get("websocket")):
-        return ["no queue, or no websocket"]
-    return missing(classes["queue"], QUEUE)
-
-
-def _client_faults(places: Places) -> Iterable[str]:
-    if Packet(MESSAGE, "probe").encode() != f"{MESSAGE}probe":
-        return ["its packets are others"]
-    return missing(places.engine_client, {"_websocket_handler": 2})
-
-
-def _frame_faults(places: Places) -> Iterable[str]:
-    connection = _Sent()
-    websocket = places.websocket(connection, {}, RFC_6455[-1])
-    websocket.send("probe")
-    if websocket.version != RFC_6455[-1] or websocket.socket is not connection:
-        return ["its websocket keeps its socket elsewhere"]
-    return [] if connection.frames == [frame_of("probe")] else ["its frames are others"]
-
-
-class _Sent:
-    """Stands for a connection; keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def sendall(self, frame: bytes) -> None:
-        self.frames.append(frame)
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Nothing waits."""

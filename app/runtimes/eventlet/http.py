@@ -16,6 +16,7 @@ from app.runtimes.chunks import Chunks
 from app.runtimes.eventlet.checks import Tricks
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.websockets.websocket import LINK, Link
 
 
 class WholeWriter:
@@ -43,6 +44,10 @@ class WholeWriter:
         """Send them in one write. Raises OSError."""
         self.write(b"".join(parts))
 
+    def mute(self) -> None:
+        """Drop what is written from now on: the connection is a websocket's."""
+        self.write = _nothing  # type: ignore[method-assign]
+
     def flush(self) -> None:
         """Nothing is held back."""
 
@@ -51,13 +56,18 @@ class WholeWriter:
         self.closed = True
 
 
-def request_handler(protocol: Any, timeout: Any, seconds: float, tricks: Tricks) -> type:
-    """Return eventlet's HttpProtocol with our log lines and, as far as the tricks can be used, our
-    writer and `seconds` for a head, and for a body that nobody reads; `timeout` is eventlet's."""
-    handler = _quiet(protocol)
+def _nothing(data: bytes) -> None:
+    """Drop it."""
+
+
+def request_handler(wsgi: Any, timeout: Any, seconds: float, tricks: Tricks) -> type:
+    """Return the HttpProtocol of eventlet's module with our log lines and, as far as the tricks can
+    be used, our writer, websockets, and `seconds` for a head, and for a body that nobody reads;
+    `timeout` is eventlet's."""
+    handler = _quiet(wsgi.HttpProtocol)
     if tricks.requests:
         handler = _timed(handler, timeout, seconds)
-    return _direct(handler) if tricks.sockets and tricks.requests else handler
+    return _direct(handler, wsgi, timeout) if tricks.websockets else handler
 
 
 def _quiet(protocol: Any) -> type:
@@ -134,8 +144,10 @@ def _discard(
     handler.close_connection = True
 
 
-def _direct(protocol: Any) -> type:
+def _direct(protocol: Any, wsgi: Any, timeout: Any) -> type:
     class Direct(protocol):  # type: ignore[misc]
+        head: Head | None
+
         def setup(self) -> None:
             super().setup()
             self.wfile = WholeWriter(self.connection)
@@ -143,6 +155,16 @@ def _direct(protocol: Any) -> type:
         def get_environ(self) -> Any:
             environ = super().get_environ()
             environ[HAS_HUNG_UP] = Presence(self.connection.fd, self.request_version)
+            if self.head is not None and self.head.is_websocket:
+                key, behind = environ["HTTP_SEC_WEBSOCKET_KEY"], self.rfile.read(self.head.behind)
+                opened = partial(self._become_websocket, environ)
+                connection = self.connection
+                environ[LINK] = Link(key, connection, connection.fd, behind, timeout, opened)
             return environ
+
+        def _become_websocket(self, environ: Any) -> None:
+            self.wfile.mute()
+            wsgi.WSGI_LOCAL.already_handled = True  # no answer is missed
+            environ["eventlet.set_idle"]()  # it does not hold up the end of the server
 
     return Direct

@@ -12,13 +12,13 @@ from typing import Any
 
 import greenlet
 
-from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks, use_websockets
+from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks
 from app.runtimes.eventlet.http import request_handler
 from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
-from app.runtimes.eventlet.websockets import direct_classes
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import EventWaiter, GreenWaiter, Tasks, call_and_log
+from app.runtimes.websockets.direct import websocket_classes
 
 MAX_HEADER_BYTES = 65536  # of a line; gevent's figure. eventlet's 8192 refuses long tokens bare
 
@@ -93,8 +93,7 @@ class EventletRuntime:
                 body.get_socket().shutdown(socket.SHUT_RD)
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
-        is_direct = self._tricks.sockets and use_websockets(self._places, classes)
-        return direct_classes(classes) if is_direct else classes
+        return websocket_classes(classes) if self._tricks.websockets else classes
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
@@ -128,7 +127,7 @@ class EventletRuntime:
         if not self._tricks.handlers:
             return {}
         timeout = self._eventlet.Timeout
-        handler = request_handler(wsgi.HttpProtocol, timeout, head_timeout_s, self._tricks)
+        handler = request_handler(wsgi, timeout, head_timeout_s, self._tricks)
         return {"protocol": handler}
 
     def _wait_for_signal(self) -> None:

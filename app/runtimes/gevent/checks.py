@@ -1,4 +1,4 @@
-"""What our use of gevent and simple-websocket stands on, and whether this process's have it."""
+"""What our use of gevent stands on, and whether this process's have it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from app.runtimes.gevent.http import Tricks, WebSocketInput, WholeSends
+from app.runtimes.gevent.http import Tricks
 from app.runtimes.requests import environ_faults
 from app.runtimes.tricks import missing, works
 
@@ -18,18 +18,12 @@ REQUEST = {
     "read_request": 2,
     "run_application": 1,
     "finalize_headers": 1,
+    "get_environ": 1,
+    "_sendall": 2,
     "_connection_upgrade_requested": 1,
     "headers": None,
 }
 BODY = {"_discard": 1, "_chunked_read": 3, "_send_100_continue": 1, "_chunked_input_error": None}
-UPGRADE = {
-    "SERVER_SOFTWARE": "gevent",
-    "HTTP_HOST": "localhost",
-    "HTTP_CONNECTION": "Upgrade",
-    "HTTP_UPGRADE": "websocket",
-    "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",  # RFC 6455's example
-    "HTTP_SEC_WEBSOCKET_VERSION": "13",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +33,16 @@ class Places:
     socket: Any
     handler: Any
     body: Any
-    websocket: Any
 
 
 def gevent_places() -> Places:
-    """Return what gevent and simple-websocket have."""
-    import simple_websocket
+    """Return what gevent has."""
     from gevent import pywsgi, socket
 
     return Places(
         socket=socket.socket,
         handler=pywsgi.WSGIHandler,
         body=getattr(pywsgi, "Input", None),
-        websocket=simple_websocket.Server,
     )
 
 
@@ -69,12 +60,6 @@ def find_tricks(places: Places) -> Tricks:
             _request_faults,
         ),
         bodies=can("its request body", "one that is too late is read to its end", _body_faults),
-        websockets=works(
-            "simple-websocket",
-            "its socket",
-            "a frame that does not go at once ends its connection",
-            lambda: _websocket_faults(places),
-        ),
     )
 
 
@@ -97,29 +82,3 @@ def _request_faults(places: Places) -> Iterable[str]:
 def _body_faults(places: Places) -> Iterable[str]:
     faults = missing(places.body, BODY)
     return faults or missing(places.body(None, None), {"rfile": None, "socket": None})
-
-
-def _websocket_faults(places: Places) -> Iterable[str]:
-    environ = {**UPGRADE, "wsgi.input": WebSocketInput(_Connection())}
-    found = places.websocket(environ, thread_class=_Unstarted)
-    return [] if isinstance(found.sock, WholeSends) else ["it takes another socket"]
-
-
-class _Connection:
-    """Stands for a connection to which everything can be sent."""
-
-    def sendall(self, data: bytes) -> None:
-        """Drop it."""
-
-    def dup(self) -> _Connection:
-        return self
-
-
-class _Unstarted:
-    """Stands for a thread, and does nothing."""
-
-    def __init__(self, target: Callable[[], object]) -> None:
-        self.name = "probe"
-
-    def start(self) -> None:
-        """There is nothing to read."""

@@ -1,14 +1,10 @@
 """gevent's HTTP request handler, with a strict parser, and limits for how long a client may take.
 
-Made from the library's class, which the runtime hands in. It also hands websockets their socket:
-simple-websocket 1.1 calls `send` and takes it for `sendall`. A frame that the socket takes only a
-part of would end in the middle; the client would hang up.
+Made from the library's class, which the runtime hands in.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +12,7 @@ from typing import Any
 from app.runtimes.chunks import BadChunks, Chunks
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.websockets.websocket import LINK, Link
 
 MAX_SHOWN = 1000  # the library refuses a longer line; ours has been checked, and nothing reads it
 
@@ -26,7 +23,11 @@ class Tricks:
 
     requests: bool  # heads are read by us, strictly and in time
     bodies: bool  # chunks read by us; a body that is not read further
-    websockets: bool  # whole sends where simple-websocket sends
+
+    @property
+    def websockets(self) -> bool:
+        """Whether they are ours."""
+        return self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +36,6 @@ class Times:
 
     head: float  # over a request's head, and over a body that nobody reads
     stall: float  # over reading what is written
-
-
-class WholeSends:
-    """A socket whose `send` sends all, one frame at a time."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    def send(self, data: bytes) -> int:
-        """Send all of it."""
-        with self._lock:
-            self._connection.sendall(data)
-        return len(data)
-
-    def dup(self) -> WholeSends:
-        """Return the same for a duplicate, which its owner closes."""
-        return WholeSends(self._connection.dup())
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-
-class WebSocketInput:
-    """What simple-websocket looks for in the environ: `raw._sock`."""
-
-    def __init__(self, connection: Any) -> None:
-        self.raw = self
-        self._sock = WholeSends(connection)
 
 
 def request_handler(
@@ -76,24 +48,14 @@ def request_handler(
 ) -> type:
     """Return gevent's WSGIHandler with our log lines and, as far as the tricks can be used, with
     times; `body`, `timeout` and `killed` are gevent's."""
-    ours = _quiet(handler, killed, tricks.websockets)
+    ours = _quiet(handler, killed)
     if tricks.requests:
         ours = _timed(ours, timeout, times)
     return _discarding(ours, body, timeout, times.head) if tricks.bodies else ours
 
 
-def _is_websocket(environ: Mapping[str, Any]) -> bool:
-    return str(environ.get("HTTP_UPGRADE", "")).lower() == "websocket"
-
-
-def _quiet(handler: Any, killed: type[BaseException], websockets: bool) -> type:
+def _quiet(handler: Any, killed: type[BaseException]) -> type:
     class Quiet(handler):  # type: ignore[misc]
-        def get_environ(self) -> Any:
-            environ = super().get_environ()
-            if websockets and _is_websocket(environ):
-                environ["wsgi.input"] = WebSocketInput(self.socket)
-            return environ
-
         def log_error(self, msg: str, *args: Any) -> None:
             log.info(NOT_HTTP)
 
@@ -105,9 +67,19 @@ def _quiet(handler: Any, killed: type[BaseException], websockets: bool) -> type:
     return Quiet
 
 
+def _nothing(data: bytes) -> None:
+    """Drop it."""
+
+
+def _has_no_length(handler: Any) -> bool:
+    is_named = any(name.lower() == b"content-length" for name, _ in handler.response_headers)
+    return not is_named and handler.code >= 200 and handler.code not in {204, 304}
+
+
 def _timed(handler: Any, timeout: Any, times: Times) -> type:
     class Timed(handler):  # type: ignore[misc]
         head: Head | None = None
+        response_headers: list[tuple[bytes, bytes]]
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
@@ -123,26 +95,41 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
                 take_head(self, self.head, type(handler.headers)())
             return self.head is not None
 
+        def get_environ(self) -> Any:
+            environ = super().get_environ()
+            environ[HAS_HUNG_UP] = Presence(self.socket._sock, self.request_version)
+            if self.head is not None and self.head.is_websocket:
+                key, behind = environ["HTTP_SEC_WEBSOCKET_KEY"], self.rfile.read(self.head.behind)
+                plain, opened = self.socket._sock, self._become_websocket
+                environ[LINK] = Link(key, self.socket, plain, behind, timeout, opened)
+            return environ
+
+        def _become_websocket(self) -> None:
+            self._sendall = _nothing  # what follows would be no frame
+
         def _connection_upgrade_requested(self) -> bool:
-            return self.head is not None and self.head.is_websocket
+            return False  # its body is as long as it says: none
 
         def finalize_headers(self) -> None:
             super().finalize_headers()
             if self.command == "HEAD":
                 self.response_use_chunked = False  # else the end of no chunks is written
-            if self.close_connection and self.request_version == "HTTP/1.1":
-                self.response_headers.append((b"Connection", b"close"))
+            elif not self.response_use_chunked and _has_no_length(self):
+                self.close_connection = True  # which is where the body ends (RFC 9112, 6.3)
+            if self.close_connection:
+                self._say_close()
+
+        def _say_close(self) -> None:
+            given = self.response_headers
+            kept = [header for header in given if header[0].lower() != b"connection"]
+            self.response_headers = [*kept, (b"Connection", b"close")]
 
         def run_application(self) -> None:
-            if not _is_websocket(self.environ):
-                self.environ[HAS_HUNG_UP] = Presence(self.socket._sock, self.request_version)
-                self.socket.settimeout(times.stall)
+            self.socket.settimeout(times.stall)
             try:
                 super().run_application()
             finally:
                 self.socket.settimeout(None)
-                if self.head is not None and self.head.is_websocket:
-                    self.close_connection = True  # after frames no request can follow
 
     return Timed
 

@@ -12,6 +12,7 @@ from app.runtimes.gevent.http import Times, request_handler
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of
+from app.runtimes.websockets.direct import websocket_classes
 
 
 class GeventRuntime:
@@ -51,7 +52,7 @@ class GeventRuntime:
             body._chunked_input_error = True  # what makes the library leave the rest alone
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
-        return classes
+        return websocket_classes(classes) if self._tricks.websockets else classes
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         # gevent prints the traceback of whatever is raised in its threads, refusals too.

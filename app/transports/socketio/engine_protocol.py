@@ -19,6 +19,9 @@ from engineio.exceptions import ContentTooLongError, EngineIOError, SocketIsClos
 from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet
 from engineio.socket import Socket
 
+from app.core.errors import InvalidRequest
+from app.dialects.frames import json_line
+
 log = logging.getLogger(__name__)
 SEPARATOR = "\x1e"
 MAX_PACKETS = 1000  # of one POST; the library's 16 is less than a client sends that was offline
@@ -51,6 +54,17 @@ def is_upgrade(environ: Mapping[str, Any]) -> bool:
     """Whether a request asks for a websocket."""
     tokens = [token.strip() for token in environ.get("HTTP_CONNECTION", "").lower().split(",")]
     return "upgrade" in tokens and environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+
+
+def no_handshake() -> dict[str, Any]:
+    """Return the refusal of a websocket without its handshake, or of a handshake for something
+    else, as other faulty handshakes are refused."""
+    error = InvalidRequest({"transport": "websocket has a handshake, and nothing else has one"})
+    return {
+        "status": "400 BAD REQUEST",
+        "headers": [("Content-Type", "application/json")],
+        "response": json_line({"error": error.payload()}),
+    }
 
 
 def body_of(environ: Mapping[str, Any], limit: int) -> str:
@@ -310,15 +324,14 @@ class Engine(engineio.Server):  # type: ignore[misc]
         """Answer a request (HTTP long-polling: query parameters, and methods)."""
         query = parse_qs(environ.get("QUERY_STRING", ""))
         method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
-        fault = None
+        refused = None
         if method not in {"GET", "POST", "OPTIONS"}:
-            fault = "Bad request"
+            refused = self._bad_request("Bad request")
         elif method != "OPTIONS" and (transport not in self.transports or "j" in query):
-            fault = "Invalid transport"  # JSONP is none of version 4's
+            refused = self._bad_request("Invalid transport")  # JSONP is none of version 4's
         elif is_upgrade(environ) != (transport == "websocket"):
-            fault = "Invalid websocket upgrade"
-        if fault is not None:
-            refused = self._bad_request(fault)
+            refused = no_handshake()
+        if refused is not None:
             start_response(refused["status"], refused["headers"] + self._cors_headers(environ))
             return [] if method == "HEAD" else [refused["response"]]
         session = self.sockets.get(query.get("sid", [""])[0])
