@@ -325,12 +325,12 @@ class Engine(engineio.Server):  # type: ignore[misc]
         query = parse_qs(environ.get("QUERY_STRING", ""))
         method, transport = environ["REQUEST_METHOD"], query.get("transport", [""])[0]
         refused = None
-        if method not in {"GET", "POST", "OPTIONS"}:
+        if is_upgrade(environ) != (transport == "websocket"):
+            refused = no_handshake()
+        elif method not in {"GET", "POST", "OPTIONS"}:
             refused = self._bad_request("Bad request")
         elif method != "OPTIONS" and (transport not in self.transports or "j" in query):
             refused = self._bad_request("Invalid transport")  # JSONP is none of version 4's
-        elif is_upgrade(environ) != (transport == "websocket"):
-            refused = no_handshake()
         if refused is not None:
             start_response(refused["status"], refused["headers"] + self._cors_headers(environ))
             return [] if method == "HEAD" else [refused["response"]]
