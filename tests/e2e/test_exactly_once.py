@@ -197,9 +197,10 @@ def test_continue_carries_the_kept_text_on(server, upstream):
     assert (refused.status, refused.code) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("more", ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n"])
 @pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat"])
 def test_a_client_of_bare_text_or_a_whole_answer_that_leaves_is_noticed(
-    start_server, upstream, path
+    start_server, upstream, path, more
 ):
     server = start_server(HEARTBEAT_S=0.3)
     upstream.reply = silent
@@ -207,7 +208,7 @@ def test_a_client_of_bare_text_or_a_whole_answer_that_leaves_is_noticed(
     client = socket.create_connection(("127.0.0.1", server.port))
     client.sendall(
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+        f"{more}Content-Length: {len(body)}\r\n\r\n".encode() + body
     )
     exchange = upstream.wait_for(1)
     client.close()

@@ -91,3 +91,27 @@ def test_what_will_be_refused_is_not_waited_for(server, head, status):
     answer = exchange(server, head + b"Expect: 100-continue\r\n\r\n" + MARKER)
     assert answer.startswith(b"HTTP/1.1 %s " % status)
     assert len(STATUS.findall(answer)) == 1
+
+
+@pytest.mark.parametrize("options", [b"keep-alive", b"close", b"x"])
+def test_a_stream_of_http_1_0_ends_with_its_connection(server, options):
+    """It has neither a length nor chunks (RFC 9112, 6.3)."""
+    headers = LENGTH + b"Connection: %s\r\n" % options
+    request = post(headers, b'{"message": "hi"}', b"HTTP/1.0")
+    answer = exchange(server, request.replace(b"/api/chat ", b"/api/chat/stream ") + MARKER)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head.lower() and b"keep-alive" not in head
+    assert b"transfer-encoding" not in head.lower() and len(STATUS.findall(answer)) == 1
+    assert body.startswith(b": ") and b'"full_response"' in body
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/chat/sessions/heads/events", "/health", "/", "/openapi.json", "/no/such/path"]
+)
+def test_a_head_is_nothing_but_a_head(server, path):
+    server.post("/api/chat", {"message": "hi", "session_id": "heads"})
+    asked = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    answer = exchange(server, asked * 2 + MARKER)
+    heads = answer.split(b"\r\n\r\n")
+    assert len(STATUS.findall(answer)) == 3
+    assert [head[:9] for head in heads[:3]] == [b"HTTP/1.1 "] * 3

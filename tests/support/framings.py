@@ -336,6 +336,7 @@ def _answered() -> Iterator[tuple[str, bytes, int, str]]:
         "a long header": b"X-A: " + b"b" * 60_000 + b"\r\n",
         "a length of none": b"Content-Length: 0\r\n",
         "an Upgrade": b"Upgrade: h2c\r\nConnection: Upgrade\r\n",
+        "an Upgrade to one of several": b"Upgrade: h2c, foo/2\r\nConnection: Upgrade\r\n",
         "an Upgrade without Connection": b"Upgrade: websocket\r\n",
         "an empty Connection": b"Connection:\r\n",
         "keep-alive": b"Connection: Keep-Alive\r\n",
@@ -348,7 +349,10 @@ def _answered() -> Iterator[tuple[str, bytes, int, str]]:
     yield "a body that nobody reads", get(LENGTH) + BODY, 200, "9112 6.3"
     yield "chunks that nobody reads", get(CHUNKED) + CHUNKS, 200, "9112 6.3"
     yield "a request as a body", get(MARKER_LENGTH) + MARKER, 200, "9112 6.3"
-    upgrade = b"Upgrade: h2c\r\nConnection: Upgrade\r\n"
+    for name in (b"h2c", b"TLS/1.0", b"foo", b"WebSocket", b"websocket, h2c", b""):
+        asked = b"Upgrade: %s\r\nConnection: Upgrade\r\n" % name
+        yield f"an Upgrade to {name!r} and a body", post(asked + LENGTH, BODY), 200, "9110 7.8"
+    upgrade = b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: \r\n"
     yield "an Upgrade and a body", post(upgrade + LENGTH, BODY), 200, "9110 7.8"
     yield "an Upgrade and chunks", post(upgrade + CHUNKED, CHUNKS), 200, "9110 7.8"
     websocket = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -390,6 +394,10 @@ def _last() -> Iterator[tuple[str, bytes, int, str]]:
     yield "chunks that nobody waits for", (
         nobody + CHUNKED + b"Expect: 100-continue\r\n\r\n"
     ), 200, "9110 10.1.1"
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    websocket = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    yield "a handshake where there is no websocket", get(websocket + key), 400, "6455 4.2.1"
+    yield "the key of a handshake that is none", get(key), 200, "6455 4.2.1"
 
 
 def framings() -> list[Framing]:
