@@ -217,8 +217,7 @@ class Native(Dialect):
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str] = NO_PATH) -> Spoken:
         """Return the request. Raises InvalidRequest."""
         said = validated(NativeBody, body)
-        if said.detach and said.on_disconnect == "stop":
-            raise InvalidRequest({"detach": 'not with `"on_disconnect": "stop"`: nobody watches'})
+        check_detach(said.detach, said.on_disconnect == "stop")
         place = _place(said)
         request = ChatRequest(
             content=text_parts(said.message or ""),
@@ -263,6 +262,12 @@ class Native(Dialect):
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the native error body."""
         return {"error": error.payload()}
+
+
+def check_detach(detach: bool, stops: bool) -> None:
+    """Raise InvalidRequest for a reply that is to stop unwatched, and is watched by nobody."""
+    if detach and stops:
+        raise InvalidRequest({"detach": 'not with `"on_disconnect": "stop"`: nobody watches'})
 
 
 def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:

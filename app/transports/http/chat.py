@@ -19,7 +19,14 @@ from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
 from app.transports.guards.rates import admission
 from app.transports.http.hooks import count
-from app.transports.http.streams import LOOK_S, answer_headers, presence, reply_of, stream
+from app.transports.http.streams import (
+    LOOK_S,
+    answer_headers,
+    detached,
+    presence,
+    reply_of,
+    stream,
+)
 from app.transports.openapi.operations import operation_of
 from app.transports.services import services
 from app.transports.visits import visit
@@ -41,7 +48,7 @@ def _view(route: Route) -> Callable[..., Response]:
             return _resumed(spoken)
         found = _started(spoken)
         if spoken.detached:
-            return _detached(spoken, found)
+            return detached(spoken.dialect, found, spoken.options)
         if not spoken.streams:
             return _whole(spoken, found)
         if spoken.dialect.holds_headers:
@@ -86,14 +93,6 @@ def _resumed(spoken: Spoken) -> Response:
     count("read")
     found = services().runs.find(g.principal.id, run_id)
     return stream(spoken.dialect, found, after, spoken.options)
-
-
-def _detached(spoken: Spoken, found: FoundRun) -> Response:
-    """Answer with the ids alone: the reply is followed on another connection."""
-    response = jsonify({"run_id": found.record.id, "session_id": found.record.session_id})
-    response.status_code = 202
-    response.headers.update(answer_headers(spoken.dialect, reply_of(found), spoken.options))
-    return response
 
 
 def _hold_headers(found: FoundRun) -> None:

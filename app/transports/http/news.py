@@ -4,14 +4,14 @@ that are named. A browser has six connections to a server, and many tabs."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from flask import Response, g, request
 
+from app.core.broker import News
 from app.core.cursor import parse_cursor
-from app.core.errors import BadCursor, InvalidRequest, NotFound
+from app.core.errors import BadCursor, InvalidRequest, LogReset, NotFound
 from app.dialects.dialect import OPEN, SSE_CONTENT_TYPE
 from app.dialects.native import NativeEncoder
 from app.dialects.routes import NATIVE
@@ -50,13 +50,13 @@ routes = Routes("news", __name__, "What happens in all sessions.", "/api/chat")
 )
 def follow_all() -> Response:
     asked, options = _asked_runs(), wanted_options()
-    followed = [(_found(run_id, after), after) for run_id, after in asked.items()]
+    found = [(_found(run_id, after), after) for run_id, after in asked.items()]
+    encoded = [(one, after, NATIVE.encoder(reply_of(one), after, options)) for one, after in found]
     # Not before the body is asked for: a HEAD never asks, and would leave a listener behind.
-    frames = _frames(services(), g.principal.id, [_encoder(*one, options) for one in followed])
-    return event_stream(frames, SSE_CONTENT_TYPE)
+    return event_stream(_frames(services(), g.principal.id, encoded), SSE_CONTENT_TYPE)
 
 
-Followed = tuple[FoundRun, int, NativeEncoder]
+Encoded = tuple[FoundRun, int, NativeEncoder]
 
 
 def _asked_runs() -> dict[str, int]:
@@ -72,44 +72,76 @@ def _asked_runs() -> dict[str, int]:
 
 
 def _found(run_id: str, after: int) -> FoundRun:
-    """Return the run. Raises NotFound, BadCursor, LogReset."""
+    """Return the run. Raises NotFound, BadCursor, LogReset, which name it: the others may be asked
+    for without it."""
     try:
         found = services().runs.find(g.principal.id, run_id)
+        found.log.check(after)
     except NotFound:
-        raise NotFound(fields={"runs": "one of them is not there"}) from None
-    found.log.check(after)
+        raise NotFound(fields={"runs": "one of them is not there"}, run_id=run_id) from None
+    except (BadCursor, LogReset) as error:
+        error.run_id = run_id
+        raise
     return found
 
 
-def _encoder(found: FoundRun, after: int, options: Mapping[str, Any]) -> Followed:
-    return found, after, NATIVE.encoder(reply_of(found), after, options)
+class _Followed:
+    """A run that is followed here, and when it has been silent for long."""
+
+    def __init__(self, reader: LogReader, encoder: NativeEncoder, found: FoundRun) -> None:
+        self._reader = reader
+        self._encoder = encoder
+        self._found = found
+        self._due = 0.0
+        self.has_read = False  # not asleep yet, even if nothing of it is shown
+
+    @property
+    def ended(self) -> bytes:
+        """The news of a run that has ended and of which everything was seen; else nothing."""
+        if not self._reader.done:
+            return b""
+        record = self._found.record
+        data = {"run_id": record.id, "session_id": record.session_id}
+        seq = self._found.log.last_seq
+        return news_frame(News("run_ended", {**data, "seq": seq, "status": self._found.status}))
+
+    def frames(self, services: Services, now: float, heartbeat_s: float) -> bytes:
+        """Return what is new, or after silence what is waited for."""
+        entries = self._reader.poll()
+        self.has_read = bool(entries)
+        frames = self._encoder.encode(entries) if entries else b""
+        if not frames and now >= self._due > 0 and not self._reader.done:
+            frames = self._encoder.silence(services.runs.age_s(self._found))
+        if frames or not self._due:
+            self._due = now + heartbeat_s
+        return frames
 
 
-def _frames(services: Services, owner: str, followed: Sequence[Followed]) -> Iterator[bytes]:
+def _frames(services: Services, owner: str, encoded: Sequence[Encoded]) -> Iterator[bytes]:
     """Yield news and what is new of the runs as they come, or a heartbeat."""
     waiter = services.runtime.new_waiter()
     heartbeat_s = services.runs.limits.heartbeat_s
     with ExitStack() as stack:
         stack.enter_context(services.metrics.watching("sse"))
-        readers = [_reader(services, stack, waiter, found, after) for found, after, _ in followed]
+        followed = [
+            _Followed(_reader(services, stack, waiter, found, after), encoder, found)
+            for found, after, encoder in encoded
+        ]
         listener = services.sessions.listen_to_all(owner, waiter)
         stack.callback(services.sessions.leave, owner, None, listener)
-        yield OPEN
+        yield OPEN + b"".join(run.ended for run in followed)
         due = time.monotonic() + heartbeat_s
         while True:
-            frames, has_read = b"", False
-            while (news := listener.poll(max(0.0, due - time.monotonic()))) is not None:
+            frames, now = b"", time.monotonic()
+            while (news := listener.poll(max(0.0, due - now))) is not None:
                 frames += news_frame(news)
-            for reader, (_, _, encoder) in zip(readers, followed):
-                if entries := reader.poll():
-                    has_read = True  # not asleep yet, even if nothing of it is shown
-                    frames += encoder.encode(entries)
-            if not frames and time.monotonic() >= due:
-                frames = _silence(services, readers, followed)
+            frames += b"".join([run.frames(services, now, heartbeat_s) for run in followed])
+            if not frames and now >= due:
+                frames = NativeEncoder.heartbeat
             if frames:
                 yield frames
                 due = time.monotonic() + heartbeat_s
-            elif not has_read:
+            elif not any(run.has_read for run in followed):
                 waiter.wait()
 
 
@@ -121,15 +153,3 @@ def _reader(
     stack.enter_context(found.watched())
     stack.enter_context(visit("sse", found, reader))
     return reader
-
-
-def _silence(
-    services: Services, readers: Sequence[LogReader], followed: Sequence[Followed]
-) -> bytes:
-    """Return a heartbeat, and what each run that goes on is waiting for."""
-    waiting = [
-        encoder.silence(services.runs.age_s(found))
-        for reader, (found, _, encoder) in zip(readers, followed)
-        if not reader.done
-    ]
-    return b"".join(waiting) or NativeEncoder.heartbeat

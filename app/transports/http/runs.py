@@ -12,16 +12,17 @@ from app.core.cursor import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
 from app.dialects.frames import Body, OnDisconnect, timestamp
-from app.dialects.native import Wanted
+from app.dialects.native import Wanted, check_detach
 from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
 from app.transports.http.hooks import count
-from app.transports.http.streams import stream
+from app.transports.http.streams import detached, stream
 from app.transports.openapi.operations import (
     LAST_EVENT_ID,
     OF_A_RUN,
     Answer,
+    Content,
     Parameter,
     Routes,
     operation,
@@ -61,6 +62,12 @@ SHOWN = (
     ),
 )
 FOLLOWED = Answer("The run's events, to its end.", 200, stream_of(NATIVE), OF_A_RUN)
+DETACHED = Answer(
+    "With `detach`: the reply has begun.",
+    202,
+    (Content("application/json", NATIVE.detached),),
+    OF_A_RUN,
+)
 ALREADY_SEEN = Answer("The cursor is at the end of a run that has ended.", 204, (), OF_A_RUN)
 
 
@@ -114,6 +121,7 @@ class ContinueBody(Body):
     stats: bool = False
     full_response: bool = True
     on_disconnect: OnDisconnect = "continue"
+    detach: bool = False
 
 
 routes = Routes("runs", __name__, "Replies: read, follow, stop, carry on.", "/api/runs")
@@ -145,13 +153,16 @@ def stop_run(run_id: str) -> StopReceipt:
 
 
 @routes.post("/<run_id>/continue")
-@operation("Carry on a reply that did not complete", FOLLOWED, errors=(409, 503))
+@operation("Carry on a reply that did not complete", FOLLOWED, DETACHED, errors=(409, 503))
 def continue_run(run_id: str, body: ContinueBody = ContinueBody()) -> Response:
     services().runs.find(g.principal.id, run_id)  # who asks for what is not there loses nothing
-    count("stream")
     stops = body.on_disconnect == "stop"
+    check_detach(body.detach, stops)
+    count("stream")
     asked = ChatRequest((), caller=g.caller, dialect=NATIVE.name, stop_when_unwatched=stops)
     found = services().sessions.continue_run(g.principal.id, run_id, asked)
+    if body.detach:
+        return detached(NATIVE, found, body.model_dump())
     return stream(NATIVE, found, 0, body.model_dump())
 
 

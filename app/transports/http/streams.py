@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from flask import Response, g, request
+from flask import Response, g, jsonify, request
 
 from app.dialects.dialect import Dialect, Encoder, Reply
 from app.dialects.plain_text import PlainTextEncoder
@@ -55,6 +55,14 @@ def stream(dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, 
     body = _frames(services(), found, reader, encoder, presence(), looks)
     response = event_stream(body, content_type)
     response.headers.update(headers)
+    return response
+
+
+def detached(dialect: Dialect, found: FoundRun, options: Mapping[str, Any]) -> Response:
+    """Return the answer with the ids alone: the reply is followed on another connection."""
+    response = jsonify({"run_id": found.record.id, "session_id": found.record.session_id})
+    response.status_code = 202
+    response.headers.update(answer_headers(dialect, reply_of(found), options))
     return response
 
 

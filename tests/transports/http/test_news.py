@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.doors import SECRET, bearer, token_of
 from tests.support.sse import SseStream
+from tests.support.upstream import say
 
 
 def follow(server, query="", **headers):
@@ -129,6 +130,59 @@ def test_run_that_is_not_there_and_cursor_ahead_of_it_are_refused(server):
     assert (absent.status, absent.code) == (404, "not_found")
     assert set(absent.json["error"]["fields"]) == {"runs"}
     assert server.get(f"/api/chat/events?runs={run_id}:999").code == "bad_cursor"
+
+
+def test_one_that_cannot_be_followed_is_named_among_others(server):
+    run_id = detached(server)["run_id"]
+    absent = server.get(f"/api/chat/events?runs={run_id}:0,none:0")
+    assert (absent.code, absent.json["error"]["run_id"]) == ("not_found", "none")
+    ahead = server.get(f"/api/chat/events?runs={run_id}:999")
+    assert ahead.json["error"]["run_id"] == ahead.headers["x-run-id"] == run_id
+
+
+def test_end_of_a_run_that_was_seen_to_its_end_is_told_at_once(server):
+    started = detached(server)
+    assert server.get(f"/api/runs/{started['run_id']}/events").status == 200  # to its end
+    stream = follow(server, f"?runs={started['run_id']}:3")
+
+    assert stream.next().data == {**started, "seq": 3, "status": "completed"}
+    stream.close()
+
+
+def test_run_that_waits_is_told_of_while_others_talk(start_server, upstream):
+    go = threading.Event()
+
+    def talk(exchange):
+        exchange.start()
+        while not exchange.is_closed() and not go.wait(0.05):
+            exchange.delta("word ")
+        exchange.finish()
+
+    upstream.replies = {"talk": talk, "wait": lambda e: (e.start(), go.wait(30), e.finish())}
+    server = start_server(HEARTBEAT_S=0.3)
+    talking, waiting = (detached(server, text)["run_id"] for text in ("talk", "wait"))
+    stream = follow(server, f"?runs={talking}:0,{waiting}:0")
+
+    told = next(event for event in iter(stream.next, None) if "age_s" in event.data)
+    assert (told.data["run_id"], told.data["status"]) == (waiting, "waiting")
+    go.set()
+    stream.close()
+
+
+def test_reply_that_is_carried_on_can_be_detached(server, upstream):
+    upstream.reply = lambda exchange: (exchange.start(), exchange.delta("One"), exchange.cut())
+    first = detached(server)
+    assert server.get(f"/api/runs/{first['run_id']}/events").status == 200  # to its end
+    upstream.reply = say([" two"])
+    path = f"/api/runs/{first['run_id']}/continue"
+    carried = server.post(path, {"detach": True})
+
+    assert (carried.status, carried.json["session_id"]) == (202, first["session_id"])
+    stream = follow(server, f"?runs={carried.json['run_id']}:0")
+    assert of_run(stream, carried.json["run_id"]) == " two"
+    stream.close()
+    refused = server.post(path, {"detach": True, "on_disconnect": "stop"})
+    assert (refused.status, set(refused.json["error"]["fields"])) == (400, {"detach"})
 
 
 @pytest.mark.parametrize(
