@@ -43,6 +43,12 @@ export class TandemClient {
      */
     watchSession(sessionId: string, options?: WatchOptions): SessionWatch;
     /**
+     * Follow all sessions: which runs start and end, what is deleted. Iterate over it; `close` it.
+     * @param {WatchOptions} [options]
+     * @returns {NewsWatch}
+     */
+    watchAll(options?: WatchOptions): NewsWatch;
+    /**
      * Return the Reply that is under way in a session, if this client started or follows it.
      * @param {ConversationId} id
      * @returns {Reply | undefined}
@@ -100,8 +106,10 @@ export type ResumeEvent = import("./client/types.js").ResumeEvent;
 export type RetryEvent = import("./client/types.js").RetryEvent;
 export type WarningEvent = import("./client/types.js").WarningEvent;
 export type EndEvent = import("./client/types.js").EndEvent;
-export type SessionWatch = import("./client/types.js").SessionWatch;
-export type SessionEvent = import("./client/types.js").SessionEvent;
+export type SessionWatch = import("./client/news.js").SessionWatch;
+export type SessionEvent = import("./client/news.js").SessionEvent;
+export type NewsWatch = import("./client/news.js").NewsWatch;
+export type NewsEvent = import("./client/news.js").NewsEvent;
 export type ConversationId = import("./client/types.js").ConversationId;
 export type FinishReason = import("./client/records.js").FinishReason;
 export type Usage = import("./client/records.js").Usage;

@@ -4,14 +4,18 @@
 
 import { sessionIdOf } from "./client/conversation-id.js";
 import { Delivery } from "./client/delivery.js";
+import { feedOf } from "./client/feeds.js";
 import { Http, path, query } from "./client/http.js";
+import { NewsFollower } from "./client/news-watch.js";
 import { randomId } from "./client/random-id.js";
 import { IncomingReply } from "./client/reply.js";
 import { SessionFollower } from "./client/session-watch.js";
 import { sessionRoutes } from "./client/sessions.js";
+import { SharedStream } from "./client/shared/shared-stream.js";
 import { DEFAULTS, fieldsOf, settingsOf } from "./client/settings.js";
 import { Stopper } from "./client/stop.js";
 import { TandemError } from "./client/tandem-error.js";
+import { SharedTransport } from "./client/transports/shared.js";
 import { SocketTransport } from "./client/transports/socket.js";
 import { SseTransport } from "./client/transports/sse.js";
 
@@ -42,8 +46,10 @@ export { createSseParser } from "./client/transports/sse-parser.js";
  * @typedef {import("./client/types.js").RetryEvent} RetryEvent
  * @typedef {import("./client/types.js").WarningEvent} WarningEvent
  * @typedef {import("./client/types.js").EndEvent} EndEvent
- * @typedef {import("./client/types.js").SessionWatch} SessionWatch
- * @typedef {import("./client/types.js").SessionEvent} SessionEvent
+ * @typedef {import("./client/news.js").SessionWatch} SessionWatch
+ * @typedef {import("./client/news.js").SessionEvent} SessionEvent
+ * @typedef {import("./client/news.js").NewsWatch} NewsWatch
+ * @typedef {import("./client/news.js").NewsEvent} NewsEvent
  * @typedef {import("./client/types.js").ConversationId} ConversationId
  * @typedef {import("./client/records.js").FinishReason} FinishReason
  * @typedef {import("./client/records.js").Usage} Usage
@@ -75,6 +81,8 @@ export class TandemClient {
   #settings;
   #transports;
   #stopper;
+  /** @type {SharedStream | null} */
+  #shared = null;
   /** @type {Map<string, IncomingReply>} */
   #replies = new Map(); // those that have not ended, each by all of its keys
   /** @type {Set<IncomingReply>} */
@@ -86,7 +94,10 @@ export class TandemClient {
     this.#settings = settingsOf(DEFAULTS, options);
     const hasSocket = Boolean(options.io) || globalThis.document !== undefined;
     const socket = hasSocket ? new SocketTransport(this.#http, options.io) : undefined;
-    this.#transports = { sse: new SseTransport(this.#http), socket };
+    const own = new SseTransport(this.#http);
+    if (options.share) this.#shared = new SharedStream(this.#http);
+    const sse = this.#shared ? new SharedTransport(this.#http, this.#shared, own) : own;
+    this.#transports = { sse, socket };
     this.sessions = sessionRoutes(this.#http);
     this.#stopper = new Stopper(this.#http, this.sessions, this.#settings.retry, socket);
   }
@@ -148,7 +159,17 @@ export class TandemClient {
    * @returns {SessionWatch}
    */
   watchSession(sessionId, options = {}) {
-    return new SessionFollower(this.#http, sessionId, settingsOf(this.#settings, options));
+    const feed = feedOf(this.#http, this.#shared, sessionId);
+    return new SessionFollower(this.#http, feed, sessionId, settingsOf(this.#settings, options));
+  }
+
+  /**
+   * Follow all sessions: which runs start and end, what is deleted. Iterate over it; `close` it.
+   * @param {WatchOptions} [options]
+   * @returns {NewsWatch}
+   */
+  watchAll(options = {}) {
+    return new NewsFollower(feedOf(this.#http, this.#shared), settingsOf(this.#settings, options));
   }
 
   /**
@@ -203,6 +224,7 @@ export class TandemClient {
   close() {
     for (const reply of this.#open) reply.leave();
     this.#transports.socket?.close();
+    this.#shared?.close();
   }
 
   /**

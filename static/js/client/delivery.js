@@ -249,17 +249,29 @@ export class Delivery {
 
   async #whole() {
     this.way = "whole";
-    const { body, key } = this.#newRequest();
     const watchdog = new Watchdog(this.#reply.left);
     watchdog.limit("whole_timeout", this.#settings.wholeTimeout);
     try {
-      /** @type {Record<string, string>} */
-      const headers = key ? { "Idempotency-Key": key } : {};
-      const options = { json: body, headers, signal: watchdog.signal };
-      this.#reply.takeWhole(await this.#http.json("POST", "/api/chat", options));
+      this.#reply.takeWhole(await this.#wholeAnswer(watchdog));
     } finally {
       watchdog.close();
     }
+  }
+
+  /** @param {Watchdog} watchdog */
+  #wholeAnswer(watchdog) {
+    const { signal } = watchdog;
+    const request = this.#newRequest();
+    const { sse } = this.#transports;
+    // Where it is a fallback, nothing streams.
+    if (sse.whole && !this.#settings.enableStreaming && this.#tries === 0) {
+      const touch = () => watchdog.limit("chunk_timeout", this.#settings.chunkTimeout);
+      return sse.whole(request, signal, touch);
+    }
+    const { body, key } = request;
+    /** @type {Record<string, string>} */
+    const headers = key ? { "Idempotency-Key": key } : {};
+    return this.#http.json("POST", "/api/chat", { json: body, headers, signal });
   }
 }
 

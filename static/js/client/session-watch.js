@@ -2,21 +2,23 @@
 // server's events have no cursor, so after a cut the record of the run under way is read.
 
 import { isPassing } from "./errors.js";
+import { parsed } from "./feeds.js";
 import { path } from "./http.js";
 import { backoffMs, pause } from "./pause.js";
 import { TandemError } from "./tandem-error.js";
-import { sseEvents } from "./transports/sse.js";
 import { Watchdog } from "./watchdog.js";
 
+/** @import { Feed } from "./feeds.js" */
 /** @import { Http } from "./http.js" */
 /** @import { Settings } from "./settings.js" */
-/** @import { SessionEvent, SessionWatch } from "./types.js" */
+/** @import { SessionEvent, SessionWatch } from "./news.js" */
 /** @import { Alive } from "./transports/frames.js" */
 /** @import { SseEvent } from "./transports/sse-parser.js" */
 
 /** @implements {SessionWatch} */
 export class SessionFollower {
   #http;
+  #feed;
   #sessionId;
   #settings;
   #closing = new AbortController();
@@ -25,11 +27,13 @@ export class SessionFollower {
 
   /**
    * @param {Http} http
+   * @param {Feed} feed
    * @param {string} sessionId
    * @param {Settings} settings
    */
-  constructor(http, sessionId, settings) {
+  constructor(http, feed, sessionId, settings) {
     this.#http = http;
+    this.#feed = feed;
     this.#sessionId = sessionId;
     this.#settings = settings;
   }
@@ -57,7 +61,7 @@ export class SessionFollower {
         }
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        if (!isPassing(error) || tries >= this.#settings.retry.times) throw error;
+        if (!isPassing(error)) throw error;
         await this.#rest(error, tries);
       }
       tries += 1;
@@ -79,14 +83,10 @@ export class SessionFollower {
   /** @returns {AsyncGenerator<SessionEvent | Alive, never, undefined>} */
   async *#events() {
     const watchdog = new Watchdog(this.#closing.signal);
-    const { signal } = watchdog;
     const touch = () => watchdog.limit("chunk_timeout", this.#settings.chunkTimeout);
     try {
       touch();
-      const headers = { Accept: "text/event-stream" };
-      const url = path`/api/chat/sessions/${this.#sessionId}/events`;
-      const response = await this.#http.request("GET", url, { headers, signal });
-      for await (const event of sseEvents(response, signal)) {
+      for await (const event of this.#feed(watchdog.signal)) {
         touch();
         if ("kind" in event) yield event;
         else yield* this.#read(event);
@@ -132,14 +132,5 @@ export class SessionFollower {
     this.#active = null;
     const { seq, status } = record;
     yield { type: "run_ended", runId, sessionId: this.#sessionId, seq, status };
-  }
-}
-
-/** @param {string} data */
-function parsed(data) {
-  try {
-    return JSON.parse(data) ?? {};
-  } catch {
-    return {}; // skipped: the next event says as much
   }
 }

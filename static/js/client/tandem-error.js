@@ -14,6 +14,7 @@ const OWN = /** @type {Record<string, string>} */ ({
   bad_answer: "What answered is not a Tandem server, or its proxy failed.",
   aborted: "It was aborted before anything was sent.",
   left: "This client has left the reply, which goes on at the server.",
+  not_shared: "The connection that tabs share cannot be used.",
 });
 
 /**

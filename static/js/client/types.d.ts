@@ -83,7 +83,14 @@ export type ConnectionOptions = {
      */
     debug?: boolean | undefined;
 };
-export type ClientOptions = DeliveryOptions & ConnectionOptions;
+export type SharingOptions = {
+    /**
+     * Whether all tabs of this browser have one connection for what is
+     * streamed over SSE.
+     */
+    share?: boolean | undefined;
+};
+export type ClientOptions = DeliveryOptions & ConnectionOptions & SharingOptions;
 export type RunOptions = {
     sessionId?: string | undefined;
     /**
@@ -259,44 +266,6 @@ export type ReplyActions = {
  * A reply. Any number of loops may iterate over its events; each gets all of them.
  */
 export type Reply = Readonly<ReplyState> & ReplyActions & AsyncIterable<ReplyEvent>;
-export type RunStarted = {
-    type: "run_started";
-    runId: string;
-    sessionId: string;
-    seq: number;
-};
-export type RunEnded = {
-    type: "run_ended";
-    runId: string;
-    sessionId: string;
-    seq: number;
-    status: string;
-};
-/**
- * Another branch is in use.
- */
-export type BranchChanged = {
-    type: "branch_changed";
-    sessionId: string;
-    /**
-     * Its last message.
-     */
-    leafId: string;
-};
-/**
- * The session is gone. Nothing comes after it.
- */
-export type SessionDeleted = {
-    type: "session_deleted";
-    sessionId: string;
-};
-export type SessionEvent = RunStarted | RunEnded | BranchChanged | SessionDeleted;
-/**
- * The events of a session, until it is closed.
- */
-export type SessionWatch = AsyncIterable<SessionEvent> & {
-    close: () => void;
-};
 /**
  * A message as the hook shows it.
  */

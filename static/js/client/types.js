@@ -54,7 +54,13 @@
  *   what is said.
  */
 
-/** @typedef {DeliveryOptions & ConnectionOptions} ClientOptions */
+/**
+ * @typedef {object} SharingOptions
+ * @property {boolean} [share] Whether all tabs of this browser have one connection for what is
+ *   streamed over SSE.
+ */
+
+/** @typedef {DeliveryOptions & ConnectionOptions & SharingOptions} ClientOptions */
 
 /**
  * @typedef {object} RunOptions
@@ -187,45 +193,6 @@
 /**
  * A reply. Any number of loops may iterate over its events; each gets all of them.
  * @typedef {Readonly<ReplyState> & ReplyActions & AsyncIterable<ReplyEvent>} Reply
- */
-
-/**
- * @typedef {object} RunStarted
- * @property {"run_started"} type
- * @property {string} runId
- * @property {string} sessionId
- * @property {number} seq
- */
-
-/**
- * @typedef {object} RunEnded
- * @property {"run_ended"} type
- * @property {string} runId
- * @property {string} sessionId
- * @property {number} seq
- * @property {string} status
- */
-
-/**
- * Another branch is in use.
- * @typedef {object} BranchChanged
- * @property {"branch_changed"} type
- * @property {string} sessionId
- * @property {string} leafId Its last message.
- */
-
-/**
- * The session is gone. Nothing comes after it.
- * @typedef {object} SessionDeleted
- * @property {"session_deleted"} type
- * @property {string} sessionId
- */
-
-/** @typedef {RunStarted | RunEnded | BranchChanged | SessionDeleted} SessionEvent */
-
-/**
- * The events of a session, until it is closed.
- * @typedef {AsyncIterable<SessionEvent> & { close: () => void }} SessionWatch
  */
 
 /**

@@ -27,13 +27,16 @@
  */
 
 /**
- * Both calls throw TandemError.
+ * All calls throw TandemError.
  * @typedef {object} Transport
  * @property {(request: StreamRequest, signal: AbortSignal) => AsyncIterable<Frame>} start
  *   Start a run, or join the one that this key has started.
  * @property {(runId: string, after: number, signal: AbortSignal, reasoning: boolean)
  *   => AsyncIterable<Frame>} resume
  *   Follow a run beyond entry `after`.
+ * @property {(request: StreamRequest, signal: AbortSignal, touch: () => void)
+ *   => Promise<any>} [whole]
+ *   Start a run, or join it; return its whole answer. `touch` is called for each sign of life.
  */
 
 export {};

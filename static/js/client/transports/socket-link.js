@@ -1,24 +1,25 @@
 // What a shared connection brings for one reply: the payloads of its run, in order.
 
-import { connectionError } from "../errors.js";
+import { FrameQueue } from "../frame-queue.js";
 
 /** @import { ServerEvent } from "./frames.js" */
 
 export class SocketLink {
-  ended = false; // the end of its run has come
   /** @type {string | null} */
   #runId = null; // known with the ack; everything that comes before is kept
-  /** @type {ServerEvent[]} */
-  #frames = [];
-  /** @type {unknown} */
-  #error = null;
-  /** @type {(() => void) | null} */
-  #wake = null;
+  /** @type {any[]} */
+  #early = [];
+  /** @type {FrameQueue<ServerEvent>} */
+  #queue;
 
   /** @param {AbortSignal} signal */
   constructor(signal) {
-    const aborted = () => this.fail(connectionError(new Error("aborted"), signal));
-    signal.addEventListener("abort", aborted, { once: true });
+    this.#queue = new FrameQueue(signal);
+  }
+
+  /** Whether the end of its run has come. */
+  get ended() {
+    return this.#queue.ended;
   }
 
   /**
@@ -27,39 +28,29 @@ export class SocketLink {
    */
   open(runId) {
     this.#runId = runId;
-    const kept = this.#frames;
-    this.#frames = [];
-    for (const frame of kept) this.take(frame.payload);
+    for (const payload of this.#early.splice(0)) this.take(payload);
   }
 
   /** @param {any} payload */
   take(payload) {
-    if (this.#runId !== null && payload?.run_id !== this.#runId) return;
     // A refusal has no seq; its ack says the same.
     if (payload?.error !== undefined && payload.seq === undefined) return;
-    if (this.#runId !== null && (payload.done || payload.error)) this.ended = true;
-    this.#frames.push({ kind: "event", payload });
-    this.#wake?.();
+    if (this.#runId === null) {
+      this.#early.push(payload);
+      return;
+    }
+    if (payload?.run_id !== this.#runId) return;
+    this.#queue.push({ kind: "event", payload });
+    if (payload.done || payload.error) this.#queue.end();
   }
 
   /** @param {unknown} error */
   fail(error) {
-    this.#error ??= error;
-    this.#wake?.();
+    this.#queue.fail(error);
   }
 
   /** Yield what comes, until the end of the run. Throws the error of a connection that fails. */
-  async *frames() {
-    for (;;) {
-      const frames = this.#frames;
-      this.#frames = [];
-      yield* frames;
-      if (this.#frames.length > 0) continue;
-      if (this.#error) throw this.#error;
-      if (this.ended) return;
-      /** @type {Promise<void>} */
-      const more = new Promise((resolve) => { this.#wake = resolve; });
-      await more;
-    }
+  frames() {
+    return this.#queue[Symbol.asyncIterator]();
   }
 }
