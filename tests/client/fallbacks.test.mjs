@@ -285,17 +285,26 @@ for (const [name, wake] of [
   });
 }
 
-test("a machine that knows it is offline does not use up its tries", async (t) => {
-  const { fake, client } = await setUp(t, { retry: { firstMs: 0, mostMs: 0, times: 1 } });
-  const page = aPage(t);
-  page.offline();
-  fake.faults[START] = [cutAt(150)];
-  const reply = client.send("Hi");
-  await page.begun();
-  for (let round = 0; round < 5; round += 1) await client.run(RUN); // time for a try, if there were one
-  assert.deepEqual(fake.of(RESUME), []);
-  page.online();
-  await reply.whole;
+for (const [what, route, faults] of [
+  ["resume", RESUME, { [START]: [cutAt(150)], [RESUME]: Array.from({ length: 5 }, () => cutAt(null)) }],
+  ["send", START, { [START]: Array.from({ length: 5 }, () => cutAt(null)) }],
+]) {
+  test(`a machine that says it is offline does not use up its tries, and tries: to ${what}`, async (t) => {
+    const { fake, client } = await setUp(t, { retry: { firstMs: 0, mostMs: 0, times: 1 } });
+    aPage(t).offline();
+    Object.assign(fake.faults, faults);
+    assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
+    assert.equal(fake.of(route).length, 6);
+    assertOneKey(fake);
+  });
+}
+
+test("a stop is asked for while the machine says it is offline", async (t) => {
+  const { fake, client } = await setUp(t, { retry: { firstMs: 0, mostMs: 0 } });
+  aPage(t).offline();
+  fake.faults[START] = [hangAt(150)];
+  fake.faults["POST /api/runs/<run>/stop"] = Array.from({ length: 8 }, () => cutAt(null));
+  assert.equal((await client.send("Hi").stop()).status, "stopped");
 });
 
 test("a stream that is silent after the machine was offline is resumed at once", async (t) => {

@@ -5,7 +5,7 @@
 
 import { errorFromJson, kindOf } from "./errors.js";
 import { path } from "./http.js";
-import { backoffMs, pause } from "./pause.js";
+import { backoffMs, isOffline, pause } from "./pause.js";
 import { TandemError } from "./tandem-error.js";
 import { Watchdog } from "./watchdog.js";
 
@@ -46,7 +46,8 @@ export class Delivery {
   #reasoning;
   /** @type {Way[]} */
   #plan;
-  #tries = 0; // since something new has come
+  #tries = 0; // since something new has come; offline, they are not used up
+  #failures = 0; // those that did not count, too
   #busy = 0;
   #begun = performance.now();
   /** @type {Way | undefined} */
@@ -142,9 +143,11 @@ export class Delivery {
     const tooSlow = isCode(error, "streaming_timeout") && !this.#reply.runId;
     if (kind === "final" && !(tooSlow && this.#plan.includes("whole"))) throw error;
     if (kind === "reset") this.#reply.restart();
-    this.#tries = tooSlow ? this.#plan.indexOf("whole") : this.#tries + 1;
+    if (tooSlow) this.#tries = this.#plan.indexOf("whole");
+    else this.#tries = isOffline() ? Math.max(this.#tries, 1) : this.#tries + 1;
     this.#next(); // throws, before a pause for nothing
-    await pause(backoffMs(this.#tries - 1, this.#settings.retry), this.#reply.left);
+    await pause(backoffMs(this.#failures, this.#settings.retry), this.#reply.left);
+    this.#failures += 1;
   }
 
   /** @param {TandemError} error */
@@ -215,8 +218,7 @@ export class Delivery {
     else if (frame.kind === "alive") this.#progress(frame.ping === true);
     else if (frame.kind === "warning") reply.note(frame.event);
     else if (frame.kind === "gone") await this.#readEnd(signal);
-    // The rest may come over the socket, even if HTTP fails.
-    else await this.#readEnd(signal).catch(() => {});
+    else await this.#readEnd(signal).catch(() => {}); // the rest may come over the socket
   }
 
   /**
@@ -231,7 +233,7 @@ export class Delivery {
 
   /** @param {boolean} some */
   #progress(some) {
-    if (some) this.#tries = this.#busy = 0;
+    if (some) this.#tries = this.#busy = this.#failures = 0;
   }
 
   /**

@@ -1,5 +1,7 @@
 // The wait before another try: longer each time, with jitter. It ends early when a try is likely to
-// succeed: the tab is shown again, or the machine is online again.
+// succeed: the tab is shown again, or the machine is online again. That the browser says that it is
+// offline ends nothing: a server on the same machine, or a network that it does not know, may be
+// there (MDN, Navigator.onLine: "you should not disable features based on the online status").
 
 /**
  * Return how long to wait before try `n` (0, 1, ...): full jitter, so that not all clients come at
@@ -11,8 +13,13 @@ export function backoffMs(n, { firstMs, mostMs }) {
   return Math.random() * Math.min(mostMs, firstMs * 2 ** n);
 }
 
+/** Return whether the browser says that it is offline: then tries that fail say nothing. */
+export function isOffline() {
+  return globalThis.navigator?.onLine === false;
+}
+
 /**
- * Wait; while the browser says that it is offline, until it is online. Rejects when aborted.
+ * Wait. Rejects when aborted.
  * @param {number} ms
  * @param {AbortSignal} [signal]
  * @param {{ wakeable?: boolean }} [options] Whether the wait may be over early.
@@ -43,7 +50,6 @@ export function pause(ms, signal, { wakeable = true } = {}) {
       off.push(on(globalThis.document, "visibilitychange", () => {
         if (globalThis.document.visibilityState === "visible") wake();
       }));
-      if (globalThis.navigator?.onLine === false) return;
     }
     const timer = setTimeout(wake, ms);
     off.push(() => clearTimeout(timer));

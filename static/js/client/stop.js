@@ -2,7 +2,7 @@
 
 import { isPassing } from "./errors.js";
 import { path } from "./http.js";
-import { backoffMs, pause } from "./pause.js";
+import { backoffMs, isOffline, pause } from "./pause.js";
 import { Watchdog } from "./watchdog.js";
 
 /** @import { Delivery } from "./delivery.js" */
@@ -48,7 +48,7 @@ export class Stopper {
         const overSocket = tries === 0 && delivery.way === "socket";
         return await this.stop(runId, overSocket);
       } catch (error) {
-        if (tries >= STOP_TRIES || !isPassing(error)) throw error;
+        if ((tries >= STOP_TRIES && !isOffline()) || !isPassing(error)) throw error;
         await pause(backoffMs(tries, this.#retry) + (error.retryAfterS ?? 0) * 1000);
       }
     }

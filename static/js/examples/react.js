@@ -254,7 +254,9 @@ function Composer({ isLoading, onSend, onStop, onClear }) {
   };
   // Enter sends, with Shift it is a line; while an input method composes, it is its own.
   const onKeyDown = (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) submit(event);
+    // Safari tells of its end before the key, and leaves 229 as its mark.
+    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (event.key === "Enter" && !event.shiftKey && !composing) submit(event);
   };
 
   return h("form", { className: "composer", onSubmit: submit },

@@ -8,6 +8,7 @@ export function codeBlock(text, language, strings) {
   const block = element("div", "md-code");
   const pre = element("pre");
   pre.dir = "ltr";
+  pre.translate = false;
   pre.tabIndex = 0; // it scrolls by itself
   const code = element("code");
   if (language) code.dataset.language = language.toLowerCase();
@@ -21,6 +22,7 @@ function header(language, strings) {
   const head = element("div", "md-code-head");
   const name = element("span", "md-language");
   name.dir = "auto";
+  name.translate = false;
   name.textContent = language;
   const status = element("span", "md-status");
   status.setAttribute("role", "status");

@@ -111,6 +111,7 @@ function leafFor(token) {
 function inlineCode(text) {
   const code = document.createElement("code");
   code.dir = "ltr";
+  code.translate = false;
   code.append(codeText(text));
   return code;
 }

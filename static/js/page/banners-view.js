@@ -6,11 +6,12 @@ import { strings } from "./strings.js";
 
 export function bannersView(store, { signIn, authRequired }) {
   store.show((state, before) => {
-    if (!changed(state, before, "offline", "heldBack", "problem", "login", "signedIn")) return;
+    const same = before && comes(state) === comes(before);
+    if (same && !changed(state, before, "offline", "heldBack", "problem", "login", "signedIn")) return;
     const signedOut = authRequired && !state.signedIn && !state.login;
     $("banners").replaceChildren(
       ...[
-        state.offline && banner("calm", strings.offline),
+        state.offline && !comes(state) && banner("calm", strings.offline),
         signedOut && banner("calm", strings.signInNeeded, h("button.small-button", { type: "button", onclick: signIn }, strings.signIn)),
         state.heldBack && banner("calm", strings.heldBack, dismiss(() => store.set({ heldBack: false }))),
         state.problem && banner("bad", said(state.problem), dismiss(() => store.set({ problem: null }))),
@@ -18,6 +19,8 @@ export function bannersView(store, { signIn, authRequired }) {
     );
   });
 }
+
+const comes = ({ live }) => live?.phase === "streaming";
 
 function banner(kind, text, ...buttons) {
   return h(`div.banner.${kind}`, {}, h("p", {}, text), ...buttons);

@@ -1,8 +1,10 @@
-// Where messages are written: Enter sends, Esc stops, the arrow up edits the last one.
+// Where messages are written: Enter sends (on a phone the button does), Esc stops, the arrow up edits
+// the last one.
 
-import { $ } from "./dom.js";
+import { $, setText } from "./dom.js";
 import { keepDraft } from "./drafts.js";
 import { icon } from "./icons.js";
+import { isComposing, onScreen, onScreenChange, sends } from "./keys.js";
 import { changed } from "./store.js";
 import { strings } from "./strings.js";
 
@@ -27,8 +29,8 @@ export function composerView(store, { send, stop, editLast, openSettings }) {
     drawSend(store.state);
   });
   field.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    if (event.key === "Enter" && !event.shiftKey) {
+    if (isComposing(event)) return;
+    if (sends(event)) {
       event.preventDefault();
       submit();
     } else if (event.key === "ArrowUp" && field.value === "" && !store.state.live) {
@@ -36,6 +38,8 @@ export function composerView(store, { send, stop, editLast, openSettings }) {
     }
   });
   window.addEventListener("resize", () => resized(field));
+  onScreenChange(drawKeys);
+  drawKeys();
 
   store.show((state, before) => {
     if (changed(state, before, "draft")) {
@@ -45,6 +49,12 @@ export function composerView(store, { send, stop, editLast, openSettings }) {
     if (changed(state, before, "live", "draft")) drawBusy(state);
     if (changed(state, before, "models", "preferences")) drawModel(state);
   });
+}
+
+/** What Enter does, said to the reader and to a keyboard on the screen. */
+function drawKeys() {
+  $("message").enterKeyHint = onScreen() ? "enter" : "send";
+  setText($("keys"), onScreen() ? strings.keysOnScreen : strings.keys);
 }
 
 function drawBusy(state) {

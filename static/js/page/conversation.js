@@ -1,7 +1,7 @@
 // The conversation that is shown: opens it, sends, stops, and keeps it as the server has it.
 
 import { randomId } from "../tandem-client.js";
-import { draftOf, keepDraft, keepSent, sentOf } from "./drafts.js";
+import { addToDraft, draftOf, hasArrived, keepDraft, keepSent, sentOf } from "./drafts.js";
 import { LiveReply, newLive } from "./live-reply.js";
 import { requestOptions } from "./preferences.js";
 import { keyed, localMessage } from "./state.js";
@@ -16,6 +16,7 @@ export class Conversation {
   #reply = null;
   #opened = 0; // what is read for a conversation that was left meanwhile is dropped
   #asked = 0; // and so is what was asked before something newer
+  #over = null; // the run that was followed to its end
 
   constructor(client, store, { onError, onChange, say }) {
     this.#client = client;
@@ -35,10 +36,10 @@ export class Conversation {
 
   /** Read it from the server, and follow the reply under way. Not to be called while one is followed. */
   async refresh() {
-    const { sessionId, session, messages: shown, loading } = this.#store.state;
+    const { sessionId, session, messages: shown, loading, live } = this.#store.state;
     const opened = this.#opened;
     const begun = session || loading || shown.length > 0; // else the server does not know it yet
-    if (!sessionId || !begun || this.#reply) return;
+    if (!sessionId || !begun || this.#reply || live) return;
     const asked = ++this.#asked;
     try {
       const [session, messages] = await Promise.all([this.#client.sessions.get(sessionId), this.#client.sessions.messages(sessionId)]);
@@ -52,14 +53,14 @@ export class Conversation {
     }
   }
 
-  /** Send a message; `edit` is the message it stands beside. */
-  async send(text, { edit = null } = {}) {
+  /** Send a message; `edit` is the one it stands beside, `written` what is said of the composer's. */
+  async send(text, { edit = null, written = false } = {}) {
     if (this.#store.state.live) return;
     const before = this.#keptBefore(edit);
     const asked = localMessage("user", text, edit ? { siblings: edit.siblings } : {});
     // What is not read yet has no id: then the message goes wherever the server is.
     const parentId = before.length ? (before.at(-1).id ?? undefined) : null;
-    await this.#start(before, [asked], text, edit ? { edit: edit.id } : { parentId });
+    await this.#start(before, [asked], text, edit ? { edit: edit.id } : { parentId }, written);
   }
 
   /** Make another reply beside one. */
@@ -101,18 +102,24 @@ export class Conversation {
   /** Whether this run is the one that is followed here. */
   follows(runId) {
     const live = this.#store.state.live;
-    return Boolean(live) && (live.runId === null || live.runId === runId);
+    return runId === this.#over || (Boolean(live) && (live.runId === null || live.runId === runId));
   }
 
-  async #start(before, added, text, place) {
-    const { sessionId: known, preferences } = this.#store.state;
+  /** A conversation, with null each, was deleted elsewhere. */
+  deleted(sessionId) {
+    const shown = this.#store.state.sessionId;
+    if (shown !== null && (sessionId === null || sessionId === shown)) this.#gone(strings.gone);
+  }
+
+  async #start(before, added, text, place, written = false) {
+    const { sessionId: known, session, preferences } = this.#store.state;
     const sessionId = known ?? randomId();
     const answer = localMessage("assistant", "");
-    const options = { ...requestOptions(preferences), ...place, sessionId, idempotencyKey: randomId() };
+    const options = { ...requestOptions(preferences), ...place, sessionId, sessionMustExist: Boolean(session) || undefined, idempotencyKey: randomId() };
     const live = newLive(answer.key, { whole: !preferences.streaming });
-    this.#store.set({ sessionId, live, messages: [...before, ...added, answer], editing: null, problem: null, heldBack: false, draft: { text: "" } });
-    keepSent(sessionId, { text, options });
-    for (const id of [sessionId, known]) keepDraft(id, "");
+    this.#store.set({ sessionId, live, messages: [...before, ...added, answer], editing: null, problem: null, heldBack: false, ...(written && { draft: { text: "" } }) });
+    keepSent(sessionId, { text, options, at: before.length });
+    if (written) for (const id of [sessionId, known]) keepDraft(id, "");
     const opened = this.#opened;
     const made = await this.#createIfNeeded(sessionId);
     if (opened !== this.#opened) return;
@@ -131,15 +138,16 @@ export class Conversation {
     const { sessionId } = this.#store.state;
     const sent = sentOf(sessionId);
     if (!sent) return false;
-    const arrived = this.#reply || messages.findLast((message) => message.role === "user")?.content === sent.text;
-    if (arrived) {
+    const arrived = hasArrived(sent, messages);
+    if (arrived || this.#reply) {
       keepSent(sessionId, null);
+      if (!arrived) this.#putBack(sent.text, strings.busy);
       return false;
     }
     const answer = localMessage("assistant", "");
     const added = sent.text ? [localMessage("user", sent.text), answer] : [answer];
     const live = newLive(answer.key, { whole: !sent.options.enableStreaming });
-    this.#store.set((state) => ({ live, messages: [...state.messages, ...added] }));
+    this.#store.set((state) => ({ live, messages: [...state.messages.slice(0, sent.at), ...added] }));
     this.#deliver(sent.text, sent.options, live);
     return true;
   }
@@ -163,7 +171,7 @@ export class Conversation {
     const following = new LiveReply(this.#store, reply, { own, transport });
     const isMine = () => this.#reply === reply;
     try {
-      await following.follow(() => isMine() && this.#started());
+      await following.follow(() => isMine() && this.#started(own));
       if (isMine()) this.#ended(await reply.whole, following);
     } catch (error) {
       if (!isMine()) return;
@@ -172,8 +180,8 @@ export class Conversation {
     }
   }
 
-  #started() {
-    keepSent(this.#store.state.sessionId, null);
+  #started(own) {
+    if (own) keepSent(this.#store.state.sessionId, null);
     this.#onChange();
   }
 
@@ -196,6 +204,7 @@ export class Conversation {
   /** The reply is over: its text becomes the message's, and the server says what it has kept. */
   #settle(change) {
     this.#reply = null;
+    if (change.status !== "lost") this.#over = change.run_id;
     keepSent(this.#store.state.sessionId, null);
     this.#store.set(({ live, messages }) => ({
       live: null,
@@ -208,34 +217,52 @@ export class Conversation {
   /** Nothing was stored: the text of the message goes back into the input field. */
   #notStarted(error, text) {
     this.#reply = null;
-    const { sessionId } = this.#store.state;
-    keepSent(sessionId, null);
-    if (text) keepDraft(sessionId, text);
-    const back = text ? { draft: { text } } : {};
-    this.#store.set(({ messages }) => ({ ...back, live: null, messages: messages.filter((one) => one.id !== null) }));
-    if (error?.code === "session_busy") this.#store.set({ problem: { text: strings.busy } });
-    else if (error && !this.#onError(error)) this.#fail(error, strings.notSent);
+    keepSent(this.#store.state.sessionId, null);
+    this.#store.set(({ messages }) => ({ live: null, messages: messages.filter((one) => one.id !== null) }));
+    this.#putBack(text, error?.code === "session_busy" ? strings.busy : null);
+    if (error?.code === "session_gone") return void this.#gone(strings.gone);
+    if (error?.code === "session_busy") return void this.refresh();
+    if (error && !this.#onError(error)) this.#fail(error, strings.notSent);
     if (this.#store.state.session || error?.runId) this.refresh();
   }
 
+  /** Put a text that was not sent before what is being written. */
+  #putBack(text, problem) {
+    const { sessionId } = this.#store.state;
+    if (text) this.#store.set({ draft: { text: addToDraft(sessionId, text) } });
+    if (problem) this.#tell(problem);
+  }
+
+  /** The conversation is not there any more; what was being written is kept for another one. */
+  #gone(problem) {
+    const { sessionId } = this.#store.state;
+    addToDraft(null, draftOf(sessionId));
+    keepDraft(sessionId, "");
+    this.open(null);
+    this.#tell(problem);
+    this.#onChange();
+  }
+
   #fail(error, words = (why) => why) {
-    if (this.#onError(error)) return;
-    this.#say(words(error.message));
-    this.#store.set({ problem: { text: words(error.message), errorId: error.errorId } });
+    if (!this.#onError(error)) this.#tell(words(error.message), error.errorId);
+  }
+
+  #tell(text, errorId) {
+    this.#say(text);
+    this.#store.set({ problem: { text, errorId } });
   }
 
   #notOpened(error) {
     if (this.#onError(error)) return; // it is still to be read
     this.#store.set({ loading: false });
     if (error.code !== "not_found") this.#fail(error);
-    else if (!this.#sendAgain([])) this.#store.set({ problem: { text: strings.notFound }, sessionId: null });
+    else if (!this.#sendAgain([])) this.#gone(this.#store.state.session ? strings.gone : strings.notFound);
   }
 
   #followActive(messages) {
     const running = messages.find((message) => message.status === "running");
     if (!running) return;
-    const { sessionId, preferences } = this.#store.state;
-    const { transport, reasoning } = preferences;
+    const { sessionId, preferences: { transport, reasoning } } = this.#store.state;
     const reply = this.#client.follow(running.run_id, { sessionId, transport, reasoning });
     const key = this.#store.state.messages.find((one) => one.id === running.id).key;
     this.#track(reply, newLive(key, { base: running.content }), { own: false, transport });

@@ -1,6 +1,7 @@
 // The frame of the page: the title, the drawer of conversations on a phone, its keyboard, the keys.
 
 import { $, setText } from "./dom.js";
+import { isComposing } from "./keys.js";
 import { changed } from "./store.js";
 import { titleOf } from "./state.js";
 import { strings } from "./strings.js";
@@ -30,6 +31,7 @@ export function frameView(store, { newChat, stop }) {
 }
 
 function keys(event, store, { openSidebar, stop }) {
+  if (isComposing(event)) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
     if (narrow.matches) openSidebar(true);
@@ -38,7 +40,7 @@ function keys(event, store, { openSidebar, stop }) {
     $("search").select();
   } else if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open], :popover-open")) {
     if (store.state.sidebarOpen) openSidebar(false);
-    else if (store.state.live) stop();
+    else if (store.state.live && event.target !== $("search")) stop();
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { $, h, iconButton, setText } from "./dom.js";
 import { ago, dateOf } from "./formats.js";
+import { isComposing } from "./keys.js";
 import { menuButton } from "./menu.js";
 import { titleOf } from "./state.js";
 import { changed } from "./store.js";
@@ -16,6 +17,13 @@ export function listView(store, actions) {
   field.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(() => actions.search(field.value.trim()), SEARCH_MS);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || isComposing(event) || !field.value) return;
+    event.preventDefault(); // the browser's own clearing, and what the page does with Esc
+    clearTimeout(timer);
+    field.value = "";
+    actions.search("");
   });
   $("more").addEventListener("click", actions.more);
   new IntersectionObserver(([seen]) => seen.isIntersecting && actions.more(), { root: $("sessions-scroll"), rootMargin: "200px" }).observe($("more"));
@@ -82,7 +90,7 @@ function renameForm(session, actions) {
     actions.endRename(session.session_id, save && title && title !== session.title ? title : null);
   };
   field.onkeydown = (event) => {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Enter") end(true);
     if (event.key === "Escape") {
       event.stopPropagation();

@@ -12,6 +12,7 @@ import { frameView } from "./frame-view.js";
 import { listView } from "./list-view.js";
 import { loginView } from "./login-view.js";
 import { messagesView } from "./messages-view.js";
+import { watchNetwork } from "./network.js";
 import { otherTabs, Watcher } from "./other-tabs.js";
 import { panelView } from "./panel-view.js";
 import { applyTheme, loadPreferences, savePreferences } from "./preferences.js";
@@ -29,6 +30,7 @@ fillTemplate();
 const store = createStore({ ...initialState(loadPreferences()), signedIn: accessToken() !== null });
 const client = new TandemClient({
   getToken: accessToken,
+  share: true, // one connection for all tabs
   chunkTimeout: Math.max(10_000, Number(heartbeatS) * 2500), // two heartbeats, and some
   retry: { firstMs: 300, mostMs: 5000, times: 60 },
 });
@@ -62,8 +64,7 @@ async function signIn(token, remember) {
     return hasExpired(token) ? "expired" : "wrong";
   }
   store.set({ signedIn: true, login: null });
-  load();
-  conversation.refresh();
+  catchUp();
   return null;
 }
 
@@ -78,7 +79,11 @@ function signOut() {
 const urlOf = (sessionId) => (sessionId ? `#/c/${encodeURIComponent(sessionId)}` : location.pathname);
 function sessionInUrl() {
   const found = /^#\/c\/(.+)$/.exec(location.hash);
-  return found ? decodeURIComponent(found[1]) : null;
+  try {
+    return found ? decodeURIComponent(found[1]) : null;
+  } catch {
+    return found[1]; // no id of a conversation: the server has none by that name
+  }
 }
 
 function openFromUrl() {
@@ -153,7 +158,7 @@ messagesView(store, {
   choose: (messageId) => conversation.chooseBranch(messageId),
 });
 composerView(store, {
-  send: (text) => conversation.send(text),
+  send: (text) => conversation.send(text, { written: true }),
   stop: () => conversation.stop(),
   editLast: () => startEdit(lastOfMine()),
   openSettings,
@@ -175,7 +180,23 @@ bannersView(store, { authRequired, signIn: () => store.set({ login: "needed" }) 
 panelView(store);
 loginView(store, signIn);
 scrolling(store);
-new Watcher(client, store, conversation);
+function catchUp() {
+  load();
+  conversation.refresh();
+}
+
+const lookOffline = watchNetwork(client, store, catchUp);
+new Watcher(client, store, {
+  conversation,
+  list,
+  authRequired,
+  onError,
+  onBack: () => {
+    lookOffline();
+    list.refresh();
+    conversation.refresh();
+  },
+});
 
 $("open-settings").addEventListener("click", openSettings);
 $("panel-toggle").addEventListener("click", () => {
@@ -185,12 +206,6 @@ $("panel-toggle").addEventListener("click", () => {
 });
 addEventListener("hashchange", openFromUrl);
 addEventListener("popstate", openFromUrl);
-addEventListener("offline", () => store.set({ offline: true }));
-addEventListener("online", () => {
-  store.set({ offline: false });
-  load();
-  conversation.refresh();
-});
 
 store.show((state, before) => {
   if (before === null || state.sessionId === before.sessionId || state.sessionId === sessionInUrl()) return;

@@ -16,12 +16,11 @@ export function createMessageText(element) {
   const plain = document.createTextNode("");
   element.append(plain);
   element.classList.add("plain");
-  let view = plainView(plain);
+  let view = plainView(element, plain);
   let finished = false;
   loadLibrary().then((module) => {
     if (!module) return;
     const { text } = view;
-    plain.remove();
     element.classList.replace("plain", "rich");
     view = module.createMarkdownView(element, { strings });
     view.set(text);
@@ -44,10 +43,13 @@ export function createMessageText(element) {
   };
 }
 
-function plainView(node) {
+function plainView(element, node) {
   return {
     append: (text) => node.appendData(text),
-    set: (text) => { node.data = text; },
+    set(text) {
+      node.data = text;
+      element.replaceChildren(node); // a translator may have put something in its place
+    },
     finish() {},
     get text() {
       return node.data;

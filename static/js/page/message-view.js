@@ -3,6 +3,7 @@
 import { h, iconButton, setText } from "./dom.js";
 import { ageOf, count, dateOf, money } from "./formats.js";
 import { icon } from "./icons.js";
+import { isComposing, sends } from "./keys.js";
 import { createMessageText } from "./message-text.js";
 import { strings } from "./strings.js";
 
@@ -35,7 +36,7 @@ export class MessageView {
   update(message, live, around) {
     const text = live ? live.base + live.text : message.content;
     if (this.#text) this.#text.set(text);
-    else setText(this.#body, text);
+    else if (text !== this.#drawn?.message.content) setText(this.#body, text); // not over a translation
     this.#drawLive(live, around.offline);
     if (!live) this.#text?.finish();
     if (message.id) this.element.dataset.id = message.id;
@@ -55,16 +56,20 @@ export class MessageView {
   }
 
   #drawLive(live, offline) {
-    this.element.classList.toggle("streaming", Boolean(live) && live.phase === "streaming" && !offline);
+    this.element.classList.toggle("streaming", live?.phase === "streaming");
     this.element.setAttribute("aria-busy", String(Boolean(live)));
+    // A translator replaces the nodes that the text is added to.
+    if (live) this.#body.translate = false;
+    else this.#body.removeAttribute("translate");
     this.#state.hidden = !live;
     if (live) this.#drawState(live, offline);
     if (live?.thoughts) this.#drawThoughts(live.thoughts);
   }
 
   #drawState(live, offline) {
-    this.#state.dataset.phase = offline ? "offline" : live.phase;
-    setText(this.#state, offline ? strings.waitingForNetwork : stateOf(live));
+    const waits = offline && live.phase !== "streaming";
+    this.#state.dataset.phase = waits ? "offline" : live.phase;
+    setText(this.#state, waits ? strings.waitingForNetwork : stateOf(live));
   }
 
   #drawThoughts(thoughts) {
@@ -117,10 +122,11 @@ export class MessageView {
     const field = h("textarea", { value: message.content, dir: "auto", "aria-label": strings.editLabel, rows: Math.min(12, message.content.split("\n").length + 1) });
     const save = () => field.value.trim() && this.#actions.saveEdit(message, field.value);
     field.onkeydown = (event) => {
+      if (isComposing(event)) return;
       if (event.key === "Escape") {
         event.stopPropagation();
         this.#actions.cancelEdit(message);
-      } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      } else if (sends(event)) {
         event.preventDefault();
         save();
       }

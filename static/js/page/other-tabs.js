@@ -1,7 +1,9 @@
-// News from the other tabs of this browser (the list changed, signed in or out), and from the server
-// about the conversation that is shown: a reply that another tab or device starts is shown here, too.
+// News from the other tabs of this browser (the list changed, signed in or out), and from the server:
+// a reply that another tab or device starts is shown here too, what it deletes is gone here.
 
 const CHANNEL = "tandem";
+const AGAIN_MS = 30_000; // what was refused may be granted another time
+const RETRY = { firstMs: 300, mostMs: 30_000 };
 
 /** Return { tell(kind) }; `on(kind)` is called with what the other tabs tell. */
 export function otherTabs(on) {
@@ -12,39 +14,43 @@ export function otherTabs(on) {
 }
 
 /**
- * Watch the conversation that is shown. A browser opens six connections to a server, for all tabs: a
- * hidden tab without a reply under way closes its own, and reads again when it is shown.
+ * Watches all conversations, for as long as the tab is shown or has a reply under way: when no tab is,
+ * the connection that they share is closed. What a hidden tab missed it reads when it is shown.
  */
 export class Watcher {
   #client;
   #store;
   #conversation;
+  #list;
+  #onError;
+  #onBack;
   #watch = null;
-  #sessionId = null;
+  #again = null;
   #wasHidden = document.hidden;
 
-  constructor(client, store, conversation) {
+  /** `onBack()` is called when a connection that was cut is there again. */
+  constructor(client, store, { conversation, list, authRequired, onError, onBack }) {
     this.#client = client;
     this.#store = store;
     this.#conversation = conversation;
-    store.show(() => this.#update());
+    this.#list = list;
+    this.#onError = onError;
+    this.#onBack = onBack;
+    store.show(({ login, signedIn, live }) => this.#update(!login && (signedIn || !authRequired), live));
     document.addEventListener("visibilitychange", () => this.#seen());
   }
 
   #seen() {
     if (!document.hidden && this.#wasHidden) this.#conversation.refresh();
     this.#wasHidden = document.hidden;
-    this.#update();
+    this.#store.set({}); // looked at again
   }
 
-  #update() {
-    const { session, sessionId, live, login } = this.#store.state;
-    const stored = session?.session_id === sessionId;
-    const wanted = stored && !login && (!document.hidden || live) ? sessionId : null;
-    if (wanted === this.#sessionId) return;
+  #update(allowed, live) {
+    const wanted = allowed && !this.#again && (!document.hidden || live);
+    if (Boolean(wanted) === Boolean(this.#watch)) return;
     this.#watch?.close();
-    this.#sessionId = wanted;
-    this.#watch = wanted ? this.#client.watchSession(wanted) : null;
+    this.#watch = wanted ? this.#client.watchAll({ retry: RETRY }) : null;
     if (this.#watch) this.#listen(this.#watch);
   }
 
@@ -52,11 +58,25 @@ export class Watcher {
     try {
       for await (const event of watch) {
         if (watch !== this.#watch) return;
-        if (!this.#conversation.follows(event.runId)) await this.#conversation.refresh();
+        await this.#take(event);
       }
-    } catch {
-      // deleted, or given up: the next look at the conversation says so
-      if (watch === this.#watch) this.#watch = null;
+    } catch (error) {
+      if (watch !== this.#watch) return;
+      this.#watch = null;
+      this.#again = setTimeout(() => {
+        this.#again = null;
+        this.#store.set({});
+      }, AGAIN_MS);
+      this.#onError(error);
+    }
+  }
+
+  async #take({ type, sessionId, runId }) {
+    if (type === "reconnected") this.#onBack();
+    else if (type === "session_deleted") {
+      if (this.#list.deletedElsewhere(sessionId)) this.#conversation.deleted(sessionId);
+    } else if (sessionId === this.#store.state.sessionId && !this.#conversation.follows(runId)) {
+      await this.#conversation.refresh();
     }
   }
 }

@@ -1,4 +1,6 @@
-// What the user has chosen, kept on this device. Without storage the page forgets it, and works.
+// What the user has chosen, kept on this device.
+
+import { read, write } from "./storage.js";
 
 const KEY = "tandem.preferences";
 const DEFAULTS = {
@@ -14,13 +16,13 @@ const DEFAULTS = {
 };
 
 export function loadPreferences() {
-  const kept = parsed(read(localStorage, KEY));
+  const kept = parsed(read("localStorage", KEY));
   const known = Object.keys(DEFAULTS).filter((name) => typeof kept[name] === typeof DEFAULTS[name]);
   return { ...DEFAULTS, ...Object.fromEntries(known.map((name) => [name, kept[name]])) };
 }
 
 export function savePreferences(preferences) {
-  write(localStorage, KEY, JSON.stringify(preferences));
+  write("localStorage", KEY, JSON.stringify(preferences));
 }
 
 /** Show the theme that was chosen: the stylesheet does the rest. */
@@ -41,24 +43,6 @@ export function requestOptions({ provider, model, temperature, maxTokens, transp
     transport,
     enableStreaming: streaming,
   };
-}
-
-export function read(storage, key) {
-  try {
-    return storage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** Keep a value; null removes it. */
-export function write(storage, key, value) {
-  try {
-    if (value === null) storage.removeItem(key);
-    else storage.setItem(key, value);
-  } catch {
-    // full, or forbidden
-  }
 }
 
 function parsed(text) {

@@ -1,6 +1,8 @@
 // The list of conversations: pages, search, rename, delete, export.
 
 const PAGE = 40;
+const MOST = 200; // of a page, as the server has it
+const NEWS_MS = 5000; // the news of what is deleted here may come after the answer
 
 export class SessionList {
   #client;
@@ -8,6 +10,7 @@ export class SessionList {
   #onError;
   #tell; // other tabs
   #asked = 0;
+  #deleting = new Set(); // what is deleted here: no news
 
   constructor(client, store, { onError, tell }) {
     this.#client = client;
@@ -16,29 +19,29 @@ export class SessionList {
     this.#tell = tell;
   }
 
-  /** Read as much of the list as is on show. */
+  /** Read the newest of the list again; what is on show below them stays. */
   async refresh() {
     const { sessions, search } = this.#store.state;
-    const limit = Math.min(200, Math.max(PAGE, sessions.length));
-    await this.#read({ limit, search }, (page) => page.sessions);
+    const limit = Math.min(MOST, Math.max(PAGE, sessions.length));
+    await this.#read({ limit, search }, (page) => merged(page, this.#store.state));
   }
 
   async search(search) {
     this.#store.set({ search, listing: "loading" });
-    await this.#read({ limit: PAGE, search }, (page) => page.sessions);
+    await this.#read({ limit: PAGE, search }, (page) => page);
   }
 
   async more() {
     const { next, search, listing } = this.#store.state;
     if (!next || listing === "loading") return;
     this.#store.set({ listing: "loading" });
-    await this.#read({ limit: PAGE, search, before: next }, (page) => joined(this.#store.state.sessions, page.sessions));
+    await this.#read({ limit: PAGE, search, before: next }, (page) => ({ ...page, sessions: joined(this.#store.state.sessions, page.sessions) }));
   }
 
   async rename(sessionId, title) {
-    await this.#change(() => this.#client.sessions.update(sessionId, { title }));
-    const { session } = this.#store.state;
-    if (session?.session_id === sessionId) this.#store.set({ session: { ...session, title } });
+    const renamed = (one) => (one?.session_id === sessionId ? { ...one, title } : one);
+    if (!(await this.#change(() => this.#client.sessions.update(sessionId, { title })))) return;
+    this.#store.set(({ session, sessions }) => ({ session: renamed(session), sessions: sessions.map(renamed) }));
   }
 
   /** Keep a system prompt of a conversation's own. */
@@ -48,12 +51,24 @@ export class SessionList {
   }
 
   /** True if it was deleted. */
-  async delete(sessionId) {
-    return Boolean(await this.#change(() => this.#client.sessions.delete(sessionId)));
+  delete(sessionId) {
+    return this.#delete(sessionId, () => this.#client.sessions.delete(sessionId));
   }
 
-  async deleteAll() {
-    return Boolean(await this.#change(() => this.#client.sessions.deleteAll()));
+  deleteAll() {
+    return this.#delete(null, () => this.#client.sessions.deleteAll());
+  }
+
+  /** Take a conversation, with null all, off the list; false if it is deleted here, and known. */
+  deletedElsewhere(sessionId) {
+    if (this.#deleting.has(sessionId)) return false;
+    this.#takeOff(sessionId);
+    return true;
+  }
+
+  #takeOff(sessionId) {
+    const isLeft = (one) => sessionId !== null && one.session_id !== sessionId;
+    this.#store.set(({ sessions, next }) => ({ sessions: sessions.filter(isLeft), next: sessionId && next }));
   }
 
   /** Have the browser save it as a file. */
@@ -65,6 +80,19 @@ export class SessionList {
     Object.assign(link, { href: url, download: file.name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  async #delete(sessionId, call) {
+    this.#deleting.add(sessionId);
+    try {
+      const deleted = Boolean(await this.#try(call));
+      if (deleted) this.#takeOff(sessionId);
+      await this.refresh();
+      this.#tell();
+      return deleted;
+    } finally {
+      setTimeout(() => this.#deleting.delete(sessionId), NEWS_MS);
+    }
   }
 
   async #change(change) {
@@ -83,18 +111,25 @@ export class SessionList {
     }
   }
 
-  async #read(asked, sessionsOf) {
+  async #read(asked, shownOf) {
     this.#asked += 1;
     const mine = this.#asked;
     try {
       const page = await this.#client.sessions.page(asked);
-      if (mine === this.#asked) this.#store.set({ sessions: sessionsOf(page), next: page.next, listing: "ready" });
+      if (mine === this.#asked) this.#store.set({ ...shownOf(page), listing: "ready" });
     } catch (error) {
       if (mine !== this.#asked) return;
       this.#store.set({ listing: "failed" });
       this.#onError(error);
     }
   }
+}
+
+/** Put a page of the newest in place of those on show, as far as it reaches. */
+function merged(page, { sessions, next }) {
+  const last = page.sessions.at(-1);
+  const below = page.next ? sessions.filter((one) => one.timestamp <= last.timestamp) : [];
+  return { sessions: joined(page.sessions, below), next: below.length ? next : page.next };
 }
 
 function joined(sessions, more) {

@@ -24,7 +24,7 @@ export function initialState(preferences) {
     usage: null, // of the conversation
 
     problem: null, // { text, errorId, retry }
-    offline: !navigator.onLine,
+    offline: false, // the server cannot be reached, and the browser says why
     heldBack: false,
     draft: "", // put into the composer when it changes by hand of the page
     sidebarOpen: false,

@@ -46,6 +46,7 @@ export const strings = {
   stop: "Stop",
   stopping: "Stopping…",
   keys: "Enter sends, Shift + Enter is a new line",
+  keysOnScreen: "Enter is a new line, the button sends",
   chooseModel: (name) => `Model: ${name}. Change`,
 
   // empty
@@ -102,6 +103,7 @@ export const strings = {
   dismiss: "Dismiss",
   busy: "A reply is under way in this conversation. Here it is; your message is kept below.",
   notFound: "That conversation is not there any more.",
+  gone: "This conversation is not there any more.",
   notSent: (why) => `Not sent: ${why}`,
   signInNeeded: "This server asks for an access token.",
 
