@@ -28,11 +28,10 @@ from app.runs.housekeeping import Housekeeper
 from app.runs.ports import Clock, Provider, RunLimits, RunMetrics
 from app.runs.ports import Runtime as RunRuntime
 from app.runs.ports import WorkerLocks
-from app.runs.recovery import Recovery
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.service import RunService
-from app.runs.worker import Worker
+from app.runs.worker import Recovery, Worker
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.runtimes.threads import ThreadRuntime
@@ -47,6 +46,7 @@ from app.settings.sections import (
     RunSettings,
     ServerSettings,
     StoreSettings,
+    ToolSettings,
     UsageSettings,
     check_is_ones_own,
     check_reach,
@@ -56,6 +56,10 @@ from app.stores.memory import MemoryStore, NoLocks
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
+from app.tools.builtin.calculator import calculator
+from app.tools.builtin.current_time import current_time
+from app.tools.loop import Surroundings
+from app.tools.toolbox import NoSuchTool, Toolbox, load_tools
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
@@ -74,6 +78,7 @@ class Settings(AllSettings):
     vendors: Vendors = Vendors()
     providers: ProviderSettings = ProviderSettings()
     chats: ChatSettings = ChatSettings()
+    tools: ToolSettings = ToolSettings()
     usage: UsageSettings = UsageSettings()
     auth: AuthSettings = AuthSettings()
     rates: RateSettings = RateSettings()
@@ -118,17 +123,21 @@ def create_app(
     housekeeper = Housekeeper(
         store, parts.calls, parts.committer, recovery, parts.remote, clock, settings.store
     )
-    session_map = _make_map(settings, parts, catalog, clock, text_filter)
+    toolbox = make_toolbox(settings, runtime, clock)
+    session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox)
     daily = DailyLimits(settings.usage)
     sessions = SessionService(
         store, parts.calls, session_map, parts.runs, parts.broker, clock, daily
     )
-    services = _make_services(settings, runtime, clock, catalog, store, parts, sessions, metrics)
+    services = _make_services(
+        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox
+    )
     app = make_app(services, runtime.name)
     parts.worker.register()
     recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
     duties = [
         housekeeper.work,
+        parts.runs.end_expired,
         session_map.evict_idle,
         lambda: runtime.run_blocking(store.tidy, clock.wall()),
     ]
@@ -154,10 +163,11 @@ def _make_map(
     catalog: ProviderCatalog,
     clock: Clock,
     text_filter: TextFilter | None,
+    toolbox: Toolbox,
 ) -> SessionMap:
     def make(owner: str, session_id: str) -> ChatInterface:
         return ChatInterface(
-            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter
+            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter, toolbox
         )
 
     chats = settings.chats
@@ -210,7 +220,7 @@ def make_runs(
 
     remote = RemoteLogs(read, broker)
     runs = RunService(
-        store, calls, worker, registry, committer, remote, broker, runtime, clock, limits
+        store, calls, worker, registry, committer, remote, broker, runtime, clock, limits, metrics
     )
     return RunParts(calls, locks, registry, worker, broker, committer, remote, runs)
 
@@ -224,6 +234,7 @@ def _make_services(
     parts: RunParts,
     sessions: SessionService,
     metrics: Metrics,
+    toolbox: Toolbox,
 ) -> Services:
     started = clock.monotonic()
     server = settings.server
@@ -246,6 +257,7 @@ def _make_services(
         ),
         is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
         metrics=metrics,
+        toolbox=toolbox,
     )
 
 
@@ -269,8 +281,9 @@ def open_chat(
     text_filter = load_filter(settings.chats.text_filter)
     parts = make_runs(MemoryStore(), NoLocks(), runtime, clock, settings.runs, Metrics())
     parts.worker.register()
+    toolbox = make_toolbox(settings, runtime, clock)
     return ChatInterface(
-        "local", session_id, parts.runs, catalog, clock, settings.chats, text_filter
+        "local", session_id, parts.runs, catalog, clock, settings.chats, text_filter, toolbox
     )
 
 
@@ -318,6 +331,18 @@ def read_prices(file: str) -> Prices:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise BadSetting(f"PRICES_FILE is {file!r}: {why}.") from None
+
+
+def make_toolbox(settings: Settings, runtime: RunRuntime, clock: Clock) -> Toolbox:
+    """Return the tools that the server has. Raises BadSetting."""
+    try:
+        tools = [current_time, calculator, *load_tools(settings.tools.tools)]
+    except NoSuchTool as error:
+        raise BadSetting(
+            f"TOOLS has {str(error)!r}; it must be `module:name` of a function, or of an "
+            "app.tools.tool.Tool, in a module that can be imported."
+        ) from None
+    return Toolbox(tools, settings.tools, Surroundings(runtime, clock))
 
 
 def load_filter(written: str) -> TextFilter | None:

@@ -25,6 +25,7 @@ ARROWS = {
     "usage": {"core", "runs"},
     "providers": {"core", "runs"},
     "broker": {"core", "runs"},
+    "tools": {"core", "runs", "chats"},
     "metrics": {"core", "runs"},
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},

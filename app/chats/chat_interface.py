@@ -6,16 +6,17 @@ need not be read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from app.chats.branch_in_use import BranchInUse
 from app.chats.context_window import cost_of, fit
-from app.chats.ports import Catalog
+from app.chats.ports import Catalog, Toolbox
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
-from app.core.entries import END, TEXT
-from app.core.errors import UnsupportedParameter
+from app.core.entries import END, TEXT, content_of
+from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import (
     SESSION_PROMPT,
     KnownBranch,
@@ -26,14 +27,14 @@ from app.core.messages import (
     title_from,
 )
 from app.core.run_errors import RunError
-from app.core.runs import ProviderRequest, RunRecord, Turn, new_id
+from app.core.runs import NEVER_IGNORED, ProviderRequest, RunRecord, Turn, new_id
 from app.core.sessions import ChatSession
+from app.core.tools import Answered, Calls
 from app.runs.ports import Clock, Provider
 from app.runs.run import Run
 from app.runs.service import FoundRun, RunService
 
-# Without these the answer would be of another kind than the one asked for.
-NEVER_IGNORED = frozenset({"n", "response_format", "tools"})
+OF_TOOLS = frozenset({"tool_call", "tool_result", "opaque"})
 CONTINUE = (
     "Your last reply was cut off. Go on exactly where it ends, from its very next character; "
     "repeat nothing and do not comment on this."
@@ -54,6 +55,7 @@ class ChatInterface:
         "_rules",
         "_runs",
         "_filter",
+        "_toolbox",
     )
 
     def __init__(
@@ -65,6 +67,7 @@ class ChatInterface:
         clock: Clock,
         rules: ChatRules,
         text_filter: TextFilter | None = None,
+        toolbox: Toolbox | None = None,
     ) -> None:
         self.owner = owner
         self.session_id = session_id
@@ -75,6 +78,7 @@ class ChatInterface:
         self._clock = clock
         self._rules = rules
         self._filter = text_filter
+        self._toolbox = toolbox
 
     def start(self, request: ChatRequest, parent_id: str | None = None) -> Run:
         """Start the run that answers the request; `parent_id` counts where its place is no leaf.
@@ -83,14 +87,52 @@ class ChatInterface:
         """
         provider = self._catalog.choose(self._provider_name(request))
         check_supported(request, provider)
+        self._check_tools(request)
         turn = self._turn(request, provider, parent_id)
         return self._runs.start(
             turn,
-            self._filtered(provider),
+            self._around(provider, request, turn.run),
             lambda branch: self._provider_request(request, provider, turn.run.model, branch),
             request.caller,
             request.stop_when_unwatched,
         )
+
+    def _check_tools(self, request: ChatRequest) -> None:
+        name = request.field_name("tools")
+        if request.server_tools:
+            if self._toolbox is None:
+                raise UnsupportedParameter("There are no tools here.", fields={name: "not here"})
+            self._toolbox.check(request.server_tools, name)
+        theirs = [one["function"]["name"] for one in request.parameters.get("tools", ())]
+        twice = {one for one in theirs if theirs.count(one) > 1} | {*theirs} & {
+            *request.server_tools
+        }
+        if twice:
+            raise InvalidRequest({name: f"{min(twice)} is there twice"})
+
+    def _around(
+        self, provider: Provider, request: ChatRequest, run: RunRecord, calls: Calls | None = None
+    ) -> Provider:
+        """Return the provider with what is put around it for this run."""
+        if self._filter is not None:
+            provider = Filtered(provider, self._filter)
+        if self._toolbox is None or not request.has_tools:
+            return provider
+        who = {"owner": self.owner, "session_id": self.session_id, "run_id": run.id}
+        names, calls = request.server_tools, calls or Calls()
+        return self._toolbox.loop(provider, names, calls, request.waits, who)
+
+    def go_on(self, done: Answered) -> tuple[Provider, ProviderRequest]:
+        """Return who goes on with a run that waited, and what it is asked. Raises what the catalog
+        raises."""
+        record = done.record
+        request = ChatRequest.of_asked(record.asked or {})
+        provider = self._catalog.choose(record.provider)
+        calls = Calls.of((entry.kind, entry.data) for entry in done.log)
+        said = ProviderMessage("assistant", content_of(done.log))
+        branch = list(done.branch or ())
+        asked = self._provider_request(request, provider, record.model, branch, said)
+        return self._around(provider, request, record, calls), asked
 
     def _provider_name(self, request: ChatRequest) -> str | None:
         if request.provider is None and request.model is not None:
@@ -114,20 +156,25 @@ class ChatInterface:
         )
         return self._runs.start(
             turn,
-            self._filtered(provider),
+            self._around(provider, request, run),
             lambda branch: _continued(self._provider_request(request, provider, run.model, branch)),
             request.caller,
             request.stop_when_unwatched,
         )
 
-    def _filtered(self, provider: Provider) -> Provider:
-        return Filtered(provider, self._filter) if self._filter else provider
-
     def _provider_request(
-        self, request: ChatRequest, provider: Provider, model: str, branch: list[Message]
+        self,
+        request: ChatRequest,
+        provider: Provider,
+        model: str,
+        branch: list[Message],
+        said: ProviderMessage | None = None,
     ) -> ProviderRequest:
+        """Return what a model is asked; `said` is what of the reply there is already."""
         rules, known = self._rules, provider.parameters
         given, costs = self._given(request, branch)
+        if said is not None:
+            given, costs = [*given, said], [*costs, cost_of(said)]
         fitting = fit(given, rules.context_tokens, costs)
         return ProviderRequest(
             messages=fitting.messages,
@@ -135,10 +182,16 @@ class ChatInterface:
             temperature=request.temperature,
             max_tokens=output_tokens(rules, request.max_tokens),
             paced=request.paced,
-            parameters={n: value for n, value in request.parameters.items() if n in known},
+            parameters={n: v for n, v in self._parameters(request).items() if n in known},
             trimmed=fitting.dropped,
             fall_back_whole=request.fall_back_whole,
         )
+
+    def _parameters(self, request: ChatRequest) -> Mapping[str, Any]:
+        if self._toolbox is None or not request.server_tools:
+            return request.parameters
+        tools = self._toolbox.definitions(request.server_tools)
+        return {**request.parameters, "tools": [*request.parameters.get("tools", ()), *tools]}
 
     def _given(
         self, request: ChatRequest, branch: list[Message]
@@ -240,6 +293,7 @@ class ChatInterface:
             status="running",
             idempotency_key=request.idempotency_key,
             request_hash=request.fingerprint() if request.idempotency_key else None,
+            asked=request.asked(),
         )
 
 
@@ -248,7 +302,10 @@ def check_supported(request: ChatRequest, provider: Provider) -> None:
     message that it has no place for."""
     messages = (*(request.history or ()), ProviderMessage(request.role, request.content))
     parts = {part["type"] for message in messages for part in message.content} - {"text"}
-    for name in sorted(parts | NEVER_IGNORED.intersection(request.parameters)):
+    asked = NEVER_IGNORED.intersection(request.parameters)
+    if request.server_tools or parts & {"tool_call", "tool_result"}:
+        asked = asked | {"tools"}
+    for name in sorted((parts - OF_TOOLS) | asked):
         if name not in provider.parameters:
             raise UnsupportedParameter(
                 f"The provider {provider.name} does not take `{name}`.",

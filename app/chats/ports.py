@@ -1,9 +1,11 @@
-"""The seams of chats: what they need of the catalog of providers."""
+"""The seams of chats: what they need of the catalog of providers, and of the server's tools."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
+from app.core.tools import Calls
 from app.runs.ports import Choice, Provider
 
 
@@ -25,3 +27,39 @@ class Catalog(Protocol):
 
     def provider_of(self, model: str) -> str | None:
         """Return the provider whose own model that is, or None."""
+
+
+class OfferedTool(NamedTuple):
+    """A tool that the server has. `approval`: whether a person must allow its calls."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    approval: Literal["never", "always", "sometimes"]
+    source: str
+
+
+class Toolbox(Protocol):
+    """The tools that the server runs."""
+
+    max_result_bytes: int  # of a client's results too
+
+    def offered(self) -> list[OfferedTool]:
+        """Return all that there are now."""
+
+    def check(self, names: Iterable[str], field: str) -> None:
+        """Raise InvalidRequest, naming the field, for a name that is no tool's."""
+
+    def definitions(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return these tools as OpenAI's API has them."""
+
+    def loop(
+        self,
+        provider: Provider,
+        names: Sequence[str],
+        calls: Calls,
+        may_wait: bool,
+        who: Mapping[str, str],
+    ) -> Provider:
+        """Return the provider with its calls of these tools run; `calls` are those of the run
+        before it waited, `who` the owner, session and run."""

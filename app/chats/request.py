@@ -58,6 +58,32 @@ class ChatRequest:
     place: Place = AT_LEAF
     parameters: Mapping[str, Any] = field(default_factory=dict)  # for a provider that takes them
     names: Mapping[str, str] = field(default_factory=dict)  # how the client calls our fields
+    server_tools: tuple[str, ...] = ()  # those that the server is to run
+    waits: bool = False  # the client answers calls and questions later: its run waits for that
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the run may go through several steps, or wait."""
+        return bool(self.server_tools) or (self.waits and "tools" in self.parameters)
+
+    def asked(self) -> dict[str, Any] | None:
+        """Return what a run that waits needs to go on: JSON, for its record. None where it cannot
+        wait."""
+        if not (self.waits and self.has_tools):
+            return None
+        return {
+            "system": self.system,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "parameters": dict(self.parameters),
+            "server_tools": list(self.server_tools),
+        }
+
+    @classmethod
+    def of_asked(cls, asked: Mapping[str, Any]) -> ChatRequest:
+        """Return the request that goes on."""
+        tools = tuple(asked["server_tools"])
+        return cls((), **{**asked, "server_tools": tools}, waits=True)
 
     def fingerprint(self) -> str:
         """Return a hash of what was asked: the same for the same request, on every transport."""
@@ -77,6 +103,8 @@ class ChatRequest:
             asked.append("held by the client")
         if self.place != AT_LEAF or self.parameters:
             asked += [self.place.kind, self.place.target, dict(self.parameters)]
+        if self.server_tools:
+            asked.append(list(self.server_tools))
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def field_name(self, ours: str) -> str:

@@ -3,7 +3,7 @@ continue; and who listens for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from app.chats.key_locks import KeyLocks
@@ -23,6 +23,7 @@ from app.core.messages import Message, newest_leaf
 from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
 from app.core.store import Store
+from app.core.tools import Reply, asked_in
 from app.core.usage import UsedTokens
 from app.runs.ports import Calls, Clock, Waiter
 from app.runs.run import Run
@@ -282,9 +283,25 @@ class SessionService:
         self._tell_started(run)
         return FoundRun.of(run)
 
+    def answer(
+        self, owner: str, run_id: str, replies: Sequence[Reply], caller: str = ""
+    ) -> FoundRun:
+        """Take answers to what a run waits for, each once; with the last one it goes on. Whoever
+        answers second changes nothing. Raises NotFound, for what was never asked too."""
+        found = self._runs.find(owner, run_id)
+        asked = asked_in(found.log.everything())
+        for reply in replies:
+            if (reply.kind, reply.key) not in asked:
+                raise NotFound()
+        chat = self._map.open(owner, found.record.session_id)
+        after = self._runs.answer(owner, run_id, replies, chat.go_on, caller)
+        if after.live is not None and found.live is None:
+            self._tell_started(after.live)
+        return after
+
     def _tell_started(self, run: Run) -> None:
         record = run.record
-        data = {"run_id": record.id, "session_id": record.session_id, "seq": 0}
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": run.log.last_seq}
         self._broker.publish_news(record.owner, record.session_id, News("run_started", data))
 
     def listen(self, owner: str, session_id: str) -> Listener:

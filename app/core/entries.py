@@ -8,7 +8,8 @@ has no place for it skips it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -33,9 +34,11 @@ class Kind:
     code: int  # the byte that stands for it in a packed log; no two kinds share one
     is_text: bool = False  # data is a str, else a JSON value; neighbours of text may be joined
     counts: bool = False  # it is something the model said: counts toward MAX_REPLY_BYTES
+    by_model: bool = True  # of what counts: the model said it, and its server counts it as output
     part: str = ""  # the type of part that it becomes in the stored message; "text": the reply
     survives_folding: bool = False
     on_request: bool = False  # shown only to those who ask for it; all others see every entry
+    hidden: bool = False  # shown to nobody: for the provider it came from
 
     def size(self, data: Any) -> int:
         """Return how many bytes of UTF-8 the data of such an entry takes."""
@@ -51,6 +54,11 @@ class Kind:
 
 
 TEXT, REASONING, STATUS, REFUSAL, END = "text", "reasoning", "status", "refusal", "end"
+TOOL_CALL, TOOL_ARGS, TOOL_READY = "tool_call", "tool_args", "tool_ready"
+APPROVAL, APPROVAL_ANSWER = "approval", "approval_answer"
+TOOL_STARTED, TOOL_RESULT, STEP_END = "tool_started", "tool_result", "step_end"
+OPAQUE = "opaque"  # what a vendor wants back with the message: {vendor, n?, ...}
+LOGPROBS = "logprobs"  # of the tokens before: {content: [..]}, in OpenAI's shape
 
 # Those without `counts` are ours: what the server did, not what the model said.
 KINDS: dict[str, Kind] = {
@@ -60,14 +68,18 @@ KINDS: dict[str, Kind] = {
         Kind(REASONING, 114, is_text=True, counts=True, on_request=True),
         Kind(STATUS, 115),
         Kind(REFUSAL, 102, is_text=True, counts=True, part="refusal", survives_folding=True),
-        Kind("tool_call", 99, counts=True, survives_folding=True),
-        Kind("tool_args", 97, counts=True, on_request=True),  # tool_ready has all of them
-        Kind("tool_ready", 121, survives_folding=True),
-        Kind("approval", 63, survives_folding=True),
-        Kind("approval_answer", 33, survives_folding=True),
-        Kind("tool_started", 98, survives_folding=True),
-        Kind("tool_result", 61, counts=True, survives_folding=True),
-        Kind("step_end", 47, survives_folding=True),
+        Kind(TOOL_CALL, 99, counts=True, survives_folding=True),
+        Kind(TOOL_ARGS, 97, counts=True, on_request=True),  # tool_ready has all of them
+        Kind(TOOL_READY, 121, part="tool_call", survives_folding=True),
+        Kind(APPROVAL, 63, survives_folding=True),
+        Kind(APPROVAL_ANSWER, 33, survives_folding=True),
+        Kind(TOOL_STARTED, 98, survives_folding=True),
+        Kind(
+            TOOL_RESULT, 61, counts=True, by_model=False, part="tool_result", survives_folding=True
+        ),
+        Kind(STEP_END, 47, survives_folding=True),
+        Kind(OPAQUE, 111, part="opaque", survives_folding=True, hidden=True),
+        Kind(LOGPROBS, 112, on_request=True),
         Kind("file", 105, survives_folding=True),
         Kind(END, 46, survives_folding=True),
     )
@@ -75,9 +87,41 @@ KINDS: dict[str, Kind] = {
 BY_CODE: dict[int, Kind] = {kind.code: kind for kind in KINDS.values()}
 
 
+MAX_DEPTH = 100  # of what a tool is given or gives; as of the bodies of requests
+_LEAST, _MOST = -(2**63), 2**64 - 1  # integers that every store and client keeps
+
+
+def storable(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return the JSON value as every store keeps it: larger integers as floats, halves of surrogate
+    pairs and NULs as U+FFFD, keys as texts, what is no JSON as text; None where it is too deep."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if not value.isprintable():
+            value = value.replace("\x00", "\ufffd")
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value
+    if isinstance(value, int):
+        return value if _LEAST <= value <= _MOST else float(value) if value < 2**1023 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if not isinstance(value, Mapping | list | tuple):
+        return storable(str(value))
+    if not depth:
+        return None
+    if isinstance(value, Mapping):
+        return {storable(str(name)): storable(one, depth - 1) for name, one in value.items()}
+    return [storable(one, depth - 1) for one in value]
+
+
 def is_content(kind: str) -> bool:
     """Whether that is a kind of entry by which the model says something."""
     return kind in KINDS and KINDS[kind].counts
+
+
+def is_pause(entry: Entry) -> bool:
+    """Whether the run waits here, for a client's results or a person's answers."""
+    return entry.kind == STEP_END and bool(entry.data.get("requires_action"))
 
 
 def texts_of(entries: Iterable[Entry]) -> list[str]:
@@ -86,11 +130,22 @@ def texts_of(entries: Iterable[Entry]) -> list[str]:
 
 
 def content_of(entries: Iterable[Entry]) -> Content:
-    """Return the parts that the entries become in the stored message, neighbours joined."""
+    """Return the parts that the entries become in the stored message, neighbouring texts joined."""
+    return parts_of((entry.kind, entry.data) for entry in entries)
+
+
+def parts_of(pieces: Iterable[tuple[str, Any]]) -> Content:
+    """Return the same of kinds and their data. Of what is no text a part has the data's fields, and
+    of a result that more of its kind follow none is kept."""
     parts: list[Part] = []
-    kept = ((KINDS[entry.kind].part, entry.data) for entry in entries)
-    for name, group in groupby((pair for pair in kept if pair[0]), key=lambda pair: pair[0]):
-        parts.append({"type": name, "text": "".join(data for _, data in group)})
+    kept = ((KINDS[kind], data) for kind, data in pieces)
+    for kind, group in groupby((pair for pair in kept if pair[0].part), key=lambda pair: pair[0]):
+        if kind.is_text:
+            parts.append({"type": kind.part, "text": "".join(data for _, data in group)})
+        else:
+            parts += [
+                {"type": kind.part, **data} for _, data in group if not data.get("preliminary")
+            ]
     return tuple(parts)
 
 
@@ -99,7 +154,7 @@ def output_beside_reply(entries: Iterable[Entry]) -> str:
     return "".join(
         entry.data if kind.is_text else json.dumps(entry.data)
         for entry in entries
-        if (kind := KINDS[entry.kind]).counts and kind.part != "text"
+        if (kind := KINDS[entry.kind]).counts and kind.by_model and kind.part != "text"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from app.core.usage import Usage
@@ -30,9 +29,14 @@ def is_blank(content: Iterable[Part]) -> bool:
     return all(part["type"] == "text" and not part["text"].strip() for part in content)
 
 
+HIDDEN = frozenset({"opaque"})  # types of parts that only the provider reads which they came from
+
+
 def has_content(content: Iterable[Part]) -> bool:
-    """Whether there is anything but empty text."""
-    return any(part["type"] != "text" or part["text"] for part in content)
+    """Whether there is anything but empty text, and what only its provider reads."""
+    return any(
+        part["text"] if part["type"] == "text" else part["type"] not in HIDDEN for part in content
+    )
 
 
 def extended(content: Content, more: Content) -> Content:
@@ -72,29 +76,6 @@ class ProviderMessage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", text_of(self.content))
-
-
-def taking_turns(messages: Iterable[ProviderMessage]) -> list[ProviderMessage]:
-    """Return the messages with neighbours of one role joined, a blank line between, and without
-    those that are empty: many models' templates take no others."""
-    turns: list[ProviderMessage] = []
-    said = (message for message in messages if has_content(message.content))
-    for role, group in groupby(said, key=lambda message: message.role):
-        neighbours = list(group)
-        if len(neighbours) == 1:
-            turns += neighbours
-            continue
-        parts = [part for one in neighbours for part in (*text_parts("\n\n"), *one.content)][1:]
-        turns.append(ProviderMessage(role, _texts_joined(parts)))
-    return turns
-
-
-def _texts_joined(parts: Iterable[Part]) -> Content:
-    """Return the parts with neighbouring texts made one."""
-    found: list[Part] = []
-    for is_text, group in groupby(parts, key=lambda part: part["type"] == "text"):
-        found += text_parts(text_of(group)) if is_text else group
-    return tuple(found)
 
 
 class KnownBranch(NamedTuple):

@@ -11,9 +11,12 @@ from app.core.messages import KnownBranch, Message, ProviderMessage
 from app.core.sessions import ChatSession
 from app.core.usage import Cost, Usage
 
-Status = Literal["queued", "running", "completed", "stopped", "failed", "interrupted"]
+Status = Literal[
+    "queued", "running", "requires_action", "completed", "stopped", "failed", "interrupted"
+]
 KEY_TTL_S = 86400.0  # how long an idempotency key stands for its run
 ENDED: frozenset[str] = frozenset({"completed", "stopped", "failed", "interrupted"})
+WAITS: Status = "requires_action"  # for results or answers: no task, no worker, no clock
 
 
 def new_id() -> str:
@@ -62,6 +65,19 @@ class RunEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPause:
+    """What is known of a run that waits; what it waits for."""
+
+    pending: Sequence[Mapping[str, Any]]
+    usage: Usage
+    duration_s: float  # for which it was under way
+    ttft_s: float | None
+    provider: str
+    model: str
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """The stored record of a run. `worker_id` says which process may append to its log."""
 
@@ -87,6 +103,31 @@ class RunRecord:
     folded: bool = False  # its entries are one row now
     attempts: Sequence[Mapping[str, Any]] | None = None  # providers that failed before the answer
     cost: Cost | None = None
+    asked: Mapping[str, Any] | None = None  # what a run with tools is gone on with: chats/asked.py
+    pending: Sequence[Mapping[str, Any]] | None = None  # what it waits for (core/tools.py)
+    waits_until: float | None = None  # the first of these expires then
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for results or answers."""
+        return self.status == WAITS
+
+    def waiting(self, pause: RunPause, last_seq: int) -> RunRecord:
+        """Return the record of the run once it waits."""
+        return replace(
+            self,
+            status=WAITS,
+            worker_id="",
+            usage=pause.usage,
+            cost=pause.cost,
+            duration_s=pause.duration_s,
+            ttft_s=pause.ttft_s,
+            provider=pause.provider or self.provider,
+            model=pause.model or self.model,
+            pending=list(pause.pending),
+            waits_until=min(action["expires_at"] for action in pause.pending),
+            last_seq=last_seq,
+        )
 
     def ended(self, end: RunEnd, last_seq: int, at: float) -> RunRecord:
         """Return the record of the run once it has ended so."""
@@ -104,6 +145,8 @@ class RunRecord:
             model=end.model or self.model,
             attempts=list(end.attempts) or None,
             cost=end.cost,
+            pending=None,
+            waits_until=None,
         )
 
 
@@ -171,6 +214,23 @@ class Attempt:
         return {"provider": self.provider, "model": self.model, **said}
 
 
+# Without these the answer would be of another kind than the one asked for.
+NEVER_IGNORED = frozenset(
+    {
+        "logprobs",
+        "n",
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:
     """What a provider is asked. `paced` asks one that has its reply whole to hand it out slowly.
@@ -187,6 +247,7 @@ class ProviderRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # those that the provider takes
     trimmed: int = 0
     fall_back_whole: bool = False  # ask for a whole reply where streaming fails before a piece
+    first_call: int = 1  # the number of the first call that it makes
     upstream: Upstream = field(default_factory=Upstream)
     attempts: list[Attempt] = field(default_factory=list)
 

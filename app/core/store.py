@@ -12,14 +12,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from app.core.entries import Entry
 from app.core.messages import Content, Message
-from app.core.runs import RunEnd, RunRecord, Turn
+from app.core.runs import RunEnd, RunPause, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
+from app.core.tools import Answered, Reply, Why
 from app.core.usage import CostOf, UsedTokens
 
 
@@ -37,12 +38,22 @@ class EndedRun(NamedTuple):
     at: float
 
 
+class PausedRun(NamedTuple):
+    """A run that waits from its batch on; `content` is what its reply's message has then."""
+
+    record: RunRecord
+    pause: RunPause
+    content: Content
+    at: float
+
+
 @dataclass(slots=True)
 class Batch:
     """What all runs have new: stored in one transaction, or not at all."""
 
     entries: list[tuple[str, list[Entry]]] = field(default_factory=list)
     ends: list[EndedRun] = field(default_factory=list)
+    pauses: list[PausedRun] = field(default_factory=list)
 
 
 class SessionStore(Protocol):
@@ -99,7 +110,8 @@ class RunStore(Protocol):
         """Store a turn; return the branch the model is to answer, after the session's own system
         prompt if it has one.
 
-        Of a turn whose caller knows a branch, only what comes after it is read.
+        Of a turn whose caller knows a branch, only what comes after it is read. A run that waits
+        in the session is ended first, its open calls being `denied`.
         Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
         WorkerLost.
         """
@@ -109,6 +121,22 @@ class RunStore(Protocol):
 
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
         """Return the record, or None."""
+
+    def answer(
+        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+    ) -> Answered:
+        """Take answers to what a run waits for, each once; of what was answered before nothing is
+        changed. With the last one the run is that worker's and goes on.
+
+        Raises NotFound, WorkerLost.
+        """
+
+    def end_waiting(self, owner: str, run_id: str, why: Why, now: float) -> list[Entry]:
+        """End a run that waits: its open calls get a result that says why, and the model is not
+        asked again. Return what its log got by it; nothing if it does not wait."""
+
+    def expired(self, now: float, limit: int) -> list[RunRecord]:
+        """Return runs that wait for what has expired."""
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         """Return the run that the owner's idempotency key has started since then, or None."""

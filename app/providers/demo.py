@@ -5,12 +5,16 @@ Its text has a table, a list and code, so that a front end has something to rend
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from app.core.entries import TEXT
+from app.core.messages import Part
 from app.core.runs import ProviderRequest
+from app.core.tools import result_text
+from app.providers.wire.calls import ReplyCalls
 from app.providers.wrappers.complete import paced, split_words
-from app.runs.ports import FINISH, PieceStream
+from app.runs.ports import FINISH, Piece, PieceStream
 
 QUOTE_CHARS = 200  # enough to see that one's own message arrived
 REPLY = """\
@@ -36,7 +40,10 @@ make run
 | stream over HTTP | `POST /api/chat/stream` |
 | stream over Socket.IO | the event `chat_stream` |
 | stop a reply | `POST /api/runs/<run_id>/stop` |
+| see a tool called | the message `/call current_time {{"zone": "UTC"}}`, with that tool |
 """
+CALL = re.compile(r"^/call ([A-Za-z0-9_-]{1,64})[ \t]*(.*)$", re.M)
+DONE = "The tool `{name}` answered:\n\n> {result}\n\n"
 
 
 class DemoProvider:
@@ -44,7 +51,10 @@ class DemoProvider:
 
     name = "demo"
     default_model = "demo"
-    parameters: frozenset[str] = frozenset()
+    # It calls what it is told to call, and has no use for what shapes a model's answer.
+    parameters = frozenset(
+        {"parallel_tool_calls", "reasoning_effort", "seed", "stop", "tool_choice", "tools"}
+    )
 
     def __init__(self, sleep: Callable[[float], None], chunk_words: int, delay_s: float) -> None:
         self._sleep = sleep
@@ -53,7 +63,12 @@ class DemoProvider:
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield the reply, paced if the request says so."""
-        reply = self._reply(request)
+        results = _results(request)
+        wanted = CALL.findall(_last_said(request)) if request.parameters.get("tools") else []
+        if wanted and not results:
+            yield _calls(wanted, request.first_call)
+            return
+        reply = "".join(map(_told, results)) or self._reply(request)
         if request.paced:
             for piece in paced(reply, self._chunk_words, self._delay_s, self._sleep):
                 yield [(TEXT, piece)]
@@ -62,9 +77,35 @@ class DemoProvider:
         yield [(FINISH, "stop")]
 
     def _reply(self, request: ProviderRequest) -> str:
-        said = next((m.text for m in reversed(request.messages) if m.role == "user"), "")
-        line = " ".join(said.split())
+        line = " ".join(_last_said(request).split())
         if len(line) > QUOTE_CHARS:
             line = line[:QUOTE_CHARS] + "…"
         words = "one word" if self._chunk_words == 1 else f"{self._chunk_words} words"
         return REPLY.format(message=line, words=words)
+
+
+def _last_said(request: ProviderRequest) -> str:
+    return next((m.text for m in reversed(request.messages) if m.role == "user"), "")
+
+
+def _results(request: ProviderRequest) -> list[Part]:
+    """Return the results that came since the user's last message."""
+    found: list[Part] = []
+    for message in reversed(request.messages):
+        if message.role == "user":
+            break
+        found = [part for part in message.content if part["type"] == "tool_result"] + found
+    return found
+
+
+def _told(result: Part) -> str:
+    return DONE.format(name=result.get("name", ""), result=result_text(result)[:QUOTE_CHARS])
+
+
+def _calls(wanted: list[tuple[str, str]], first: int) -> list[Piece]:
+    found: list[Piece] = []
+    calls = ReplyCalls(first, DemoProvider.name)
+    for index, (name, args) in enumerate(wanted):
+        calls.add(found, index=index, name=name, args=args)
+    calls.finish(found, is_cut=False)
+    return [*found, (FINISH, "tool_calls")]

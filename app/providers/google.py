@@ -15,9 +15,10 @@ from urllib.parse import quote
 import orjson
 from pydantic import BaseModel, SecretStr, model_validator
 
-from app.core.messages import ProviderMessage, taking_turns
+from app.core.messages import ProviderMessage
 from app.core.run_errors import UpstreamMalformed
 from app.core.runs import ProviderRequest
+from app.core.turns import taking_turns
 from app.core.usage import Usage
 from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.settings import SECTION, Variables

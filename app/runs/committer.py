@@ -15,17 +15,18 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from app.core.broker import Broker, News
-from app.core.entries import END, KINDS, Entry, content_of
+from app.core.entries import END, Entry, content_of
 from app.core.errors import StorageUnavailable
-from app.core.messages import extended, text_of
+from app.core.messages import extended
 from app.core.run_errors import RunInternalError, RunStorageFailed
-from app.core.runs import RunEnd
-from app.core.store import Batch, EndedRun, Immediate, Store, WorkerLost
+from app.core.runs import RunEnd, RunPause
+from app.core.store import Batch, EndedRun, Immediate, PausedRun, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
 from app.runs.locks import Lock
+from app.runs.log import LogReader
+from app.runs.log_lines import figures_of, level_of, size_of
 from app.runs.ports import Calls, Clock, RunMetrics, Runtime
 from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
@@ -37,13 +38,14 @@ log = logging.getLogger(__name__)
 class Offered:
     """What one run has offered and is not stored yet."""
 
-    __slots__ = ("run", "entries", "end", "end_at")
+    __slots__ = ("run", "entries", "end", "end_at", "pause")
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.entries: list[Entry] = []
         self.end: RunEnd | None = None
         self.end_at = 0.0
+        self.pause: RunPause | None = None  # the last of the entries says so
 
 
 def end_of(one: Offered, outcome: Outcome) -> RunEnd:
@@ -53,7 +55,7 @@ def end_of(one: Offered, outcome: Outcome) -> RunEnd:
         status=outcome.status,
         finish_reason=outcome.finish_reason,
         error=outcome.error.end_data() if outcome.error else None,
-        usage=one.run.usage_of(one.run.log.text()),
+        usage=one.run.usage_of(one.run.log.content()),
     )
 
 
@@ -63,9 +65,9 @@ def end_entry(one: Offered, seq: int) -> Entry:
     return Entry(seq, END, one.end.to_json(), one.end_at)
 
 
-OUR_FAULTS = frozenset({RunInternalError.code, RunStorageFailed.code})
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
+STORED_LOOK_S = 1.0  # between looks whether a run that waits for its entries has ended meanwhile
 # a producer that never waits lets others run this often; measured: /health then within 12 ms
 TURN_S = 0.002
 
@@ -128,6 +130,25 @@ class Committer:
         if schedule:
             self._runtime.call_soon(self._flush)
 
+    def offer_pause(self, run: Run, pause: RunPause) -> None:
+        """Take what a run waits for; nothing of this run may come after it."""
+        with self._lock:
+            if run.end_offered:
+                return
+            run.end_offered = True
+            self._of(run).pause = pause
+            schedule = self._schedule()
+        if schedule:
+            self._runtime.call_soon(self._flush)
+
+    def wait_until_stored(self, run: Run, seq: int) -> None:
+        """Return once that entry of the run is stored; or when its time is over, as the ticker
+        sees to."""
+        waiter, now = self._runtime.new_waiter(), self._clock.monotonic
+        reader = LogReader(run.log, run.log.last_seq, waiter, STORED_LOOK_S, now)
+        while run.log.last_seq < seq and not run.ending:
+            reader.read()
+
     def give_up_turn(self) -> None:
         """Give up the turn when a flush has been waiting for TURN_S: recv on a full socket never
         waits."""
@@ -182,7 +203,7 @@ class Committer:
             entries = list(one.entries)
             if one.end is not None:
                 content = extended(run.log.content(), content_of(entries))
-                one.end = self._priced(replace(one.end, usage=run.usage_of(text_of(content))))
+                one.end = self._priced(replace(one.end, usage=run.usage_of(content)))
                 last_seq = entries[-1].seq if entries else run.log.last_seq
                 one.entries.append(end_entry(one, last_seq + 1))
                 entries = list(one.entries)
@@ -190,6 +211,12 @@ class Committer:
                 batch.ends.append(EndedRun(run.record, one.end, kept, one.end_at))
             if entries:
                 batch.entries.append((run.record.id, entries))
+            if one.pause is not None:
+                cost = self._cost_of(one.pause.provider, one.pause.model, one.pause.usage)
+                one.pause = replace(one.pause, cost=cost)
+                kept = extended(run.base, extended(run.log.content(), content_of(entries)))
+                at = self._clock.wall()
+                batch.pauses.append(PausedRun(run.record, one.pause, kept, at))
         return batch
 
     def _priced(self, end: RunEnd) -> RunEnd:
@@ -241,7 +268,7 @@ class Committer:
 
     def _written(self, offered: list[Offered], batch: Batch, began: float) -> None:
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("batch stored", extra=_size_of(batch, self._clock.monotonic() - began))
+            log.debug("batch stored", extra=size_of(batch, self._clock.monotonic() - began))
         for one in offered:
             self._show(one, one.entries)
         with self._lock:
@@ -249,20 +276,34 @@ class Committer:
 
     def _show(self, one: Offered, entries: list[Entry]) -> None:
         run, end = one.run, one.end
+        last_seq = entries[-1].seq if entries else run.log.last_seq
         if end is not None:
-            run.record = run.record.ended(end, entries[-1].seq, one.end_at)
+            run.record = run.record.ended(end, last_seq, one.end_at)
+        elif one.pause is not None:
+            run.record = run.record.waiting(one.pause, last_seq)
         run.log.append(entries)
         self._broker.publish_entries(run.record.id, entries)
         if end is not None:
             self._tell_end(run, end)
+        elif one.pause is not None:
+            self._tell_pause(run)
 
     def _tell_end(self, run: Run, end: RunEnd) -> None:
         record = run.record
         self._registry.ended(run)
-        log.log(_level(end), "run %s", end.status, extra=_figures(run, end))
+        log.log(level_of(end), "run %s", end.status, extra=figures_of(run, end))
         self._metrics.run_ended(record)
         data = {"run_id": record.id, "session_id": record.session_id, "seq": run.log.last_seq}
         news = News("run_ended", {**data, "status": record.status})
+        self._broker.publish_news(record.owner, record.session_id, news)
+
+    def _tell_pause(self, run: Run) -> None:
+        record = run.record
+        self._registry.ended(run)
+        actions = len(record.pending or ())
+        log.info("run waits", extra={"run_id": record.id, "actions": actions})
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": run.log.last_seq}
+        news = News("run_waiting", {**data, "status": record.status})
         self._broker.publish_news(record.owner, record.session_id, news)
 
     def _give_up(self, worker_id: str, offered: list[Offered], outcome: Outcome) -> None:
@@ -328,42 +369,3 @@ class Committer:
 def _not_now(worker_id: str, batch: Batch) -> bool:
     """Leave it to the store's thread."""
     return False
-
-
-def _level(end: RunEnd) -> int:
-    if end.status != "failed" or end.error is None:
-        return logging.INFO
-    return logging.ERROR if end.error["code"] in OUR_FAULTS else logging.WARNING
-
-
-def _size_of(batch: Batch, took_s: float) -> dict[str, Any]:
-    """Return what the log line of a stored batch says."""
-    entries = [entry for _, of_a_run in batch.entries for entry in of_a_run]
-    return {
-        "runs": len(batch.entries),
-        "entries": len(entries),
-        "bytes": sum(KINDS[entry.kind].size(entry.data) for entry in entries),
-        "ms": round(took_s * 1000, 3),
-    }
-
-
-def _figures(run: Run, end: RunEnd) -> dict[str, Any]:
-    """Return what the log line of a finished run says."""
-    record, tokens = run.record, end.usage.output_tokens
-    error_id = end.error["error_id"] if end.error else None
-    # Another end may be shown than its own: the store failed, or another worker wrote it.
-    said = run.error.said if run.error and run.error.error_id == error_id else None
-    return {
-        "run_id": record.id,
-        "session_id": record.session_id,
-        "provider": record.provider,
-        "model": record.model,
-        "finish_reason": end.finish_reason,
-        "code": end.error["code"] if end.error else None,
-        "error_id": error_id,
-        "tokens": tokens,
-        "duration_s": round(end.duration_s, 3),
-        "tokens_per_s": round(tokens / end.duration_s, 1) if end.duration_s else None,
-        "ttft_s": None if end.ttft_s is None else round(end.ttft_s, 3),
-        **(said.figures() if said else {}),
-    }

@@ -8,8 +8,8 @@ from typing import Protocol
 from app.core.store import Store
 from app.runs.committer import Committer
 from app.runs.ports import Calls, Clock
-from app.runs.recovery import Recovery
 from app.runs.remote_logs import RemoteLogs
+from app.runs.worker import Recovery
 
 EVERY_S = 30.0  # between looks for what is old: nothing waits for it
 FOLD_AT_ONCE = 20  # runs a look folds at most, so that no call of the store is long

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
-from app.core.entries import END, Entry, content_of, texts_of
+from app.core.entries import END, Entry, content_of, is_pause, texts_of
 from app.core.errors import BadCursor, LogReset
 from app.core.messages import Content, extended, text_parts
 from app.runs.locks import Lock
@@ -78,6 +78,25 @@ class RunLog:
         """The `end` entry, or None while the run goes on."""
         with self._lock:
             return self._end
+
+    @property
+    def pause(self) -> Entry | None:
+        """The entry that says what the run waits for, if it is the newest; else None."""
+        with self._lock:
+            newest = self._tail[-1] if self._tail and self._end is None else None
+        return newest if newest is not None and is_pause(newest) else None
+
+    def is_over(self, after: int) -> bool:
+        """Whether nothing comes after that entry: the run has ended, or waits."""
+        last = self.end or self.pause
+        return last is not None and after >= last.seq
+
+    def everything(self) -> list[Entry]:
+        """Return all entries, in order."""
+        with self._lock:
+            packed, tail, end = list(self._packed), list(self._tail), self._end
+        found = [entry for block in packed for entry in block.since(0)] + tail
+        return [*found, end] if end is not None else found
 
     def check(self, after: int) -> None:
         """Raise BadCursor if `after` is ahead of the log, LogReset if what follows it was
@@ -193,8 +212,7 @@ class LogReader:
         self._waiter = waiter
         self._heartbeat_s = heartbeat_s
         self._monotonic = monotonic
-        end = log.end
-        self.done = end is not None and after >= end.seq  # the log has ended and all was read
+        self.done = log.is_over(after)  # the run has ended or waits, and all was read
 
     def wake(self) -> None:
         """Let a sleeping `read` look again."""
@@ -233,4 +251,6 @@ class LogReader:
         if entries:
             last = entries[-1]
             self.after, self.done = last.seq, last.kind == END
+            if is_pause(last):
+                self.done = self._log.is_over(last.seq)
         return entries

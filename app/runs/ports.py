@@ -26,10 +26,12 @@ class Waiter(Protocol):
 # What a provider yields: (kind, data). The kinds are those of the log's entries (core/entries.py)
 # but `end`, and besides: FINISH with the finish reason, USAGE with a Usage, ALIVE with None. One
 # batch is all that one read of its connection brought. ALIVE is alone in its batch: what was read
-# meant something (hidden reasoning, a role) and brought nothing to show. It is no entry.
+# meant something (hidden reasoning, a role) and brought nothing to show. It is no entry. After
+# STORED, alone in its batch too, the provider is not gone on with before all it has said is stored.
 FINISH = "finish"
 USAGE = "usage"
 ALIVE = "alive"
+STORED = "stored"
 SIGNS_OF_LIFE = frozenset({ALIVE, USAGE})
 P = ParamSpec("P")
 R = TypeVar("R")

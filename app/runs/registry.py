@@ -58,11 +58,13 @@ class RunRegistry:
             self._going[run.record.id] = run
 
     def ended(self, run: Run) -> None:
-        """Note that the run's end was shown."""
+        """Note that the run's end was shown, or that it waits."""
         with self._lock:
             if self._going.pop(run.record.id, None) is None:
                 return
             self._release(run.caller)
+            if run.record.waits:
+                return  # it may go on in any process: the store has it
             self._ended[run.record.id] = (run, self._monotonic() + KEEP_ENDED_S)
             self._ended_count += 1
 

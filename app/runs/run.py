@@ -14,8 +14,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.core.entries import KINDS, TEXT, Entry, cut, output_beside_reply
-from app.core.messages import Content
+from app.core.entries import (
+    KINDS,
+    STEP_END,
+    TEXT,
+    TOOL_RESULT,
+    Entry,
+    cut,
+    is_pause,
+    output_beside_reply,
+)
+from app.core.messages import Content, has_content, text_of
 from app.core.run_errors import (
     RunError,
     RunInternalError,
@@ -23,11 +32,12 @@ from app.core.run_errors import (
     UpstreamIncomplete,
     UpstreamTooLarge,
 )
-from app.core.runs import Attempt, ProviderRequest, RunEnd, RunRecord, Status
+from app.core.runs import Attempt, ProviderRequest, RunEnd, RunPause, RunRecord, Status
+from app.core.tools import CLIENT, TOOL_KINDS, Calls, Why, closing_pieces
 from app.core.usage import Usage
 from app.runs.locks import Lock
 from app.runs.log import RunLog
-from app.runs.ports import ALIVE, FINISH, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.ports import ALIVE, FINISH, STORED, USAGE, Clock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +55,12 @@ class Sink(Protocol):
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end, to be stored after all entries."""
 
+    def offer_pause(self, run: Run, pause: RunPause) -> None:
+        """Take what the run waits for; its last entry says so too."""
+
+    def wait_until_stored(self, run: Run, seq: int) -> None:
+        """Return once that entry of the run is stored."""
+
     def give_up_turn(self) -> None:
         """Let the other tasks have their turn if this one has run for long."""
 
@@ -58,6 +74,9 @@ class Outcome:
     error: RunError | None = None
 
 
+_BEFORE_A_STEP = frozenset({TOOL_RESULT, STEP_END})  # after which the model is asked again
+# What becomes of calls without a result, by how the run ends.
+_CLOSED_AS: dict[str, Why] = {"stopped": "stopped", "interrupted": "unknown"}
 COMPLETED_BY = {"stop", "length", "content_filter", "tool_calls"}
 STOPPED = Outcome("stopped", "stopped")
 
@@ -79,14 +98,20 @@ class Run:
         max_reply_bytes: int,
         caller: str = "",
         max_piece_bytes: int = 16_000,
+        log: RunLog | None = None,
     ) -> None:
+        """`log` is that of a run that waited and goes on."""
         self.record = record
         self.caller = caller
         self.request = request
-        self.log = RunLog()
+        self.log = log or RunLog()
         self.task: Task | None = None
-        self.started_at = clock.monotonic()
+        self.started_at = clock.monotonic() - (record.duration_s or 0.0)
         self.first_piece_at: float | None = None
+        if record.ttft_s is not None:
+            self.first_piece_at = self.started_at + record.ttft_s
+        self.asked_at = clock.monotonic()  # the model, as far as is known: for this step
+        self.has_answered = False  # the model, in this step
         self.finished_at: float | None = None  # by its finish reason, unless it goes on
         self.last_sign_at = -math.inf  # of life: a piece of the reply, or what shows nothing
         self.stopped_in_ms = 0.0
@@ -101,9 +126,13 @@ class Run:
         self._clock = clock
         self._max_reply_bytes = max_reply_bytes
         self._max_piece_bytes = max_piece_bytes
-        self._last_offered = 0
+        self._last_offered = self.log.last_seq
         self._reply_bytes = 0
         self._beside_reply: list[Entry] = []  # no part of the reply; servers count it as output
+        self._calls = Calls()
+        self._pause: Sequence[dict[str, Any]] = ()  # what the run waits for from here on
+        if log is not None:
+            self._carry_on(log)
         self._finish_reason: str | None = None
         self._goes_on = False  # said something after its finish reason
         self._usage: Usage | None = None
@@ -111,6 +140,11 @@ class Run:
         self._claimed = False  # guarded by _lock
         self._viewers = 0  # guarded by _lock
         self._was_watched = False  # guarded by _lock
+
+    def _carry_on(self, log: RunLog) -> None:
+        """Note what was said before the run waited."""
+        self._reply_bytes = sum(self._noted(entry) for entry in log.everything())
+        self._pause = ()
 
     @property
     def ending(self) -> bool:
@@ -150,6 +184,10 @@ class Run:
             with closing(stream):
                 for batch in stream:
                     self._take(batch)
+            if self._pause:
+                if self._claim():
+                    self._wait()
+                return
             outcome = self.completed()
         except RunError as error:
             if isinstance(error, UpstreamIncomplete) and not self._reply_bytes:
@@ -194,15 +232,14 @@ class Run:
                 self._note_finish(data)
             elif kind == USAGE:
                 self._usage = data
+            elif kind == STORED:
+                self._sink.wait_until_stored(self, self._last_offered)
+                if self._claimed:  # what would follow is not to begin any more
+                    raise RunIsOver
             elif kind != ALIVE:
                 self._last_offered += 1
                 entries.append(Entry(self._last_offered, kind, data, at))
-                size = 0
-                if kind == TEXT:
-                    size = len(data.encode())
-                elif KINDS[kind].counts:
-                    size = KINDS[kind].size(data)
-                    self._beside_reply.append(entries[-1])
+                size = len(data.encode()) if kind == TEXT else self._noted(entries[-1])
                 self._reply_bytes += size
                 if size > self._max_piece_bytes and KINDS[kind].is_text:
                     entries[-1:] = self._cut(entries[-1])
@@ -217,12 +254,28 @@ class Run:
             self.last_sign_at = self._clock.monotonic()
             if self.first_piece_at is None:
                 self.first_piece_at = self.last_sign_at
+            self.has_answered = True
+        if entries[-1].kind in _BEFORE_A_STEP:
+            self.asked_at, self.has_answered = self._clock.monotonic(), False
         if finished:
             self._goes_on, self.finished_at = True, None
         self._sink.offer(self, entries)
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
         self._sink.give_up_turn()
+
+    def _noted(self, entry: Entry) -> int:
+        """Note an entry that is no text; return how many bytes of it count."""
+        kind = KINDS[entry.kind]
+        if entry.kind in TOOL_KINDS:
+            self._calls.add(entry.kind, entry.data)
+            if is_pause(entry):
+                self._pause = entry.data["requires_action"]
+        if not kind.counts:
+            return 0
+        if kind.part != "text":
+            self._beside_reply.append(entry)
+        return kind.size(entry.data)
 
     def _cut(self, entry: Entry) -> list[Entry]:
         """Return a text that is too long for one entry as several, numbered from its own on."""
@@ -243,11 +296,44 @@ class Run:
         reason = self._finish_reason if self._finish_reason in COMPLETED_BY else "stop"
         return Outcome("completed", reason)
 
+    def _wait(self) -> None:
+        """End here for now: the run waits for what its last entry says."""
+        now, answered = self._clock.monotonic(), self._answered()
+        self._sink.offer_pause(
+            self,
+            RunPause(
+                pending=self._pause,
+                usage=self._usage or Usage(0, 0, "estimated"),
+                duration_s=round(now - self.started_at, 6),
+                ttft_s=self._ttft_s(),
+                provider=answered.provider,
+                model=answered.model,
+            ),
+        )
+
+    def _ttft_s(self) -> float | None:
+        first = self.first_piece_at
+        return None if first is None else round(first - self.started_at, 6)
+
+    def _close_calls(self, outcome: Outcome) -> None:
+        """Give each call a result, but for those that a client has still to run."""
+        open_calls = self._calls.open()
+        if outcome.status == "completed":
+            open_calls = [one for one in open_calls if not (one.is_whole and one.source == CLIENT)]
+        at = self._clock.wall()
+        entries: list[Entry] = []
+        for kind, data in closing_pieces(open_calls, _CLOSED_AS.get(outcome.status, "stopped")):
+            self._last_offered += 1
+            entries.append(Entry(self._last_offered, kind, data, at))
+        if entries:
+            self._sink.offer(self, entries)
+
     def _finish(self, outcome: Outcome) -> None:
         now = self._clock.monotonic()
-        ttft_s = None if self.first_piece_at is None else self.first_piece_at - self.started_at
         error, answered = outcome.error, self._answered()
         self.error = error
+        if len(self._calls):
+            self._close_calls(outcome)
         self._sink.offer_end(
             self,
             RunEnd(
@@ -255,7 +341,7 @@ class Run:
                 finish_reason=outcome.finish_reason,
                 usage=self._usage or Usage(0, 0, "estimated"),
                 duration_s=round(now - self.started_at, 6),
-                ttft_s=None if ttft_s is None else round(ttft_s, 6),
+                ttft_s=self._ttft_s(),
                 error=None if error is None else error.end_data(),
                 provider=answered.provider,
                 model=answered.model,
@@ -272,12 +358,23 @@ class Run:
             return attempts[-1]
         return Attempt(self.record.provider, self.record.model)
 
-    def usage_of(self, reply: str) -> Usage:
-        """Return the reported usage, or an estimate from the prompt and the whole reply."""
-        if self._usage is not None:
-            return self._usage
+    def usage_of(self, content: Content) -> Usage:
+        """Return the reported usage, or an estimate from the prompt and the whole reply. A step
+        that did not come to its end is estimated beside what those before it have reported."""
         prompt = "".join(message.text for message in self.request.messages)
-        return Usage.estimated(prompt, output_beside_reply(self._beside_reply) + reply)
+        if self._usage is None:
+            output = output_beside_reply(self._beside_reply) + text_of(content)
+            return Usage.estimated(prompt, output)
+        if not self._calls.steps or self._finish_reason is not None or self._pause:
+            return self._usage
+        results = [n for n, part in enumerate(content) if part["type"] == "tool_result"]
+        at = results[-1] + 1 if results else 0
+        before, cut = content[:at], content[at:]
+        if not has_content(cut):
+            return self._usage
+        more = Usage.estimated(prompt + text_of(before), text_of(cut))
+        tokens = self._usage.input_tokens + more.input_tokens
+        return Usage(tokens, self._usage.output_tokens + more.output_tokens, "estimated")
 
 
 def _what_is_asked(record: RunRecord, request: ProviderRequest) -> dict[str, Any]:

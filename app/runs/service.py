@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.core.broker import Broker, Stop
+from app.core.broker import Broker, News, Stop
 from app.core.errors import NotFound, StorageUnavailable
 from app.core.messages import Message
 from app.core.run_errors import RunError, RunTimeout, UpstreamTimeout
-from app.core.runs import ENDED, ProviderRequest, Receipt, RunRecord, Turn
+from app.core.runs import (
+    ENDED,
+    WAITS,
+    ProviderRequest,
+    Receipt,
+    RunEnd,
+    RunRecord,
+    Turn,
+)
 from app.core.store import Immediate, Store, WorkerLost
+from app.core.tools import Answered, Reply, Why
 from app.runs.committer import Committer
 from app.runs.log import LogReader, RunLog
-from app.runs.ports import Calls, Clock, Provider, RunLimits, Runtime, Waiter, own_patience_s
+from app.runs.ports import (
+    Calls,
+    Clock,
+    Provider,
+    RunLimits,
+    RunMetrics,
+    Runtime,
+    Waiter,
+    own_patience_s,
+)
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
@@ -25,6 +43,7 @@ from app.runs.worker import Worker
 log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
 FINISH_GRACE_S = 5.0  # from the finish reason to the stream's end: the usage comes in between
+EXPIRED_AT_ONCE = 50
 STARTING_WAIT_S = 1.0  # from a run's being stored to its being registered: milliseconds
 STARTING_LOOK_S = 0.005
 
@@ -46,7 +65,9 @@ class FoundRun:
     def status(self) -> str:
         """The status as far as the log has come."""
         end = self.log.end
-        return str(end.data["status"]) if end is not None else self.record.status
+        if end is None:
+            return WAITS if self.log.pause is not None else self.record.status
+        return str(end.data["status"])
 
     def watched(self) -> AbstractContextManager[None]:
         """Return a block during which the run has one viewer more."""
@@ -68,8 +89,10 @@ class RunService:
         runtime: Runtime,
         clock: Clock,
         limits: RunLimits,
+        metrics: RunMetrics,
     ) -> None:
         self.limits = limits
+        self._metrics = metrics
         self._store = store
         self._begin_now = store.begin_now if isinstance(store, Immediate) else _not_now
         self._calls = calls
@@ -103,23 +126,40 @@ class RunService:
         self._registry.reserve(caller)
         try:
             turn, branch = self._begin(turn)
-            run = Run(
-                replace(turn.run, status="running"),
-                make_request(branch),
-                self._committer,
-                self._clock,
-                self.limits.max_reply_bytes,
-                caller,
-                self.limits.max_piece_bytes,
-            )
+            record = replace(turn.run, status="running")
+            run = self._make_run(record, make_request(branch), provider, caller)
         except BaseException:
             self._registry.release(caller)
             raise
-        own_s = own_patience_s(provider)
-        run.first_delta_timeout_s = self.limits.first_delta_timeout_s if own_s is None else own_s
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
             run.base = branch[-1].content
+        return self._launch(run, provider)
+
+    def _make_run(
+        self,
+        record: RunRecord,
+        request: ProviderRequest,
+        provider: Provider,
+        caller: str,
+        log: RunLog | None = None,
+    ) -> Run:
+        limits = self.limits
+        run = Run(
+            record,
+            request,
+            self._committer,
+            self._clock,
+            limits.max_reply_bytes,
+            caller,
+            limits.max_piece_bytes,
+            log,
+        )
+        own_s = own_patience_s(provider)
+        run.first_delta_timeout_s = limits.first_delta_timeout_s if own_s is None else own_s
+        return run
+
+    def _launch(self, run: Run, provider: Provider) -> Run:
         self._registry.add(run)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
@@ -142,6 +182,62 @@ class RunService:
         others."""
         branch = self._begin_now(turn)
         return self._calls(self._store.begin_turn, turn) if branch is None else branch
+
+    def answer(
+        self,
+        owner: str,
+        run_id: str,
+        replies: Sequence[Reply],
+        go_on: Callable[[Answered], tuple[Provider, ProviderRequest]],
+        caller: str = "",
+    ) -> FoundRun:
+        """Take answers to what a run waits for, each once; with the last one the run goes on.
+
+        Raises NotFound, OverCapacity, ShuttingDown, StorageUnavailable.
+        """
+        self._registry.reserve(caller)
+        try:
+            done = self._take_answers(owner, run_id, replies)
+            if done.entries:
+                self._broker.publish_entries(run_id, done.entries)
+            if done.branch is None:
+                self._registry.release(caller)
+                return self.find(owner, run_id)
+            provider, request = go_on(done)
+            run = self._make_run(done.record, request, provider, caller, RunLog(done.log))
+        except BaseException:
+            self._registry.release(caller)
+            raise
+        return FoundRun.of(self._launch(run, provider))
+
+    def _take_answers(self, owner: str, run_id: str, replies: Sequence[Reply]) -> Answered:
+        answer, now = self._store.answer, self._clock.wall()
+        try:
+            return self._calls(answer, owner, run_id, replies, self._worker.id, now)
+        except WorkerLost as lost:
+            self._worker.was_lost(str(lost))
+        try:
+            return self._calls(answer, owner, run_id, replies, self._worker.id, now)
+        except WorkerLost:
+            raise StorageUnavailable() from None
+
+    def _end_waiting(self, record: RunRecord, why: Why) -> None:
+        """End a run that waits, if it still does; tell who would hear of its end."""
+        now = self._clock.wall()
+        entries = self._calls(self._store.end_waiting, record.owner, record.id, why, now)
+        if not entries:
+            return
+        self._broker.publish_entries(record.id, entries)
+        seq = entries[-1].seq
+        data = {"run_id": record.id, "session_id": record.session_id, "seq": seq}
+        news = News("run_ended", {**data, "status": entries[-1].data["status"]})
+        self._broker.publish_news(record.owner, record.session_id, news)
+        self._metrics.run_ended(record.ended(RunEnd.from_json(entries[-1].data), seq, now))
+
+    def end_expired(self) -> None:
+        """End the runs that have waited for too long. Raises StorageUnavailable."""
+        for record in self._calls(self._store.expired, self._clock.wall(), EXPIRED_AT_ONCE):
+            self._end_waiting(record, "denied")
 
     def find(self, owner: str, run_id: str) -> FoundRun:
         """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""
@@ -195,6 +291,9 @@ class RunService:
         """
         found = self.find(owner, run_id)
         run = found.live
+        if found.status == WAITS:
+            self._end_waiting(found.record, "stopped")
+            return _receipt(self.find(owner, run_id))
         if run is None:
             ended = found.status in ENDED
             command = Stop(owner, run_id)
@@ -202,6 +301,8 @@ class RunService:
             return answer or _receipt(found)
         run.end_with(STOPPED)
         self._wait_for_end(run)
+        if run.record.waits:  # it began to, just now
+            return self.stop(owner, run_id)
         return _receipt(FoundRun.of(run))
 
     def _wait_for_end(self, run: Run) -> None:
@@ -251,7 +352,7 @@ class RunService:
         age = now - run.started_at
         if age >= self.limits.run_timeout_s:
             return RunTimeout()
-        if run.first_piece_at is None and age < run.first_delta_timeout_s:
+        if not run.has_answered and now - run.asked_at < run.first_delta_timeout_s:
             return None
         silent = now - run.last_sign_at >= self.limits.delta_timeout_s
         return UpstreamTimeout() if silent else None

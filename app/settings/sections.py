@@ -208,6 +208,23 @@ class ChatSettings(Section):
     """More push out the oldest."""
 
 
+class ToolSettings(Section):
+    """Tools that the server runs for a model, and what bounds them."""
+
+    tools: tuple[str, ...] = ()
+    """`module:name` of functions that are tools, separated by commas; docs/tools.md says how."""
+    max_tool_steps: Annotated[int, Unit("steps")] = Field(default=16, ge=1, le=1000)
+    """Then a model that keeps calling tools has to answer."""
+    tool_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)
+    """Longest run of a tool."""
+    max_tools_at_once: Annotated[int, Unit("tools")] = Field(default=8, ge=1, le=100)
+    """Of one reply; more wait for their turn."""
+    max_tool_result_bytes: Bytes = Field(default=200_000, ge=100, le=10**8)
+    """Longer results are cut, and say so."""
+    action_ttl_s: Seconds = Field(default=86400, ge=1, le=10**7)
+    """How long a reply waits for an approval, or for a client's result; then it ends."""
+
+
 class UsageSettings(Section):
     """What a user may use, and what it costs."""
 

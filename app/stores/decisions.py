@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.core.entries import Entry, content_of, output_beside_reply, texts_of
+from app.core.entries import END, Entry, content_of, output_beside_reply, texts_of
 from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, SessionBusy
 from app.core.messages import SESSION_PROMPT, Content, Message, text_parts
 from app.core.runs import AlreadyStarted, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession
+from app.core.tools import Calls, Pending, Why, closing_pieces
 from app.core.usage import CostOf, Usage
 
 
@@ -69,6 +70,52 @@ def free(found: ChatSession | None) -> ChatSession:
     return found
 
 
+def closed(entries: Sequence[Entry], why: Why, at: float) -> list[Entry]:
+    """Return what gives each call that has no result one which says why, after these entries."""
+    calls = Calls.of((entry.kind, entry.data) for entry in entries)
+    seq = entries[-1].seq if entries else 0
+    pieces = enumerate(closing_pieces(calls.open(), why), seq + 1)
+    return [Entry(number, kind, data, at) for number, (kind, data) in pieces]
+
+
+def answered(
+    record: RunRecord, left: Sequence[Pending], entries: Sequence[Entry], worker_id: str
+) -> RunRecord:
+    """Return the record of a waiting run that got these entries; with nothing left to wait for it
+    is the worker's, and goes on."""
+    if left:
+        until = min(action["expires_at"] for action in left)
+        return replace(record, pending=list(left), waits_until=until, last_seq=entries[-1].seq)
+    return replace(
+        record,
+        status="running",
+        worker_id=worker_id,
+        pending=None,
+        waits_until=None,
+        last_seq=entries[-1].seq,
+    )
+
+
+def ended_waiting(
+    record: RunRecord, log: Sequence[Entry], why: Why, now: float
+) -> tuple[list[Entry], RunEnd, Content]:
+    """Return what ends a run that waits: the last entries of its log, its end, and what its reply's
+    message has then."""
+    end = RunEnd(
+        status="stopped",
+        finish_reason="stopped",
+        usage=record.usage or Usage(0, 0, "estimated"),
+        cost=record.cost,
+        provider=record.provider,
+        model=record.model,
+        duration_s=record.duration_s or 0.0,
+        ttft_s=record.ttft_s,
+    )
+    results = closed(log, why, now)
+    last = Entry(log[-1].seq + len(results) + 1, END, end.to_json(), now)
+    return [*results, last], end, content_of([*log, *results])
+
+
 def interrupted_end(
     run: RunRecord,
     branch: Sequence[Message],
@@ -96,4 +143,4 @@ def interrupted_end(
         ttft_s=ttft_s,
         error=error,
     )
-    return end, content_of(entries)
+    return end, content_of([*entries, *closed(entries, "unknown", 0.0)])

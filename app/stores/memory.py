@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,16 @@ from app.core.messages import Content, Message, branch, extended
 from app.core.runs import KEY_TTL_S, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch, WorkerLost
+from app.core.tools import Answered, Reply, Why, taken
 from app.core.usage import CostOf, UsedTokens, no_cost
 from app.stores.decisions import (
+    answered,
     branch_for_model,
     chain,
     check_key,
     check_parent,
+    closed,
+    ended_waiting,
     free,
     interrupted_end,
     with_prompt,
@@ -158,7 +162,11 @@ class MemoryStore(MemorySessions):
                 raise NotFound()
             stored = self._sessions.get(key, turn.session)
             if stored.active_run_id is not None:
-                raise SessionBusy(run_id=stored.active_run_id)
+                active = self._runs[stored.active_run_id]
+                if not active.waits or turn.continues:
+                    raise SessionBusy(run_id=active.id)
+                self._end_waiting(active, "denied", run.created_at)
+                stored = self._sessions[key]
             check_parent(turn, stored.leaf_id, self._messages.get(key, {}).__contains__)
             linked = chain(turn, stored.leaf_id)
             messages = self._messages.setdefault(key, {})
@@ -202,6 +210,57 @@ class MemoryStore(MemorySessions):
             for record, end, content, at in batch.ends:
                 if self._is_going(record.id, worker_id):
                     self._end_run(record, end, content, at)
+            for record, pause, content, _ in batch.pauses:
+                if self._is_going(record.id, worker_id):
+                    last_seq = self._entries[record.id][-1].seq
+                    paused = self._runs[record.id] = record.waiting(pause, last_seq)
+                    self._set_message(paused, content=content, status=paused.status)
+
+    def _set_message(self, run: RunRecord, **values: Any) -> None:
+        messages = self._messages[(run.owner, run.session_id)]
+        messages[run.message_id] = replace(messages[run.message_id], **values)
+
+    def answer(
+        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+    ) -> Answered:
+        with self._lock:
+            record = self._runs.get(run_id)
+            if record is None or record.owner != owner:
+                raise NotFound()
+            if not record.waits:
+                return Answered(record)
+            if worker_id in self._lost_workers:
+                raise WorkerLost(worker_id)
+            left, entries = taken(record.pending or (), replies, record.last_seq, now)
+            if not entries:
+                return Answered(record)
+            record = self._runs[run_id] = answered(record, left, entries, worker_id)
+            self._entries[run_id] += entries
+            if left:
+                return Answered(record, entries)
+            self._set_message(record, status="running")
+            key = (owner, record.session_id)
+            before = branch(self._messages[key], record.message_id)[:-1]
+            asked = with_prompt(before, self._sessions[key].system)
+            return Answered(record, entries, asked, list(self._entries[run_id]))
+
+    def end_waiting(self, owner: str, run_id: str, why: Why, now: float) -> list[Entry]:
+        with self._lock:
+            record = self._runs.get(run_id)
+            if record is None or record.owner != owner or not record.waits:
+                return []
+            return self._end_waiting(record, why, now)
+
+    def _end_waiting(self, record: RunRecord, why: Why, now: float) -> list[Entry]:
+        entries, end, content = ended_waiting(record, self._entries[record.id], why, now)
+        self._entries[record.id] += entries
+        self._end_run(record, end, content, now)
+        return entries
+
+    def expired(self, now: float, limit: int) -> list[RunRecord]:
+        with self._lock:
+            waiting = (run for run in self._runs.values() if run.waits_until is not None)
+            return [run for run in waiting if (run.waits_until or now) < now][:limit]
 
     def _is_going(self, run_id: str, worker_id: str) -> bool:
         # Not if its session was deleted meanwhile, or another worker has ended it.
@@ -238,7 +297,10 @@ class MemoryStore(MemorySessions):
                 key = (run.owner, run.session_id)
                 asked = branch(self._messages[key], run.message_id)
                 end, kept = interrupted_end(run, asked, entries, error, cost_of)
-                entries.append(Entry(len(entries) + 1, END, end.to_json(), now))
+                entries += closed(entries, "unknown", now)
+                entries.append(
+                    Entry(entries[-1].seq + 1 if entries else 1, END, end.to_json(), now)
+                )
                 before = self._messages[key][run.message_id].content
                 self._end_run(run, end, extended(before, kept), now)
             return [run.id for run in taken]

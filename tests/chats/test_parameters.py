@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.chats.chat_interface import NEVER_IGNORED
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.chats.sessions import SessionService
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
+from app.core.runs import NEVER_IGNORED
 from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock
 from app.runs.run import Run
@@ -21,6 +21,7 @@ from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import ScriptedProvider
 
+VALUES = {"tools": [{"type": "function", "function": {"name": "look"}}]}
 PARAMETERS = {"seed": 7, "top_p": 0.5, "stop": ["\n"]}
 
 
@@ -33,8 +34,7 @@ def start(sessions: SessionService, **fields: Any) -> Run:
 @pytest.mark.parametrize(
     "takes,passed",
     [
-        (set(), {}),
-        ({"seed"}, {"seed": 7}),
+        ({"seed", "stop"}, {"seed": 7, "stop": ["\n"]}),
         ({"seed", "top_p", "stop", "n"}, PARAMETERS),
     ],
 )
@@ -46,26 +46,27 @@ def test_provider_is_given_the_parameters_that_it_takes(
     assert start(sessions, parameters=PARAMETERS).request.parameters == passed
 
 
-@pytest.mark.parametrize("name", ["n", "response_format", "tools"])
+@pytest.mark.parametrize("name", sorted(NEVER_IGNORED))
 def test_parameter_that_would_change_the_answer_is_refused(
     sessions: SessionService, scripted: ScriptedProvider, name: str
 ) -> None:
-    scripted.parameters = NEVER_IGNORED - {name} | {"seed"}
+    scripted.parameters = NEVER_IGNORED - {name} | {"top_p"}
     with pytest.raises(UnsupportedParameter) as refused:
-        start(sessions, parameters={"seed": 1, name: 2})
+        start(sessions, parameters={"top_p": 1, name: VALUES.get(name, 2)})
 
     assert refused.value.fields == {name: "not supported"}
     assert refused.value.message == f"The provider scripted does not take `{name}`."
     assert sessions.counts() == {"in_memory": 0, "stored": 0}
 
 
-@pytest.mark.parametrize("name", ["n", "response_format", "tools"])
+@pytest.mark.parametrize("name", sorted(NEVER_IGNORED))
 def test_provider_that_takes_it_is_given_it(
     sessions: SessionService, scripted: ScriptedProvider, name: str
 ) -> None:
     scripted.parameters = frozenset({name})
 
-    assert start(sessions, parameters={name: 2}).request.parameters == {name: 2}
+    asked = {name: VALUES.get(name, 2)}
+    assert start(sessions, parameters=asked).request.parameters == asked
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -147,6 +148,8 @@ DIFFERENT = [
     ChatRequest(text_parts("hi"), parameters={"seed": 2}),
     ChatRequest(text_parts("hi"), parameters={"n": 1}),
     ChatRequest(text_parts("hi"), parameters={"n": 1}, place=Place("edit", "m")),
+    ChatRequest(text_parts("hi"), server_tools=("a",)),
+    ChatRequest(text_parts("hi"), server_tools=("a", "b")),
 ]
 
 

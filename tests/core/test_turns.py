@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.messages import Content, ProviderMessage, taking_turns, text_parts
+from app.core.messages import Content, ProviderMessage, text_parts
+from app.core.turns import taking_turns
 
 FILE = {"type": "file", "id": "f"}
 Said = list[tuple[str, str]]
@@ -49,3 +50,61 @@ def test_no_two_neighbours_have_one_role_in_a_long_conversation() -> None:
     assert all(one != other for one, other in zip(roles, roles[1:], strict=False))
     words = "".join(text for _, text in said)
     assert "".join(turn.text for turn in turns).replace("\n", "") == words
+
+
+CALLS: Content = (
+    {"type": "tool_call", "call_id": "c1", "name": "look", "input": {}},
+    {"type": "tool_call", "call_id": "c2", "name": "look", "input": {}},
+)
+RESULTS: Content = (
+    {"type": "tool_result", "call_id": "c1", "name": "look", "output": 1},
+    {"type": "tool_result", "call_id": "c2", "name": "look", "output": 2},
+)
+UNKNOWN: Content = tuple(
+    {"type": "tool_result", "call_id": call["call_id"], "name": "look", "unknown": True}
+    for call in CALLS
+)
+ASKED = ProviderMessage("user", text_parts("a"))
+DONE = text_parts("done")
+
+
+@pytest.mark.parametrize(
+    "content,turns",
+    [
+        ((*CALLS, *RESULTS, *DONE), [("assistant", CALLS), ("tool", RESULTS), ("assistant", DONE)]),
+        (
+            (*CALLS, *RESULTS, *CALLS, *RESULTS),
+            [("assistant", CALLS), ("tool", RESULTS), ("assistant", CALLS), ("tool", RESULTS)],
+        ),
+        (CALLS, [("assistant", CALLS), ("tool", UNKNOWN)]),
+        ((*CALLS, RESULTS[1]), [("assistant", CALLS), ("tool", (RESULTS[1], UNKNOWN[0]))]),
+        (
+            (*CALLS, *DONE),
+            [("assistant", (*CALLS, *DONE)), ("tool", UNKNOWN)],
+        ),
+    ],
+)
+def test_each_call_is_followed_by_its_result(content: Content, turns: list[object]) -> None:
+    found = taking_turns([ASKED, ProviderMessage("assistant", content), ASKED])
+
+    assert [(turn.role, turn.content) for turn in found[1:-1]] == turns
+    assert found[0] == found[-1] == ASKED
+
+
+def test_results_of_a_client_are_one_turn() -> None:
+    said = [
+        ProviderMessage("assistant", CALLS),
+        *(ProviderMessage("tool", (result,)) for result in RESULTS),
+    ]
+    assert [(turn.role, turn.content) for turn in taking_turns(said)] == [
+        ("assistant", CALLS),
+        ("tool", RESULTS),
+    ]
+
+
+def test_what_only_a_provider_reads_is_no_turn_of_its_own() -> None:
+    opaque: Content = ({"type": "opaque", "vendor": "v"},)
+
+    assert taking_turns([ASKED, ProviderMessage("assistant", opaque), ASKED]) == [
+        ProviderMessage("user", text_parts("a\n\na"))
+    ]

@@ -8,8 +8,8 @@ import pytest
 
 from app.core.errors import LogReset, StorageUnavailable
 from app.runs.housekeeping import DAY_S, EVERY_S, FOLD_AT_ONCE, Housekeeper, Keeping
-from app.runs.recovery import Recovery
 from app.runs.registry import KEEP_ENDED_S
+from app.runs.worker import Recovery
 from app.stores.memory import MemoryStore
 from tests.conftest import WORKER
 from tests.support.clock import HandClock

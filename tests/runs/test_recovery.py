@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import SessionBusy
 from app.core.store import Batch, WorkerLost
-from app.runs.recovery import Recovery
+from app.runs.worker import Recovery
 from app.stores.memory import MemoryStore, NoLocks
 from app.wiring import RunParts
 from tests.support.clock import HandClock

@@ -9,15 +9,16 @@ from app.core.entries import END, KINDS, Entry
 from tests.support.clock import START
 from tests.support.samples import run_end
 
+NAMES = {"n": 1, "call_id": "call-1", "name": "current_time"}
 DATA: dict[str, Any] = {
     "status": {"status": "retrying", "attempt": 2, "provider": "other"},
-    "tool_call": {"n": 1, "call_id": "call-1", "name": "current_time", "source": "server"},
+    "tool_call": {**NAMES, "source": "server"},
     "tool_args": {"n": 1, "delta": '{"zone": "'},
-    "tool_ready": {"n": 1, "input": {"zone": "UTC"}},
-    "approval": {"n": 1, "approval_id": "ap-1", "expires_at": START + 60},
-    "approval_answer": {"n": 1, "approved": True, "by": "ann"},
-    "tool_started": {"n": 1},
-    "tool_result": {"n": 1, "output": "12:00 🕛"},
+    "tool_ready": {**NAMES, "source": "server", "input": {"zone": "UTC"}},
+    "approval": {**NAMES, "approval_id": "ap-1", "expires_at": START + 60},
+    "approval_answer": {**NAMES, "approval_id": "ap-1", "approved": True, "by": "ann"},
+    "tool_started": NAMES,
+    "tool_result": {**NAMES, "output": "12:00 🕛"},
     "step_end": {"usage": {"input_tokens": 1, "output_tokens": 2}, "finish_reason": "tool_calls"},
     "file": {"attachment_id": "at-1", "media_type": "image/png", "name": "a.png"},
 }

@@ -34,6 +34,11 @@ class ScriptedProvider:
         """Write the script of one more reply."""
         self._scripts.append(steps)
 
+    def forget(self) -> None:
+        """Forget what was asked, and what is left to be said."""
+        self.requests.clear()
+        self._scripts.clear()
+
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield what the script says."""
         self.requests.append(request)

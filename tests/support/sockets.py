@@ -11,13 +11,16 @@ import socketio
 
 from tests.support.server import Server
 
-ENDS = {"chat_complete", "chat_stream_error"}
+ENDS = {"chat_complete", "chat_stream_error", "chat_requires_action"}
 NAMES = (
     "chat_token",
     "chat_complete",
     "chat_stream_error",
     "chat_status",
+    "chat_tool",
+    "chat_requires_action",
     "run_started",
+    "run_waiting",
     "run_ended",
     "branch_changed",
     "session_deleted",

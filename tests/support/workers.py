@@ -6,8 +6,8 @@ import os
 
 from app.core.entries import Entry
 from app.metrics.counts import Metrics
-from app.runs.recovery import Recovery
 from app.runs.run import Run
+from app.runs.worker import Recovery
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from app.wiring import make_runs

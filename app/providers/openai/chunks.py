@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.entries import LOGPROBS, OPAQUE, storable
 from app.core.run_errors import UpstreamMalformed
 from app.core.usage import Usage
+from app.providers.wire.calls import ReplyCalls
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import split_parts, text_in
 from app.providers.wire.reasons import is_reason
 from app.providers.wire.refusals import raise_failure
-from app.runs.ports import USAGE, Piece
+from app.runs.ports import FINISH, USAGE, Piece
 
 # What servers call thoughts, the most usual first.
 THOUGHTS = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "reasoning_details")
@@ -25,9 +27,15 @@ class CompletionChunks(StreamChunks):
 
     ends_with_reason = True  # what comes after a finish reason is no part of the reply
 
-    def __init__(self, splits_thoughts: bool = False) -> None:
+    def __init__(
+        self, splits_thoughts: bool = False, first_call: int = 1, vendor: str = ""
+    ) -> None:
         super().__init__()
         self._reply = ReplyText(splits_thoughts)
+        self._calls = ReplyCalls(first_call, vendor)
+        self._vendor = vendor
+        self._thoughts: list[str] | None = None  # of servers that want them back, with calls
+        self._details: list[Any] = []
 
     def add_chunk(self, chunk: dict[str, Any], found: list[Piece]) -> None:
         choices = chunk.get("choices")
@@ -58,11 +66,13 @@ class CompletionChunks(StreamChunks):
                 self._reply.say(text, found)
             else:
                 self._add_message(delta, found)
-        if type(message) is dict and not self._reply.has_text:
+        if type(message) is dict and not self._reply.has_text and not self._calls:
             self._add_message(message, found, whole=True)
         elif not delta and isinstance(text := choice.get("text"), str) and text:
             self._reply.say(text, found)
         if len(choice) > 3:  # besides index, delta and reason
+            if tokens := _tokens_in(choice):
+                found.append((LOGPROBS, {"content": storable(tokens)}))
             if choice.get("error"):
                 raise_failure({"error": choice["error"]}, self.heard)
             if usage := choice.get("usage"):
@@ -70,8 +80,45 @@ class CompletionChunks(StreamChunks):
         if reason is None and "finish_reason" not in choice:
             reason = choice.get("finishReason") or (delta or {}).get("finish_reason")
         if reason and is_reason(reason):
-            self._reply.finish(reason, found)
-            self.finished = True
+            self._finish(reason, found)
+
+    def _finish(self, reason: Any, found: list[Piece]) -> None:
+        told: list[Piece] = []
+        self._reply.finish(reason, told, bool(self._calls))
+        self.finished = True
+        if self._calls and told and told[-1][0] == FINISH:
+            finish = told.pop()
+            self._calls.finish(told, finish[1] in {"length", "content_filter"})
+            self._calls = ReplyCalls(0, self._vendor)  # some repeat the reason
+            told += self._wanted_back()
+            told.append(finish)
+        found += told
+
+    def _wanted_back(self) -> list[Piece]:
+        fields: dict[str, Any] = {}
+        if self._thoughts is not None:
+            fields["reasoning_content"] = storable("".join(self._thoughts))
+        if self._details:
+            fields["reasoning_details"] = storable(self._details)
+        return [(OPAQUE, {"vendor": self._vendor, "fields": fields})] if fields else []
+
+    def _add_calls(self, message: dict[str, Any], found: list[Piece]) -> None:
+        calls = message.get("tool_calls") or ()
+        one = message.get("function_call")  # OpenAI's older name for a call
+        for call in [*calls, {"function": one}] if one else calls:
+            if not isinstance(call, dict):
+                raise UpstreamMalformed()
+            said = call.get("function") or call.get("custom")
+            said = said if isinstance(said, dict) else call
+            own = call.get("extra_content")
+            self._calls.add(
+                found,
+                call.get("id"),
+                call.get("index"),
+                said.get("name"),
+                said.get("arguments", said.get("input")),
+                {"extra_content": storable(own)} if own else None,
+            )
 
     def _add_usage(self, usage: Any, found: list[Piece]) -> None:
         read = usage_in(usage)
@@ -81,6 +128,16 @@ class CompletionChunks(StreamChunks):
     def _add_message(self, message: Any, found: list[Piece], whole: bool = False) -> None:
         if not isinstance(message, dict):
             raise UpstreamMalformed()
+        if message.get("tool_calls") or message.get("function_call"):
+            if not isinstance(message.get("tool_calls") or [], list):
+                raise UpstreamMalformed()
+            self._add_calls(message, found)
+        if isinstance(thought := message.get("reasoning_content"), str):
+            if self._thoughts is None:
+                self._thoughts = []
+            self._thoughts.append(thought)
+        if isinstance(details := message.get("reasoning_details"), list):
+            self._details += details
         text = message.get("content")
         values = (message[name] for name in THOUGHTS if message.get(name))
         thoughts: Any = next((text for text in map(text_in, values) if text), None)
@@ -98,9 +155,15 @@ class CompletionChunks(StreamChunks):
         if self.finished:
             return
         self._reply.end(found)
-        if complete and self._reply.has_text:
-            self.finished = True
-            self._reply.finish("stop", found)
+        if complete and (self._reply.has_text or self._calls):
+            self._finish("stop", found)
+
+
+def _tokens_in(choice: dict[str, Any]) -> list[Any]:
+    """Return the objects of tokens that a choice has besides its text."""
+    logprobs = choice.get("logprobs")
+    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+    return tokens if isinstance(tokens, list) else []
 
 
 def usage_in(usage: Any) -> Usage | None:

@@ -30,10 +30,16 @@ PARAMETERS = frozenset(
     {
         "frequency_penalty",
         "logit_bias",
+        "logprobs",
+        "parallel_tool_calls",
         "presence_penalty",
+        "reasoning_effort",
         "response_format",
         "seed",
         "stop",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
         "top_p",
     }
 )
@@ -123,7 +129,7 @@ class OpenAICompatible:
         with asking(request, self._secrets, self._bounds.words):
             answer = self._opened(request, stream)
             with closing(answer):
-                chunks = CompletionChunks(self._splits_thoughts)
+                chunks = CompletionChunks(self._splits_thoughts, request.first_call, self.name)
                 yield from read_pieces(answer, chunks, self._bounds.max_reply_bytes)
 
     def _opened(self, request: ProviderRequest, stream: bool) -> HttpStream:
@@ -132,7 +138,9 @@ class OpenAICompatible:
         model, learned = request.model, frozenset[str]()
         while True:
             adapted = self.adaptations.of(model) | learned
-            body = body_of(request, stream, adapted, self._limit_field, self._splits_thoughts)
+            body = body_of(
+                request, stream, adapted, self._limit_field, self._splits_thoughts, self.name
+            )
             answer = self._post(body, stream)
             if answer.status < 300:
                 self.adaptations.learn(model, learned)

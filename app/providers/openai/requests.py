@@ -10,9 +10,11 @@ from typing import Any
 
 import orjson
 
-from app.core.messages import ProviderMessage, taking_turns, text_parts
+from app.core.messages import Part, ProviderMessage
 from app.core.run_errors import UpstreamError, UpstreamRejected
 from app.core.runs import ProviderRequest
+from app.core.tools import result_text
+from app.core.turns import calls_in, taking_turns
 from app.providers.wire.adapting import (
     DEVELOPER,
     NO_STREAM_OPTIONS,
@@ -63,9 +65,10 @@ def body_of(
     adapted: frozenset[str],
     limit_field: str,
     splits_thoughts: bool,
+    vendor: str = "",
 ) -> dict[str, Any]:
-    """Return the body of a request."""
-    messages = _messages(request.messages, adapted, splits_thoughts)
+    """Return the body of a request; `vendor` is who gets its own fields back."""
+    messages = _messages(request.messages, adapted, splits_thoughts, vendor)
     body: dict[str, Any] = {"model": request.model, **request.parameters, "messages": messages}
     if stream:
         body["stream"] = True
@@ -80,7 +83,10 @@ def body_of(
 
 
 def _messages(
-    messages: Sequence[ProviderMessage], adapted: frozenset[str], splits_thoughts: bool
+    messages: Sequence[ProviderMessage],
+    adapted: frozenset[str],
+    splits_thoughts: bool,
+    vendor: str,
 ) -> list[dict[str, Any]]:
     if splits_thoughts:
         messages = [_without_thoughts(message) for message in messages]
@@ -89,10 +95,14 @@ def _messages(
         prompt = "\n\n".join(one.text for one in messages if one.role == "system" and one.text)
         messages = [message for message in messages if message.role != "system"]
     renamed = {"system": "developer"} if DEVELOPER in adapted else {}
-    said = [
-        {"role": renamed.get(turn.role, turn.role), "content": turn.text}
-        for turn in taking_turns(messages)
-    ]
+    said: list[dict[str, Any]] = []
+    for turn in taking_turns(messages):
+        if turn.role == "tool":
+            said += [_result(part) for part in turn.content]
+        elif len(turn.content) > 1 or turn.content[0]["type"] != "text":
+            said.append(_with_calls(turn, vendor))
+        else:
+            said.append({"role": renamed.get(turn.role, turn.role), "content": turn.text})
     if prompt:
         if said and said[0]["role"] == "user":
             said[0]["content"] = f"{prompt}\n\n{said[0]['content']}"
@@ -101,11 +111,43 @@ def _messages(
     return said
 
 
+def _with_calls(turn: ProviderMessage, vendor: str) -> dict[str, Any]:
+    """Return a message that has calls, with what this vendor wants back of it."""
+    calls, own = calls_in(turn.content), _own_parts(turn, vendor)
+    message: dict[str, Any] = {"role": turn.role, "content": turn.text or None}
+    for part in own:
+        message.update(part.get("fields", {}))
+    if calls:
+        extras = {part.get("call_id"): part.get("extra_content") for part in own}
+        message["tool_calls"] = [_call(call, extras.get(call["call_id"])) for call in calls]
+    return message
+
+
+def _own_parts(turn: ProviderMessage, vendor: str) -> list[Part]:
+    opaque = (part for part in turn.content if part["type"] == "opaque")
+    return [part for part in opaque if part["vendor"] in {vendor, ""}]
+
+
+def _call(part: Part, extra: Any) -> dict[str, Any]:
+    arguments = orjson.dumps(part.get("input") or {}).decode()
+    call = {"id": part["call_id"], "type": "function"}
+    said = {**call, "function": {"name": part["name"], "arguments": arguments}}
+    return {**said, "extra_content": extra} if extra else said
+
+
+def _result(part: Part) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": part["call_id"], "content": result_text(part)}
+
+
 def _without_thoughts(message: ProviderMessage) -> ProviderMessage:
     if message.role != "assistant":
         return message
-    text = without_thoughts(message.text)
-    return message if text == message.text else ProviderMessage("assistant", text_parts(text))
+    content: list[Part] = []
+    for part in message.content:
+        if part["type"] == "text" and not content:  # they come first
+            part = {**part, "text": without_thoughts(part["text"])}
+        content.append(part)
+    return ProviderMessage(message.role, tuple(content))
 
 
 def adaptation_to(refusal: Refusal, body: Mapping[str, Any], limit_field: str) -> str:

@@ -217,11 +217,14 @@ class ReplyText:
             self._split(self._splitter.end(), found)
             self._splitter = None
 
-    def finish(self, reason: Any, found: list[Piece]) -> None:
-        """Add what was held back, and our finish reason for the server's. Raises UpstreamError for
-        one that is a failure."""
+    def finish(self, reason: Any, found: list[Piece], has_calls: bool = False) -> None:
+        """Add what was held back, and our finish reason for the server's: with calls, which many
+        end with `stop`, it is that there are some. Raises UpstreamError for one that is a
+        failure."""
         self.end(found)
-        ours = reason_of(reason, self.has_text)
+        ours = reason_of(reason, self.has_text or has_calls)
+        if has_calls and ours == "stop":
+            ours = "tool_calls"
         if ours == "stop" and self._reason:  # some gateways add one of their own behind
             return
         self._reason = ours

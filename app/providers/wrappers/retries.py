@@ -22,7 +22,7 @@ from app.core.run_errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from app.core.runs import Attempt, ProviderRequest
+from app.core.runs import NEVER_IGNORED, Attempt, ProviderRequest
 from app.providers.wrappers.breaker import Breaker, Breakers, says_ill
 from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider, own_patience_s
 
@@ -171,7 +171,7 @@ class Resilient:
         failure: RunError | None = None
         for index in range(len(self._chain)):
             link = self._link(index, request)
-            if not link.breaker.claim():
+            if not self._takes(index, request) or not link.breaker.claim():
                 continue
             if failure is not None:
                 if self._timing.monotonic() >= course.chain_until:
@@ -189,6 +189,11 @@ class Resilient:
             except _Unanswered as unanswered:
                 failure = unanswered.error
         raise failure
+
+    def _takes(self, index: int, request: ProviderRequest) -> bool:
+        """Whether that one would honour what must not be ignored; the first was asked to."""
+        asked = NEVER_IGNORED.intersection(request.parameters)
+        return not index or asked <= self._chain[index].provider.parameters
 
     def _link(self, index: int, request: ProviderRequest) -> _Link:
         """Return that one of the chain. One that the request was not made for is asked for its own

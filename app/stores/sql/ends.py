@@ -22,10 +22,11 @@ _COLUMNS = (
 )
 _END_RUN = f"""
 UPDATE runs SET {", ".join(f"{name} = :{name}" for name in _COLUMNS)},
+  pending = NULL, waits_until = NULL,
   last_seq = (SELECT max(last_seq) FROM run_entries WHERE run_id = runs.id)
 WHERE id = :id AND worker_id = :worker_id AND ended_at IS NULL
 """
-_END_MESSAGE = """
+END_MESSAGE = """
 UPDATE messages SET content = :content, status = :status, usage = :usage WHERE id = :message_id
 """
 _ADD_USAGE = """
@@ -55,6 +56,6 @@ def end_run(
         return
     driver.execute(_ADD_USAGE, usage_row(ended, at))
     said = {"content": json_text(content), "status": end.status, "usage": row["usage"]}
-    driver.execute(_END_MESSAGE, {**said, "message_id": record.message_id})
+    driver.execute(END_MESSAGE, {**said, "message_id": record.message_id})
     whose = {"owner": record.owner, "id": record.session_id}
     driver.execute(_TOUCH_SESSION, {**whose, "ended_at": at})

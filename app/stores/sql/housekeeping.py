@@ -8,7 +8,7 @@ from app.core.entries import END, Entry, folded
 from app.core.messages import extended
 from app.core.runs import RunRecord
 from app.core.usage import CostOf, no_cost
-from app.stores.decisions import interrupted_end
+from app.stores.decisions import closed, interrupted_end
 from app.stores.sql.driver import OnSqlAlchemy
 from app.stores.sql.ends import end_run
 from app.stores.sql.entries import beyond, clear_journal, compacted, journal_of, store_entries
@@ -57,7 +57,8 @@ def _interrupt(
     branch = read_branch(connection, run.owner, run.session_id, run.message_id)
     end, kept = interrupted_end(run, branch, entries, error, cost_of)
     seq = (entries[-1].seq if entries else 0) + 1
-    store_entries(connection, run.id, [Entry(seq, END, end.to_json(), now)])
+    late = closed(entries, "unknown", now)
+    store_entries(connection, run.id, [*late, Entry(seq + len(late), END, end.to_json(), now)])
     message = select(messages.c.content).where(messages.c.id == run.message_id)
     before = connection.execute(message).scalar_one_or_none()
     content = extended(tuple(before or ()), kept)

@@ -14,6 +14,7 @@ from app.core.messages import Message, branch, in_order
 from app.core.runs import RunRecord
 from app.core.sessions import ChatSession, Page
 from app.core.usage import UsedTokens
+from app.stores.decisions import with_prompt
 from app.stores.sql.driver import upsert
 from app.stores.sql.rows import message_from, run_from, session_from
 from app.stores.sql.tables import daily_usage, messages, numbers, runs, sessions
@@ -82,6 +83,14 @@ def read_tree(connection: Connection, owner: str, session_id: str) -> dict[str, 
         .order_by(messages.c.created_at, messages.c.id)
     ).all()
     return in_order(message_from(row._asdict()) for row in rows)
+
+
+def branch_before(connection: Connection, run: RunRecord) -> list[Message]:
+    """Return the branch that a run answers, after the session's own system prompt."""
+    found = read_branch(connection, run.owner, run.session_id, run.message_id)
+    of_session = (sessions.c.owner == run.owner) & (sessions.c.id == run.session_id)
+    system = connection.execute(select(sessions.c.system).where(of_session)).scalar_one_or_none()
+    return with_prompt(found[:-1], system)
 
 
 def used_by_day(connection: Connection, owner: str, since_day: str) -> list[UsedTokens]:

@@ -81,6 +81,9 @@ runs = Table(
     Column("folded", Boolean, nullable=False),
     Column("attempts", JSON(none_as_null=True)),
     Column("cost", JSON(none_as_null=True)),
+    Column("asked", JSON(none_as_null=True)),
+    Column("pending", JSON(none_as_null=True)),
+    Column("waits_until", Float),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     ForeignKeyConstraint(
@@ -96,6 +99,7 @@ runs = Table(
         **where("ended_at IS NULL"),
     ),
     Index("runs_going_of_worker", "worker_id", **where("ended_at IS NULL")),
+    Index("runs_waiting", "waits_until", **where("waits_until IS NOT NULL")),
     Index("runs_to_fold", "ended_at", **where("NOT folded")),
     Index(
         "runs_of_key",

@@ -17,6 +17,7 @@ from app.stores.decisions import branch_for_model, chain, check_key, check_paren
 from app.stores.sql.driver import Driver, dumped, insert_into
 from app.stores.sql.rows import message_from, message_row, run_row, session_row
 from app.stores.sql.tables import messages, runs, sessions
+from app.stores.sql.waiting import end_waiting, find
 
 # A hub does nothing else meanwhile: the longest turn takes it about 3 ms. More than that, of the
 # session or of the turn itself, is left to the store's thread.
@@ -71,7 +72,7 @@ def begin_turn(driver: Driver, turn: Turn, in_hub: bool = False) -> list[Message
         raise WorkerLost(run.worker_id)
     if run.idempotency_key is not None:
         _check_key(driver, turn)
-    leaf_id, system = _open_session(driver, turn)
+    leaf_id, system = _open_session(driver, turn, in_hub)
     check_parent(
         turn, leaf_id, lambda parent_id: _read_message(driver, turn, parent_id) is not None
     )
@@ -93,7 +94,7 @@ def _check_key(driver: Driver, turn: Turn) -> None:
         check_key(run_id, request_hash, turn)
 
 
-def _open_session(driver: Driver, turn: Turn) -> tuple[str | None, str | None]:
+def _open_session(driver: Driver, turn: Turn, in_hub: bool) -> tuple[str | None, str | None]:
     """Return the leaf and the prompt of the turn's session, made if it is new and may be."""
     wanted = turn.session
     if not turn.must_exist:
@@ -103,8 +104,18 @@ def _open_session(driver: Driver, turn: Turn) -> tuple[str | None, str | None]:
         raise NotFound()
     leaf_id, system, active_run_id = found
     if active_run_id is not None:
-        raise SessionBusy(run_id=active_run_id)
+        _end_waiting(driver, turn, active_run_id, in_hub)
     return leaf_id, system
+
+
+def _end_waiting(driver: Driver, turn: Turn, run_id: str, in_hub: bool) -> None:
+    """End the run that is in the turn's way, if it waits. Raises SessionBusy if it does not."""
+    active = find(driver, turn.session.owner, run_id)
+    if active is None or not active.waits or turn.continues:
+        raise SessionBusy(run_id=run_id)
+    if in_hub:
+        raise TooLong()
+    end_waiting(driver, turn.session.owner, run_id, "denied", turn.run.created_at)
 
 
 def _branch(driver: Driver, turn: Turn, leaf_id: str | None, in_hub: bool) -> list[Message]:

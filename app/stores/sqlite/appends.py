@@ -15,6 +15,7 @@ import orjson
 
 from app.core.store import Batch, WorkerLost
 from app.stores.sql.ends import end_run
+from app.stores.sql.waiting import pause_run
 from app.stores.sqlite.connections import all_or_nothing
 from app.stores.sqlite.journal import TRIM_ROWS, Journal, Line
 
@@ -68,7 +69,7 @@ class SqliteAppends:
             journal = self._journal = _read(connection, worker_id)
         lines = journal.lines(batch)
         now = batch.entries[-1][1][-1].at if lines else 0.0
-        if batch.ends or not lines or not journal.is_quiet(now):
+        if batch.ends or batch.pauses or not lines or not journal.is_quiet(now):
             _Transaction(connection, journal).write(batch, lines, now)
             return
         values = (orjson.dumps(lines).decode(), worker_id)
@@ -129,7 +130,8 @@ class _Transaction:
 
     def write(self, batch: Batch, lines: list[Line], now: float) -> None:
         """Write a batch, all of it or nothing."""
-        ended: dict[str, list[Line]] = {ended.record.id: [] for ended in batch.ends}
+        ended: dict[str, list[Line]] = {one.record.id: [] for one in batch.ends}
+        ended.update({one.record.id: [] for one in batch.pauses})
         kept: list[Line] = []
         for line in lines:
             ended.get(line[0], kept).append(line)
@@ -145,6 +147,9 @@ class _Transaction:
             for one in batch.ends:
                 self._compact(one[0].id, ended[one[0].id])
                 end_run(self._connection, self._worker_id, *one)
+            for record, pause, content, _ in batch.pauses:
+                last_seq = self._compact(record.id, ended[record.id])
+                pause_run(self._connection, self._worker_id, record, pause, content, last_seq)
             trimmed = self._trim(TRIM_ROWS, TRIM_ROWS)
         self._note(trimmed)
         if row_id:
@@ -168,8 +173,9 @@ class _Transaction:
                 raise WorkerLost(self._worker_id)
             yield
 
-    def _compact(self, run_id: str, more: Sequence[Line] = ()) -> None:
-        """Move what the run has waiting, and more that comes with its end."""
+    def _compact(self, run_id: str, more: Sequence[Line] = ()) -> int:
+        """Move what the run has waiting, and more that comes with its end; return the number of the
+        last of it, 0 for none."""
         self._compacted.append(run_id)
         waiting = self._journal.waiting(run_id)
         seq = waiting.seq if waiting else more[0][1] if more else 0
@@ -177,12 +183,13 @@ class _Transaction:
         for line in more:
             pieces += line[2]
         if not pieces or not self._is_going(run_id):
-            return
+            return 0
         for start in range(0, len(pieces), PIECES_A_ROW):
             row = pieces[start : start + PIECES_A_ROW]
             first, last = seq + start, seq + start + len(row) - 1
             values = (run_id, first, last, orjson.dumps(row).decode())
             self._connection.execute(_COMPACT, values)
+        return seq + len(pieces) - 1
 
     def _is_going(self, run_id: str) -> bool:
         going = self._connection.execute(_GOING, (run_id, self._worker_id))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import (
@@ -28,8 +29,11 @@ from app.core.entries import Entry
 from app.core.messages import Message
 from app.core.runs import RunRecord, Turn
 from app.core.store import Batch
+from app.core.tools import Answered, Reply, Why
 from app.core.usage import CostOf, no_cost
 from app.stores.sql import queries as queries
+from app.stores.sql import waiting as waiting
+from app.stores.sql.driver import OnSqlAlchemy
 from app.stores.sql.entries import read_entries
 from app.stores.sql.housekeeping import delete_old, fold, take_over
 from app.stores.sql.rows import run_from
@@ -88,6 +92,24 @@ class SqliteStore(SqlSessions):
     def begin_turn(self, turn: Turn) -> list[Message]:
         with self._thread.driver() as connection, all_or_nothing(connection):
             return begin_turn(connection, turn)
+
+    def answer(
+        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+    ) -> Answered:
+        with self._transaction() as connection:
+            driver = OnSqlAlchemy(connection)
+            done = waiting.answer(driver, owner, run_id, replies, worker_id, now)
+            if done.branch is None:
+                return done
+            return done._replace(branch=queries.branch_before(connection, done.record))
+
+    def end_waiting(self, owner: str, run_id: str, why: Why, now: float) -> list[Entry]:
+        with self._transaction() as connection:
+            return waiting.end_waiting(OnSqlAlchemy(connection), owner, run_id, why, now)
+
+    def expired(self, now: float, limit: int) -> list[RunRecord]:
+        with self._reading() as connection:
+            return waiting.expired(OnSqlAlchemy(connection), now, limit)
 
     def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
         with self._reading() as connection:

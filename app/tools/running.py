@@ -1,0 +1,165 @@
+"""Calls of tools under way: each in a task of its own, so many at once, each with its time.
+
+A task is killed when its time is over, or when who waits for it goes: a thread cannot be, and what
+it still brings is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import GeneratorType
+from typing import Any
+
+from app.core.entries import TOOL_RESULT, TOOL_STARTED, storable
+from app.core.errors import new_error_id
+from app.core.tools import Call, bounded
+from app.runs.ports import ALIVE, STORED, Clock, Piece, PieceStream, Runtime, Task
+from app.tools.tool import Caller, Input, Result, Tool, ToolError
+
+log = logging.getLogger(__name__)
+LOOK_S = 1.0  # at most between signs of life while tools run
+MAX_SOURCES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of what runs: how long, how many at once, how large its result may be."""
+
+    timeout_s: float
+    at_once: int
+    max_result_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A call that may be run: its tool, and the input that this has checked."""
+
+    call: Call
+    tool: Tool
+    given: Input
+
+
+class Running:
+    """The calls of one step. `pieces` is to be closed, or read to its end."""
+
+    def __init__(
+        self,
+        ready: Sequence[Ready],
+        bounds: Bounds,
+        runtime: Runtime,
+        clock: Clock,
+        who: Mapping[str, str],
+    ) -> None:
+        self._waiting = deque(ready)
+        self._bounds = bounds
+        self._runtime = runtime
+        self._clock = clock
+        self._who = who
+        self._waiter = runtime.new_waiter()
+        self._tasks: dict[int, tuple[Ready, Task, float]] = {}  # with the time that each has until
+        self._told: deque[tuple[int, bool, dict[str, Any]]] = deque()
+
+    def pieces(self) -> PieceStream:
+        """Yield that each call has started, stored before it does; then its results, and signs of
+        life."""
+        try:
+            while self._waiting or self._tasks:
+                yield from self._start()
+                found = self._results()
+                if found:
+                    yield found
+                elif self._tasks:
+                    self._wait()
+                    yield self._results() or [(ALIVE, None)]
+        finally:
+            tasks, self._tasks = self._tasks, {}
+            for _, task, _ in tasks.values():
+                task.kill()
+
+    def _start(self) -> PieceStream:
+        room = self._bounds.at_once - len(self._tasks)
+        batch = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        if not batch:
+            return
+        yield [(TOOL_STARTED, one.call.names) for one in batch]
+        yield [(STORED, None)]
+        until = self._clock.monotonic() + self._bounds.timeout_s
+        for one in batch:
+            self._tasks[one.call.n] = (one, self._runtime.spawn(self._run, one), until)
+
+    def _run(self, one: Ready) -> None:
+        """Run one call, in its task."""
+        caller = Caller(**self._who, call_id=one.call.call_id)
+        try:
+            for output, is_last in _outputs(one.tool.run(one.given, caller)):
+                self._tell(one, is_last, _result_of(output, self._bounds.max_result_bytes))
+        except ToolError as error:
+            self._tell(one, True, {"error": storable(str(error))[:2000]})
+        except TimeoutError:
+            self._tell(one, True, {"error": "It took too long."})
+        except Exception:
+            error_id = new_error_id()
+            log.exception("tool %s failed", one.tool.name, extra={"error_id": error_id})
+            self._tell(one, True, {"error": "The tool failed.", "error_id": error_id})
+
+    def _tell(self, one: Ready, is_last: bool, result: dict[str, Any]) -> None:
+        self._told.append((one.call.n, is_last, result))
+        self._waiter.wake()
+
+    def _results(self) -> list[Piece]:
+        """Return what the tasks have told, and the end of those whose time is over."""
+        found: list[Piece] = []
+        while self._told:
+            n, is_last, result = self._told.popleft()
+            if n not in self._tasks:
+                continue  # its time was over
+            names = self._tasks[n][0].call.names
+            if is_last:
+                del self._tasks[n]
+            else:
+                result = {**result, "preliminary": True}
+            found.append((TOOL_RESULT, {**names, **result}))
+        now = self._clock.monotonic()
+        for n, (one, task, until) in list(self._tasks.items()):
+            if now >= until:
+                del self._tasks[n]
+                task.kill()
+                error = f"It took longer than {self._bounds.timeout_s:g} s and was ended."
+                found.append((TOOL_RESULT, {**one.call.names, "error": error}))
+        return found
+
+    def _wait(self) -> None:
+        now = self._clock.monotonic()
+        until = min(until for _, _, until in self._tasks.values())
+        try:
+            with self._runtime.deadline(max(0.0, min(LOOK_S, until - now))):
+                self._waiter.wait()
+        except TimeoutError:
+            pass
+
+
+def _outputs(returned: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield what a tool has returned, or yields, each with whether it is the last: at the end what
+    came last is that."""
+    if not isinstance(returned, GeneratorType):
+        yield returned, True
+        return
+    output = None
+    try:
+        for output in returned:
+            yield output, False
+        yield output, True
+    finally:
+        returned.close()
+
+
+def _result_of(output: Any, max_bytes: int) -> dict[str, Any]:
+    """Return what the log has of an output."""
+    result = output if isinstance(output, Result) else Result(output)
+    said = {"output": bounded(result.output, max_bytes)}
+    if not result.sources:
+        return said
+    return {**said, "sources": [storable(dict(one)) for one in result.sources[:MAX_SOURCES]]}

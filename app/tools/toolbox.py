@@ -1,0 +1,106 @@
+"""The tools that the server has: registered functions, those that come with it, those of MCP
+servers."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from app.chats.ports import OfferedTool
+from app.core.errors import InvalidRequest
+from app.core.tools import Calls
+from app.runs.ports import Provider
+from app.tools.loop import LoopRules, Surroundings, ToolLoop
+from app.tools.tool import Tool, tool_of
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # what all providers take
+More = Callable[[], Sequence[Tool]]  # tools that are known only when somebody asks
+
+
+class NoSuchTool(ValueError):
+    """What TOOLS names cannot be used as a tool."""
+
+
+def load_tools(written: Iterable[str]) -> list[Tool]:
+    """Return the tools that `module:name` each name. Raises NoSuchTool."""
+    return [_loaded(one) for one in written]
+
+
+def _loaded(written: str) -> Tool:
+    module, _, name = written.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        raise NoSuchTool(written) from None
+    if not isinstance(found, Tool) and not callable(found):
+        raise NoSuchTool(written)
+    made = found if isinstance(found, Tool) else tool_of(found)
+    if not NAME.match(made.name):
+        raise NoSuchTool(written)
+    return made
+
+
+class Toolbox:
+    """All of them by name. `more` are asked for when they are needed, and may come and go."""
+
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        rules: LoopRules,
+        around: Surroundings,
+        more: Sequence[More] = (),
+    ) -> None:
+        self._own = {one.name: one for one in tools}
+        self.max_result_bytes = rules.max_tool_result_bytes
+        self._rules = rules
+        self._around = around
+        self._more = more
+
+    def add(self, one: Tool) -> None:
+        """Have one tool more."""
+        self._own[one.name] = one
+
+    def tools(self) -> dict[str, Tool]:
+        """Return what there is now, by name."""
+        found = {one.name: one for more in self._more for one in more()}
+        return {**found, **self._own}
+
+    def offered(self) -> list[OfferedTool]:
+        """Return all that there are now, by name."""
+        return [_offered(one) for _, one in sorted(self.tools().items())]
+
+    def check(self, names: Iterable[str], field: str) -> None:
+        """Raise InvalidRequest for a name that is no tool's."""
+        known = self.tools() if names else {}
+        for name in names:
+            if name not in known:
+                have = ", ".join(sorted(known)) or "none: none is set up"
+                raise InvalidRequest({field: f"{name} is no tool of this server; it has {have}"})
+
+    def definitions(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return these tools as a provider is told of them; without those that have gone."""
+        known = self.tools() if names else {}
+        return [known[name].definition for name in names if name in known]
+
+    def loop(
+        self,
+        provider: Provider,
+        names: Sequence[str],
+        calls: Calls,
+        may_wait: bool,
+        who: Mapping[str, str],
+    ) -> Provider:
+        """Return the provider with its calls of these tools run; `calls` are those of the run
+        before it waited, `who` the owner, session and run."""
+        known = self.tools() if names else {}
+        tools = {name: known[name] for name in names if name in known}
+        return ToolLoop(provider, tools, self._rules, self._around, calls, may_wait, who)
+
+
+def _offered(one: Tool) -> OfferedTool:
+    approval: Literal["never", "always", "sometimes"] = (
+        "sometimes" if callable(one.approval) else one.approval
+    )
+    return OfferedTool(one.name, one.description, one.schema, approval, one.source)

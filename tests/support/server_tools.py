@@ -1,0 +1,57 @@
+"""Tools for a server under test, which is told of them by TOOLS. Each writes down in its server's
+folder that it was called, so that a test can count."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.tools.tool import tool
+
+CALLED = Path("called.txt")
+LET_GO = Path("let-go.txt")  # what waits goes on once it is there
+STEP_S = 0.01
+NAMES = ",".join(f"tests.support.server_tools:{name}" for name in ("note", "send", "wait"))
+
+
+def _write_down(what: str) -> None:
+    with CALLED.open("a") as file:
+        file.write(f"{what}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@tool()
+def note(text: str) -> str:
+    """Note a text."""
+    _write_down(f"note {text}")
+    return f"noted {text}"
+
+
+@tool(approval="always")
+def send(to: str) -> str:
+    """Send something to somebody."""
+    _write_down(f"send {to}")
+    return f"sent to {to}"
+
+
+@tool()
+def wait(name: str) -> Iterator[str]:
+    """Wait until it is let go."""
+    _write_down(f"wait {name}")
+    yield "waiting"
+    try:
+        while not LET_GO.exists():
+            time.sleep(STEP_S)
+    except BaseException:
+        _write_down(f"ended {name}")
+        raise
+    yield f"waited for {name}"
+
+
+def called(folder: Path) -> list[str]:
+    """Return what was called, by the server of that folder."""
+    file = folder / CALLED
+    return file.read_text().splitlines() if file.exists() else []
