@@ -13,13 +13,13 @@ from pydantic import Field
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.cursor import format_cursor
-from app.core.entries import END, REASONING, STATUS, TEXT, Entry
+from app.core.entries import END, REASONING, STATUS, STEP_END, TEXT, TOOL_ARGS, Entry, is_pause
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import text_parts
 from app.core.usage import Cost
+from app.dialects.calls import CallParameters, checked_tools
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
 from app.dialects.frames import (
-    Body,
     Id,
     OnDisconnect,
     Said,
@@ -29,19 +29,23 @@ from app.dialects.frames import (
     validated,
 )
 from app.dialects.native_shapes import (
+    ActionEvent,
     DetachedAnswer,
     DoneEvent,
     FailedEvent,
     Problem,
     StatusEvent,
     TokenEvent,
+    ToolEvent,
+    WaitingAnswer,
     WholeAnswer,
 )
+from app.dialects.native_tools import KINDS_SHOWN, ToolEvents
 
 NO_PATH: Mapping[str, Any] = {}
 
 
-class NativeBody(Body):
+class NativeBody(CallParameters):
     """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
 
     message: Said | None = None
@@ -63,6 +67,8 @@ class NativeBody(Body):
     session_must_exist: bool = False
     edit: str | None = None
     regenerate: str | None = None
+    tools: list[str | dict[str, Any]] | None = None
+    tool_deltas: bool = False
 
 
 class Wanted(NamedTuple):
@@ -72,6 +78,7 @@ class Wanted(NamedTuple):
     reasoning: bool = False
     stats: bool = False
     full_response: bool = True
+    tool_deltas: bool = False
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Wanted:
@@ -93,9 +100,18 @@ class NativeEvents:
 
     def __init__(self, reply: Reply, after: int, wanted: Wanted = Wanted()) -> None:
         self._reply = reply
-        self._shown: dict[str, Callable[[Entry], Event]] = {STATUS: self._status, END: self._end}
+        self._shown: dict[str, Callable[[Entry], Event | None]] = {
+            STATUS: self._status,
+            END: self._end,
+        }
+        self._shown[STEP_END] = self._step_end
+        self._shown.update({kind: self._tool for kind in KINDS_SHOWN if kind != TOOL_ARGS})
+        if wanted.tool_deltas:
+            self._shown[TOOL_ARGS] = self._tool
         if wanted.reasoning:
             self._shown[REASONING] = self._thought
+        self._tools: ToolEvents | None = None
+        self._after = after
         self._stats = wanted.stats
         self._full_response = wanted.full_response
         self._run_id = reply.record.id
@@ -127,6 +143,22 @@ class NativeEvents:
         return Event(
             "chat_status", entry.seq, {**thought, "run_id": self._run_id, "seq": entry.seq}
         )
+
+    def _tool(self, entry: Entry) -> Event:
+        if self._tools is None:
+            before = self._reply.log.everything() if self._after else []
+            self._tools = ToolEvents(one for one in before if one.seq < entry.seq)
+        payload = {"tool": self._tools.payload(entry), "run_id": self._run_id, "seq": entry.seq}
+        return Event("chat_tool", entry.seq, payload)
+
+    def _step_end(self, entry: Entry) -> Event | None:
+        """Return what the run waits for, if it does: the last event, unless it has gone on."""
+        if not is_pause(entry):
+            return None
+        record = self._reply.record
+        waits = {"requires_action": entry.data["requires_action"]}
+        names = {"run_id": record.id, "session_id": record.session_id, "seq": entry.seq}
+        return Event("chat_requires_action", entry.seq, {**waits, **names})
 
     def silence(self, age_s: float) -> dict[str, Any]:
         """Return what is said after silence: that the run waits, or thinks, and how old it is."""
@@ -208,8 +240,8 @@ class Native(Dialect):
 
     name = "native"
     body = NativeBody
-    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent
-    answer = WholeAnswer
+    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent | ToolEvent | ActionEvent
+    answer = WholeAnswer | WaitingAnswer
     problem = Problem
     detached = DetachedAnswer
     examples = ({"message": "Hello", "partial": False},)
@@ -231,8 +263,13 @@ class Native(Dialect):
             stop_when_unwatched=said.on_disconnect == "stop",
             place=place,
             must_exist=said.session_must_exist or place.target is not None,
+            parameters=said.passed_on(_definitions(said)),
+            server_tools=tuple(one for one in said.tools or () if isinstance(one, str)),
+            waits=True,
         )
-        wanted = Wanted(said.partial, said.reasoning, said.stats, said.full_response)
+        wanted = Wanted(
+            said.partial, said.reasoning, said.stats, said.full_response, said.tool_deltas
+        )
         return Spoken(self, request, wanted._asdict(), detached=said.detach)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> NativeEncoder:
@@ -243,12 +280,17 @@ class Native(Dialect):
     def whole(self, reply: Reply, options: Mapping[str, Any] = NO_PATH) -> dict[str, Any]:
         """Return the answer of `POST /api/chat`."""
         entry = reply.log.end
-        assert entry is not None
         record = reply.record
-        return {
+        said = {
             "response": reply.log.text(),
             "session_id": record.session_id,
             "run_id": record.id,
+        }
+        if entry is None:  # it waits
+            pause = reply.log.pause
+            return {**said, "requires_action": pause.data["requires_action"] if pause else []}
+        return {
+            **said,
             **_figures(entry.data),
             "user": reply.user,
             "timestamp": timestamp(entry.at),
@@ -286,6 +328,11 @@ def failed_payload(record: Any, entry: Entry) -> dict[str, Any]:
     if "details" in error:
         failed["details"] = error["details"]
     return failed
+
+
+def _definitions(said: NativeBody) -> list[dict[str, Any]]:
+    """Return the tools that the client runs. Raises InvalidRequest."""
+    return checked_tools([one for one in said.tools or () if not isinstance(one, str)])
 
 
 def _place(said: NativeBody) -> Place:

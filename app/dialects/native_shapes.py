@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from typing_extensions import NotRequired, TypedDict
 
-Status = Literal["queued", "running", "completed", "stopped", "failed", "interrupted"]
+Status = Literal[
+    "queued", "running", "requires_action", "completed", "stopped", "failed", "interrupted"
+]
 FinishReason = Literal[
     "stop", "length", "content_filter", "tool_calls", "stopped", "error", "interrupted"
 ]
@@ -96,6 +98,91 @@ class StatusEvent(TypedDict):
     attempt: NotRequired[int]
     provider: NotRequired[str]
     model: NotRequired[str]
+
+
+ToolState = Literal[
+    "calling",
+    "ready",
+    "invalid",
+    "awaiting_approval",
+    "running",
+    "done",
+    "failed",
+    "denied",
+    "stopped",
+    "unknown",
+]
+
+
+class SourceShape(TypedDict):
+    """Where a result is from."""
+
+    url: str
+    title: NotRequired[str]
+
+
+class ToolChange(TypedDict):
+    """A call, and what has become of it."""
+
+    n: int
+    call_id: str
+    name: str
+    state: ToolState
+    source: NotRequired[str]
+    input: NotRequired[dict[str, Any]]
+    invalid: NotRequired[str]
+    delta: NotRequired[str]
+    output: NotRequired[Any]
+    error: NotRequired[str]
+    reason: NotRequired[str]
+    sources: NotRequired[list[SourceShape]]
+    preliminary: NotRequired[bool]
+    approval_id: NotRequired[str]
+    approved: NotRequired[bool]
+    answer: NotRequired[Any]
+    expires_at: NotRequired[float]
+    message: NotRequired[str]
+    schema: NotRequired[dict[str, Any]]
+
+
+class ToolEvent(TypedDict):
+    """A change of a call."""
+
+    tool: ToolChange
+    run_id: str
+    seq: int
+
+
+class PendingAction(TypedDict):
+    """What a run waits for: the result of a call that the client runs, an approval, an answer."""
+
+    n: int
+    call_id: str
+    name: str
+    input: dict[str, Any]
+    kind: Literal["result", "approval", "question"]
+    expires_at: float
+    approval_id: NotRequired[str]
+    message: NotRequired[str]
+    schema: NotRequired[dict[str, Any]]
+
+
+class ActionEvent(TypedDict):
+    """The end of a stream whose run waits: it goes on, by the same id, once it is answered."""
+
+    requires_action: list[PendingAction]
+    run_id: str
+    session_id: str
+    seq: int
+
+
+class WaitingAnswer(TypedDict):
+    """What there is of a reply that was not streamed, and waits."""
+
+    response: str
+    session_id: str
+    run_id: str
+    requires_action: list[PendingAction]
 
 
 class DetachedAnswer(TypedDict):

@@ -14,7 +14,7 @@ from app.dialects.documents.prompt import PromptChat, PromptConversation
 from app.dialects.documents.session_messages import SessionMessages
 from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
-from app.dialects.openai import OpenAIChat
+from app.dialects.openai.chat import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
 from app.dialects.prompts.openai_completions import OpenAICompletions
 

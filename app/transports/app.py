@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.transports.guards.rates import address_of
 from app.transports.guards.wsgi import Guards
 from app.transports.http import (
+    actions,
     chat,
     errors,
     hooks,
@@ -59,6 +60,7 @@ EXPOSED_HEADERS = [
 # All routes but those that start runs, which the table of dialects has.
 BLUEPRINTS = (
     runs.routes,
+    actions.routes,
     sessions.routes,
     messages.routes,
     news.routes,

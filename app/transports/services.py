@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from flask import current_app
 
-from app.chats.ports import Catalog
+from app.chats.ports import Catalog, Toolbox
 from app.chats.sessions import SessionService
 from app.metrics.counts import Metrics
 from app.runs.ports import Runtime
@@ -82,6 +82,7 @@ class Services:
     facts: ServerFacts
     is_healthy: Callable[[], bool]
     metrics: Metrics
+    toolbox: Toolbox
 
     @property
     def max_message_bytes(self) -> int:

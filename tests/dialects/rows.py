@@ -8,8 +8,9 @@ from typing import Any
 from app.core.errors import ChatError
 from app.dialects.ai_sdk import AiSdk
 from app.dialects.native import Native
+from app.dialects.native_tools import KINDS_SHOWN
 from app.dialects.ollama import OllamaChat
-from app.dialects.openai import OpenAIChat
+from app.dialects.openai.chat import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
 from app.dialects.prompts.openai_completions import OpenAICompletions
 from tests.dialects.golden import COUNTS, OPEN, USAGE, At, Golden, escaped
@@ -83,7 +84,7 @@ NATIVE = Golden(
     problem=native_problem,
     text_of=lambda event: event.get("token", ""),
     heartbeat=": ping\n",
-    shows=frozenset({"status"}),
+    shows=frozenset({"status"}) | KINDS_SHOWN - {"tool_args"},
 )
 
 
@@ -149,7 +150,7 @@ OPENAI = Golden(
     text_of=lambda event: "".join(
         choice["delta"].get("content", "") for choice in event.get("choices", ())
     ),
-    shows=frozenset({"reasoning", "refusal"}),
+    shows=frozenset({"reasoning", "refusal", "logprobs"}),
 )
 
 

@@ -16,7 +16,7 @@ from app.dialects.documents.conversation import ConversationChat
 from app.dialects.documents.prompt import PromptChat
 from app.dialects.native import Native
 from app.dialects.ollama import OllamaChat
-from app.dialects.openai import OpenAIChat
+from app.dialects.openai.chat import OpenAIChat
 from tests.dialects.speech import reply_of
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, texts

@@ -21,7 +21,13 @@ from tests.support.clock import START
 from tests.support.samples import run_end, texts
 
 NATIVE = Native()
-ALL = {"partial": True, "reasoning": False, "stats": False, "full_response": True}
+ALL = {
+    "partial": True,
+    "reasoning": False,
+    "stats": False,
+    "full_response": True,
+    "tool_deltas": False,
+}
 
 
 def frames(entries: list[Entry], after: int = 0, **options: Any) -> bytes:

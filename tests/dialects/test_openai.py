@@ -21,7 +21,7 @@ from app.core.errors import (
     UnsupportedParameter,
 )
 from app.core.run_errors import RunStorageFailed, UpstreamError, UpstreamTimeout
-from app.dialects.openai import OpenAIChat
+from app.dialects.openai.chat import OpenAIChat
 from tests.dialects.speech import (
     FAILED,
     STOPPED,

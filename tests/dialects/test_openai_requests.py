@@ -9,7 +9,8 @@ import pytest
 from app.chats.request import ChatRequest
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import ProviderMessage, text_of, text_parts
-from app.dialects.openai import CompletionBody, OpenAIChat
+from app.dialects.openai.chat import OpenAIChat
+from app.dialects.openai.shapes import CompletionBody
 from tests.dialects.speech import refusal
 
 DIALECT = OpenAIChat()
@@ -134,8 +135,8 @@ def test_every_optional_field_may_be_null() -> None:
     optional = {name: None for name in CompletionBody.model_fields if name not in BODY}
     message = {"tool_calls": None, "name": None, **HI[0]}
 
-    assert "on_disconnect" in optional and "tool_choice" not in optional
-    assert parsed(**optional, tool_choice=None, messages=[message]) == parsed()
+    assert {"on_disconnect", "tool_choice"} <= optional.keys()
+    assert parsed(**optional, messages=[message]) == parsed()
 
 
 @pytest.mark.parametrize(
@@ -187,9 +188,6 @@ def test_what_is_absent_is_named() -> None:
         ({"role": "user", "content": [{"type": "text"}]}, "messages.1.content"),
         ({"role": "user", "content": [{"type": "text", "text": 1}]}, "messages.1.content"),
         ({"role": "user", "content": [{"text": "hi"}]}, "messages.1.content"),
-        ({"role": "assistant", "content": "", "tool_calls": [CALL]}, "messages.1.tool_calls"),
-        ({"role": "tool", "content": "4", "tool_call_id": "c"}, "messages.1.role"),
-        ({"role": "function", "content": "4", "name": "f"}, "messages.1.role"),
     ],
 )
 def test_message_that_is_no_text_is_not_supported(message: Any, field: str) -> None:
@@ -206,7 +204,6 @@ def test_message_that_is_no_text_is_not_supported(message: Any, field: str) -> N
         ("audio", {"voice": "alloy"}),
         ("function_call", "auto"),
         ("functions", [{"name": "f"}]),
-        ("logprobs", True),
     ],
 )
 def test_parameter_that_no_provider_takes_is_not_supported(name: str, value: Any) -> None:

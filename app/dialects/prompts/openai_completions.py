@@ -19,19 +19,16 @@ from app.dialects.client_held import token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
 from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, OnDisconnect, Said, validated
-from app.dialects.openai import (
+from app.dialects.openai.chat import (
     LAST_DATA,
     ChunkEncoder,
-    CompletionProblem,
-    Longest,
-    Penalty,
-    StreamOptions,
     error_details,
     longest,
     passed_on,
     reason_of,
     wants_usage,
 )
+from app.dialects.openai.shapes import CompletionProblem, Longest, Penalty, StreamOptions
 
 ONE_PROMPT = "this server takes one prompt, in plain words"
 NO_PLACE = "this server answers a prompt with text only"

@@ -10,7 +10,7 @@ from flask import Response, g, jsonify, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import InvalidRequest
-from app.core.messages import Message, branch, siblings
+from app.core.messages import HIDDEN, Message, branch, siblings
 from app.core.sessions import ChatSession
 from app.dialects.frames import Body, timestamp
 from app.dialects.native_shapes import UsageShape
@@ -153,8 +153,9 @@ def _row(message: Message) -> StoredMessage:
         "usage": cast(UsageShape, message.usage.to_json()) if message.usage else None,
         "timestamp": timestamp(message.created_at),
     }
-    if any(part["type"] != "text" for part in message.content):
-        row["parts"] = [dict(part) for part in message.content]
+    shown = [dict(part) for part in message.content if part["type"] not in HIDDEN]
+    if any(part["type"] != "text" for part in shown):
+        row["parts"] = shown
     return row
 
 

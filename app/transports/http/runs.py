@@ -13,10 +13,18 @@ from app.core.errors import BadCursor
 from app.core.runs import RunRecord
 from app.dialects.frames import Body, OnDisconnect, timestamp
 from app.dialects.native import Wanted, check_detach
-from app.dialects.native_shapes import AttemptShape, CostShape, FinishReason, Status, UsageShape
+from app.dialects.native_shapes import (
+    AttemptShape,
+    CostShape,
+    FinishReason,
+    PendingAction,
+    Status,
+    UsageShape,
+)
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
 from app.transports.http.hooks import count
+from app.transports.http.sessions import pending_of
 from app.transports.http.streams import detached, stream
 from app.transports.openapi.operations import (
     LAST_EVENT_ID,
@@ -60,6 +68,11 @@ SHOWN = (
         "`false` or `0` leaves `full_response` out of the end.",
         {"type": "string", "default": "true"},
     ),
+    Parameter(
+        "tool_deltas",
+        "Anything but `false` or `0` shows the arguments of calls as they come.",
+        {"type": "string", "default": "false"},
+    ),
 )
 FOLLOWED = Answer("The run's events, to its end.", 200, stream_of(NATIVE), OF_A_RUN)
 DETACHED = Answer(
@@ -99,6 +112,7 @@ class Run(TypedDict):
     ttft_ms: float | None
     created_at: str
     ended_at: str | None
+    pending: list[PendingAction]
 
 
 class StopReceipt(TypedDict):
@@ -207,4 +221,5 @@ def _record(found: FoundRun) -> Run:
         "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
         "created_at": timestamp(record.created_at),
         "ended_at": None if record.ended_at is None else timestamp(record.ended_at),
+        "pending": pending_of(record),
     }

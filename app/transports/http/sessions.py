@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, cast
 
 from flask import Response, g, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.broker import News
 from app.core.errors import BadCursor, InvalidRequest, NotFound
+from app.core.runs import RunRecord
 from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
 from app.dialects.frames import Body, Id, json_line, timestamp
-from app.dialects.native_shapes import Status
+from app.dialects.native_shapes import PendingAction, Status
 from app.transports.http.streams import event_stream
 from app.transports.openapi.operations import (
     Answer,
@@ -53,10 +54,12 @@ class SessionChange(Body):
 
 
 class ActiveRun(TypedDict):
-    """The reply under way, and the newest entry of its log."""
+    """The reply under way, and the newest entry of its log; of one that waits, for what."""
 
     run_id: str
     seq: int
+    status: Status
+    pending: list[PendingAction]
 
 
 class Session(TypedDict):
@@ -92,7 +95,7 @@ class SessionsDeleted(TypedDict):
 
 
 class RunNews(TypedDict):
-    """A run started, or ended; `status` is told at its end."""
+    """A run started or goes on, waits, or ended; `status` is told of the latter two."""
 
     run_id: str
     session_id: str
@@ -168,7 +171,8 @@ def delete_session(session_id: str) -> SessionDeleted:
 @operation(
     "Follow a session",
     Answer(
-        "Events `run_started`, `run_ended` and `branch_changed`, until `session_deleted`.",
+        "Events `run_started`, `run_waiting`, `run_ended` and `branch_changed`, until "
+        "`session_deleted`.",
         200,
         (events_of(SESSION_NEWS),),
         ("X-Session-Id",),
@@ -201,7 +205,17 @@ def _active_run(chat_session: ChatSession) -> ActiveRun | None:
         found = services().runs.find(chat_session.owner, chat_session.active_run_id)
     except NotFound:
         return None  # it ended and was deleted since the session was read
-    return {"run_id": found.record.id, "seq": found.log.last_seq}
+    return {
+        "run_id": found.record.id,
+        "seq": found.log.last_seq,
+        "status": cast(Status, found.status),
+        "pending": pending_of(found.record),
+    }
+
+
+def pending_of(record: RunRecord) -> list[PendingAction]:
+    """Return what a run waits for."""
+    return [cast(PendingAction, dict(action)) for action in record.pending or ()]
 
 
 def _page() -> Page:

@@ -40,8 +40,7 @@ def stream(dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, 
     found.log.check(after)
     reply = reply_of(found)
     headers = answer_headers(dialect, reply, options)
-    end = found.log.end
-    if end is not None and after >= end.seq:
+    if found.log.is_over(after):
         # 204 is what makes an EventSource stop coming back (WHATWG HTML, server-sent events).
         return Response(status=204, headers=headers)
     encoder: Encoder

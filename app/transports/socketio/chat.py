@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -25,11 +25,14 @@ from app.core.errors import (
     RequestError,
     Unauthorized,
 )
+from app.core.tools import Reply
 from app.dialects.frames import Body, validated
 from app.dialects.native import Wanted
+from app.dialects.native_answers import ApprovalBody, ResultsBody
 from app.dialects.routes import NATIVE
 from app.transports.guards.body import check_depth
 from app.transports.guards.rates import Kind, Window, admission, caller_of
+from app.transports.http.actions import taken
 from app.transports.services import Services
 from app.transports.socketio.engine import OutletTo
 from app.transports.socketio.packets import REFUSED
@@ -41,15 +44,39 @@ MAX_OVER = 200  # events in a second over the limit, each of which costs an answ
 MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
 
 
-class ResumeData(Body):
-    """The data of `chat_resume`."""
+class ShownData(Body):
+    """What events are to have."""
 
-    run_id: str
-    seq: int = 0
     partial: bool = True
     reasoning: bool = False
     stats: bool = False
     full_response: bool = True
+    tool_deltas: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        """The same, as viewers take it."""
+        return Wanted.of(self.model_dump())
+
+
+class ResumeData(ShownData):
+    """The data of `chat_resume`."""
+
+    run_id: str
+    seq: int = 0
+
+
+class ResultData(ShownData, ResultsBody):
+    """The data of `chat_result`."""
+
+    run_id: str
+
+
+class ApproveData(ShownData, ApprovalBody):
+    """The data of `chat_approve`."""
+
+    run_id: str
+    approval_id: str
 
 
 class JoinData(Body):
@@ -87,6 +114,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             "chat_stream": self._chat_stream,
             "chat_resume": self._chat_resume,
             "chat_stop": self._chat_stop,
+            "chat_result": self._chat_result,
+            "chat_approve": self._chat_approve,
             "session_join": self._session_join,
         }
         self._viewers = SocketViewers(services, lambda: self._server)
@@ -254,16 +283,38 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             raise InvalidRequest({"seq": "must be 0 or more"})
         found = self._services.runs.find(client.principal.id, wanted.run_id)
         found.log.check(wanted.seq)
-        end = found.log.end
-        if end is None or wanted.seq < end.seq:
-            shown = Wanted.of(wanted.model_dump())
-            self._viewers.follow(sid, client.principal.name, found, wanted.seq, shown)
+        if not found.log.is_over(wanted.seq):
+            self._viewers.follow(sid, client.principal.name, found, wanted.seq, wanted.wanted)
         return {"run_id": found.record.id, "status": found.status}
 
     def _chat_stop(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(StopData, data)
         self._count("read", client)
         return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
+
+    def _chat_result(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        check_depth(data)
+        wanted = validated(ResultData, data)
+        replies = wanted.replies(self._services.toolbox.max_result_bytes)
+        return self._answer(sid, client, wanted.run_id, replies, wanted.wanted)
+
+    def _chat_approve(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
+        check_depth(data)
+        wanted = validated(ApproveData, data)
+        reply = wanted.reply(wanted.approval_id, client.principal.name)
+        return self._answer(sid, client, wanted.run_id, [reply], wanted.wanted)
+
+    def _answer(
+        self, sid: str, client: Client, run_id: str, replies: Sequence[Reply], wanted: Wanted
+    ) -> dict[str, Any]:
+        """Answer a run that waits, and follow it from there on."""
+        self._count("read", client)
+        owner = client.principal.id
+        before = self._services.runs.find(owner, run_id).log.last_seq
+        found = self._services.sessions.answer(owner, run_id, replies, client.caller)
+        if not found.log.is_over(before):
+            self._viewers.follow(sid, client.principal.name, found, before, wanted)
+        return dict(taken(found, replies, before))
 
     def _session_join(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         wanted = validated(JoinData, data)

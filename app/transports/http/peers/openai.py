@@ -7,7 +7,7 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from app.core.errors import NotFound
-from app.dialects.openai import CompletionProblem
+from app.dialects.openai.shapes import CompletionProblem
 from app.dialects.routes import OPENAI
 from app.transports.openapi.operations import Answer, Routes, about, operation
 from app.transports.services import services

@@ -8,24 +8,37 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
-
-from app.core.entries import REASONING, REFUSAL, TEXT, Entry
+from app.core.entries import (
+    LOGPROBS,
+    REASONING,
+    REFUSAL,
+    TEXT,
+    TOOL_ARGS,
+    TOOL_CALL,
+    Entry,
+)
 from app.core.errors import ChatError
-from app.core.messages import ProviderMessage, text_parts
 from app.core.run_errors import RunError
+from app.core.tools import CLIENT
+from app.dialects.calls import (
+    checked_tools,
+)
 from app.dialects.client_held import HELLO, asked, explained, token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
-from app.dialects.documents.completions import TokenCounts
-from app.dialects.frames import Body, OnDisconnect, event_frame, validated
+from app.dialects.frames import event_frame, validated
+from app.dialects.openai.messages import calls_of, conversation, tokens_of
+from app.dialects.openai.shapes import (
+    Completion,
+    CompletionBody,
+    CompletionChunk,
+    CompletionProblem,
+    StreamOptions,
+)
 
 LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()
-# `developer` is OpenAI's newer name for `system`; compatible servers know only the older one.
-ROLES = {"developer": "system"}
 # Where a kind goes in a delta; reasoning where DeepSeek's API first put it.
 DELTAS = {TEXT: "content", REASONING: "reasoning_content", REFUSAL: "refusal"}
 PASSED_ON = (
@@ -36,118 +49,9 @@ PASSED_ON = (
     "stop",
     "top_p",
 )
-FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
-REFUSED = ("audio", "function_call", "functions", "logprobs")
 NO_LIMIT = (-1, 0)  # what some clients say for: as long as the model likes
-Penalty = Annotated[float, Field(ge=-2, le=2)]
-Longest = Annotated[int, Field(ge=-1, le=10_000_000)]
-
-
-class StreamOptions(Body):
-    """What the stream is to have besides the text."""
-
-    include_usage: bool | None = False
-
-
-class CompletionMessage(Body):
-    """One message; of its parts only texts are taken."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, Any]] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-
-
-class CompletionBody(Body):
-    """The body of `POST /v1/chat/completions`."""
-
-    model: str
-    messages: Annotated[list[CompletionMessage], Field(min_length=1)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Longest | None = None
-    max_completion_tokens: Longest | None = None
-    n: Annotated[int, Field(ge=1, le=128)] | None = None
-    frequency_penalty: Penalty | None = None
-    presence_penalty: Penalty | None = None
-    logit_bias: dict[str, float] | None = None
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    stop: str | list[str] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    modalities: list[str] | None = None
-    tools: list[dict[str, Any]] | None = None
-    response_format: dict[str, Any] | None = None
-    on_disconnect: OnDisconnect | None = "stop"
-
-
-class Delta(TypedDict):
-    """What a chunk adds to the message."""
-
-    role: NotRequired[Literal["assistant"]]
-    content: NotRequired[str]
-    reasoning_content: NotRequired[str]
-
-
-class ChunkChoice(TypedDict):
-    """The one choice of a chunk."""
-
-    index: Literal[0]
-    delta: Delta
-    finish_reason: str | None
-
-
-class CompletionChunk(TypedDict):
-    """One chunk of the stream."""
-
-    id: str
-    object: Literal["chat.completion.chunk"]
-    created: int
-    model: str
-    choices: list[ChunkChoice]
-    usage: NotRequired[TokenCounts | None]
-
-
-class CompletionProblemDetails(TypedDict):
-    """What went wrong."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-
-
-class CompletionProblem(TypedDict):
-    """An answer, or a last event, that is an error."""
-
-    error: CompletionProblemDetails
-
-
-class AnswerMessage(TypedDict):
-    """The reply."""
-
-    role: Literal["assistant"]
-    content: str
-    refusal: None
-
-
-class AnswerChoice(TypedDict):
-    """The one choice of an answer."""
-
-    index: Literal[0]
-    message: AnswerMessage
-    logprobs: None
-    finish_reason: str
-
-
-class Completion(TypedDict):
-    """The reply that was not streamed."""
-
-    id: str
-    object: Literal["chat.completion"]
-    created: int
-    model: str
-    choices: list[AnswerChoice]
-    usage: TokenCounts
+FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
+REFUSED = ("audio", "function_call", "functions")
 
 
 class ChunkEncoder(Encoder):
@@ -161,7 +65,7 @@ class ChunkEncoder(Encoder):
         self._include_usage = include_usage
 
     @abstractmethod
-    def choice(self, kind: str, said: str, reason: str | None = None) -> dict[str, Any] | None:
+    def choice(self, kind: str, said: Any, reason: str | None = None) -> dict[str, Any] | None:
         """Return the choice of a piece, None for a kind that has no place; with a reason that of
         the end, which says nothing."""
 
@@ -204,17 +108,36 @@ class CompletionEncoder(ChunkEncoder):
             "model": reply.answerer.model,
         }
         super().__init__(base, include_usage)
+        self._indexes: dict[int, int] = {}  # of the client's calls, by their numbers
         if not after:
             first = {"role": "assistant", "content": ""}
             choice = {"index": 0, "delta": first, "finish_reason": None}
             self.opening = self.opening + self._chunk(choice)
 
-    def choice(self, kind: str, said: str, reason: str | None = None) -> dict[str, Any] | None:
+    def choice(self, kind: str, said: Any, reason: str | None = None) -> dict[str, Any] | None:
         """Return a delta of what it has a place for."""
         name = DELTAS.get(kind)
-        if name is None:
+        if name is not None:
+            return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
+        if kind == LOGPROBS:
+            return {"index": 0, "delta": {}, "logprobs": said, "finish_reason": None}
+        call = self._call(kind, said) if kind in (TOOL_CALL, TOOL_ARGS) else None
+        if call is None:
             return None
-        return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
+        return {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
+
+    def _call(self, kind: str, said: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a piece of a call that the client is to run; there is no place for others."""
+        n = said["n"]
+        if kind == TOOL_ARGS:
+            if n not in self._indexes:
+                return None
+            return {"index": self._indexes[n], "function": {"arguments": said["delta"]}}
+        if said["source"] != CLIENT:
+            return None
+        index = self._indexes[n] = len(self._indexes)
+        function = {"name": said["name"], "arguments": ""}
+        return {"index": index, "id": said["call_id"], "type": "function", "function": function}
 
 
 def reason_of(end: Mapping[str, Any]) -> str:
@@ -253,12 +176,13 @@ class OpenAIChat(Dialect):
         if set(said.modalities or ()) - {"text"}:
             raise unsupported("modalities")
         request = asked(
-            [_plain(message, index) for index, message in enumerate(said.messages)],
+            conversation(said.messages),
             "messages",
             model=said.model,
             temperature=said.temperature,
             max_tokens=longest(said.max_completion_tokens, said.max_tokens),
             parameters=_parameters(said, body),
+            server_tools=tuple(said.server_tools or ()),
             stop_when_unwatched=said.on_disconnect != "continue",
         )
         usage = wants_usage(said.stream_options)
@@ -271,15 +195,19 @@ class OpenAIChat(Dialect):
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer without `stream`."""
         end = reply.ended
-        message = {"role": "assistant", "content": reply.log.text(), "refusal": None}
-        reason = reason_of(end)
+        text, calls = reply.log.text(), calls_of(reply)
+        content = None if calls and not text else text
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+        if calls:
+            message["tool_calls"] = calls
+        reason, tokens = reason_of(end), tokens_of(reply)
         return {
             "id": completion_id(reply),
             "object": "chat.completion",
             "created": int(reply.record.created_at),
             "model": reply.answerer.model,
             "choices": [
-                {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+                {"index": 0, "message": message, "logprobs": tokens, "finish_reason": reason}
             ],
             "usage": token_counts(end["usage"]),
         }
@@ -330,23 +258,9 @@ def passed_on(body: Mapping[str, Any], n: int | None) -> dict[str, Any]:
 
 
 def _parameters(said: CompletionBody, body: Mapping[str, Any]) -> dict[str, Any]:
-    found = passed_on(body, said.n)
-    if said.tools and body.get("tool_choice") != "none":
-        found["tools"] = said.tools
-    if said.response_format and said.response_format.get("type") != "text":
-        found["response_format"] = said.response_format
+    found = {**passed_on(body, said.n), **said.passed_on(checked_tools(said.tools))}
+    if said.logprobs:
+        found["logprobs"] = True
+        if said.top_logprobs:
+            found["top_logprobs"] = said.top_logprobs
     return found
-
-
-def _plain(message: CompletionMessage, index: int) -> ProviderMessage:
-    if message.role in {"tool", "function"}:
-        raise unsupported(f"messages.{index}.role")
-    if message.tool_calls:
-        raise unsupported(f"messages.{index}.tool_calls")
-    content = message.content or ""
-    if isinstance(content, list):
-        for part in content:
-            if part.get("type") != "text" or not isinstance(part.get("text"), str):
-                raise unsupported(f"messages.{index}.content")
-        content = "".join(part["text"] for part in content)
-    return ProviderMessage(ROLES.get(message.role, message.role), text_parts(content))

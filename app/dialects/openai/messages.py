@@ -1,0 +1,103 @@
+"""What a request for a chat completion says: its messages, with calls and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from app.core.entries import (
+    LOGPROBS,
+    storable,
+)
+from app.core.errors import InvalidRequest
+from app.core.messages import Part, ProviderMessage, text_parts
+from app.core.tools import CLIENT
+from app.core.turns import calls_in
+from app.dialects.calls import (
+    call_parts,
+    result_part,
+    said_with_calls,
+    text_of,
+)
+from app.dialects.client_held import unsupported
+from app.dialects.dialect import Reply
+from app.dialects.openai.shapes import CompletionMessage
+
+# `developer` is OpenAI's newer name for `system`; compatible servers know only the older one.
+ROLES = {"developer": "system"}
+
+
+def calls_of(reply: Reply) -> list[dict[str, Any]]:
+    """Return the calls that the client is to run, as a message has them."""
+    return [
+        {
+            "id": part["call_id"],
+            "type": "function",
+            "function": {
+                "name": part["name"],
+                "arguments": part.get("invalid") or orjson.dumps(part.get("input", {})).decode(),
+            },
+        }
+        for part in calls_in(reply.log.content())
+        if part["source"] == CLIENT
+    ]
+
+
+def tokens_of(reply: Reply) -> dict[str, Any] | None:
+    """Return the tokens' probabilities of a whole reply, None where none were asked for."""
+    lists = [entry.data["content"] for entry in reply.log.everything() if entry.kind == LOGPROBS]
+    return {"content": [token for tokens in lists for token in tokens]} if lists else None
+
+
+def conversation(messages: Sequence[CompletionMessage]) -> list[ProviderMessage]:
+    """Return the messages. Raises InvalidRequest for a result whose call is not among those before
+    it."""
+    names: dict[str, str] = {}
+    said = []
+    for index, message in enumerate(messages):
+        said.append(_message(message, f"messages.{index}", names))
+        names.update({part["call_id"]: part["name"] for part in calls_in(said[-1].content)})
+    return said
+
+
+def _message(message: CompletionMessage, field: str, names: Mapping[str, str]) -> ProviderMessage:
+    if message.role == "function":
+        raise unsupported(f"{field}.role", "send role `tool`")
+    text = _said_in(message, field)
+    if message.role == "tool":
+        call_id = text_of(message.tool_call_id or "", f"{field}.tool_call_id")
+        if call_id not in names:
+            why = "must be the id of a call in a message before it"
+            raise InvalidRequest({f"{field}.tool_call_id": why})
+        return ProviderMessage("tool", (result_part(call_id, names[call_id], text),))
+    if message.tool_calls:
+        if message.role != "assistant":
+            raise InvalidRequest({f"{field}.tool_calls": "only an assistant's message has them"})
+        calls = call_parts(message.tool_calls, f"{field}.tool_calls")
+        return ProviderMessage("assistant", said_with_calls(text, calls, _own(message, calls)))
+    return ProviderMessage(ROLES.get(message.role, message.role), text_parts(text))
+
+
+def _own(message: CompletionMessage, calls: Sequence[Part]) -> list[Part]:
+    """Return what a vendor wants back, and its client brings."""
+    own: list[Part] = []
+    if message.reasoning_content is not None:
+        fields = {"reasoning_content": storable(message.reasoning_content)}
+        own.append({"type": "opaque", "vendor": "", "fields": fields})
+    for call, part in zip(message.tool_calls or (), calls, strict=True):
+        if extra := call.get("extra_content"):
+            more = {"call_id": part["call_id"], "extra_content": storable(extra)}
+            own.append({"type": "opaque", "vendor": "", **more})
+    return own
+
+
+def _said_in(message: CompletionMessage, field: str) -> str:
+    content = message.content or ""
+    if isinstance(content, list):
+        for part in content:
+            if part.get("type") != "text" or not isinstance(part.get("text"), str):
+                raise unsupported(f"{field}.content")
+        content = "".join(part["text"] for part in content)
+    return content
