@@ -14,7 +14,7 @@ from dotenv import find_dotenv, load_dotenv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from app.core.entries import TEXT  # noqa: E402
+from app.core.entries import TEXT, TOOL_READY  # noqa: E402
 from app.core.messages import ProviderMessage, text_parts  # noqa: E402
 from app.core.run_errors import RunError  # noqa: E402
 from app.core.runs import ProviderRequest  # noqa: E402
@@ -25,6 +25,7 @@ from app.settings import BadSetting  # noqa: E402
 from app.wiring import Settings, load_settings, read_catalog, read_prices  # noqa: E402
 
 PATIENCE_S = 60.0
+PING = {"type": "function", "function": {"name": "ping", "description": "Tell that it is alive."}}
 MAX_TOKENS = 200  # a thinking model needs some before it says a word
 
 
@@ -78,7 +79,27 @@ def _ask(provider: Provider, said: list[str]) -> None:
         return
     text = "".join(data for kind, data in pieces if kind == TEXT)
     seconds = time.monotonic() - began
-    said += ["works", f"works: {len(text)} characters in {seconds:.1f} s"]
+    tools = _tools_of(provider)
+    said += ["works", f"works: {len(text)} characters in {seconds:.1f} s{tools}"]
+
+
+def _tools_of(provider: Provider) -> str:
+    """Return what it makes of a tool: a failure there is none of the provider's."""
+    if "tools" not in provider.parameters:
+        return "; takes no tools"
+    message = ProviderMessage("user", text_parts("Call the tool ping.\n/call ping"))
+    request = ProviderRequest(
+        (message,),
+        provider.default_model,
+        max_tokens=MAX_TOKENS,
+        paced=False,
+        parameters={"tools": [PING]},
+    )
+    try:
+        called = any(kind == TOOL_READY for batch in provider.stream(request) for kind, _ in batch)
+    except RunError as error:
+        return f"; with tools it {_explained(provider.name, error)}"
+    return "; calls tools" if called else "; was given a tool and called none"
 
 
 def _explained(name: str, error: RunError) -> str:

@@ -45,6 +45,7 @@ class Smoke:
             self.stop,
             self.whole,
             self.openai,
+            self.tool,
             self.socket,
             self.session,
             self.delete,
@@ -140,6 +141,28 @@ class Smoke:
         if "error" in chunks[-1]:
             raise Failed(str(chunks[-1]["error"]["message"]))
         return f"{len(chunks)} chunks of {model}"
+
+    def tool(self) -> str:
+        """POST /api/chat/stream, with a tool of the server's."""
+        message = "/call calculator {\"expression\": \"17 * 23\"}"  # the demo's own way
+        said = f"Call the tool calculator with 17 * 23, and tell me the result. {message}"
+        body = {"message": f"{said}\n{message}", "tools": ["calculator"], "partial": False}
+        response = self._open("POST", "/api/chat/stream", body)
+        if response.status == 400:
+            error = json.loads(response.read())["error"]
+            if error["code"] == "unsupported_parameter":
+                return "the provider takes no tools"
+            raise Failed(error["message"])
+        states = []
+        for event in self._events(response):
+            if "tool" in event:
+                states.append(event["tool"]["state"])
+            elif "error" in event:
+                raise Failed(f"{event['code']}: {event['error']} ({event['error_id']})")
+        self._json("DELETE", f"/api/chat/sessions/{response.headers['X-Session-Id']}")
+        if states and states[-1] != "done":
+            raise Failed(f"a call ended as {states[-1]}")
+        return "called, run, answered" if states else "the model called nothing"
 
     def socket(self) -> str:
         """chat_stream over Socket.IO."""

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
+from tests.support.calling import calls
 from tests.support.server import ROOT
-from tests.support.upstream import PLANTED_KEY, refuse, say, silent
+from tests.support.upstream import PLANTED_KEY, in_turn, refuse, say, silent
 
 NOT_SET_UP = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
 SECRET = "upstream-secret-text"
@@ -160,8 +161,23 @@ def test_check_says_in_a_sentence_what_is_wrong(tmp_path, upstream, reply, sente
     code, said = check(tmp_path, OPENAI_API_KEY=PLANTED_KEY, OPENAI_BASE_URL=upstream.url)
     assert f"openai (gpt-5-mini): {sentence}" in said
     assert code == (0 if "works" in sentence else 1)
-    assert len(upstream.exchanges) == 1  # no second tries, which would hide what is wrong
+    # No second tries, which would hide what is wrong; but what works is asked for a call, too.
+    assert len(upstream.exchanges) == (2 if "works" in sentence else 1)
     assert PLANTED_KEY not in said
+
+
+@pytest.mark.parametrize(
+    "reply,sentence",
+    [
+        (calls(("ping", {})), "; calls tools"),
+        (say(["hello"]), "; was given a tool and called none"),
+        (refuse("400 Bad Request"), "; with tools it refuses the request: OPENAI_MODEL"),
+    ],
+)
+def test_check_tries_a_call(tmp_path, upstream, reply, sentence):
+    upstream.reply = in_turn(say(["hello"]), reply)
+    code, said = check(tmp_path, OPENAI_API_KEY=PLANTED_KEY, OPENAI_BASE_URL=upstream.url)
+    assert (code, sentence in said) == (0, True), said
 
 
 def test_check_reads_the_env_file(tmp_path, upstream):
@@ -188,7 +204,7 @@ def test_smoke_of_a_server_that_works(start_server, upstream, tmp_path):
     server = start_server(OPENAI_API_KEY=PLANTED_KEY)
     code, said = smoke(server, tmp_path)
     assert code == 0, said
-    assert said.count("  ok  ") == 10 and "FAILED" not in said
+    assert said.count("  ok  ") == 11 and "FAILED" not in said
     assert server.get("/api/chat/sessions").json["sessions"] == []  # it cleans up
 
 
