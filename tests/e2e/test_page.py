@@ -267,7 +267,6 @@ def test_a_second_tab_sees_the_reply_go_on(page, context, server, upstream, tran
     page.idle()
     other = ChatPage(context, server.url).open(page.session_id)
     expect(other.last).to_have_text("Hello there")
-    assert server.wait_until(lambda: server.status()["viewers"]["sse"] >= 2)
     reply = upstream.reply = Steps("One ", "two")
     page.send("more")
     reply.go()
@@ -345,8 +344,13 @@ def test_on_a_phone_the_list_is_a_drawer(browser, server, upstream):
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     page = ChatPage(context, server.url).open()
-    page.send("from a phone")
+    page.tab.fill("#message", "from a phone")
+    page.tab.press("#message", "Enter")  # its keyboard has no Shift: the button sends
+    page.tab.type("#message", "in two lines")
+    page.tab.tap("#send")
     page.idle()
+    assert page.texts == ["from a phone in two lines", "Hello there"]
+    expect(page.tab.locator("#message")).to_have_attribute("enterkeyhint", "enter")
     page.tab.tap("#sidebar-open")
     expect(page.tab.locator("#sidebar-close")).to_be_focused()
     expect(page.tab.locator("#chat")).to_have_attribute("inert", "")

@@ -162,8 +162,9 @@ def silent(exchange: Exchange) -> None:
 class Steps:
     """A reply whose pieces come, each, when the test says `go`; the end is one step more."""
 
-    def __init__(self, *pieces: str) -> None:
+    def __init__(self, *pieces: str, patience_s: float = 30) -> None:
         self.pieces = pieces
+        self._patience_s = patience_s
         self._gate = threading.Semaphore(0)
 
     def go(self, steps: int = 1) -> None:
@@ -177,9 +178,9 @@ class Steps:
     def __call__(self, exchange: Exchange) -> None:
         exchange.start()
         for piece in self.pieces:
-            self._gate.acquire(timeout=30)
+            self._gate.acquire(timeout=self._patience_s)
             exchange.delta(piece)
-        self._gate.acquire(timeout=30)
+        self._gate.acquire(timeout=self._patience_s)
         exchange.finish(usage={"prompt_tokens": 7, "completion_tokens": 3})
 
 
