@@ -13,6 +13,12 @@ export class TandemClient {
      */
     readonly sessions: Sessions;
     /**
+     * The server's tools, and answers to what replies wait for.
+     * @readonly
+     * @type {Tools}
+     */
+    readonly tools: Tools;
+    /**
      * Send a message; return its Reply. The same text to the same session while the first is
      * unanswered is the same Reply: a double click is one message.
      * @param {string} message
@@ -124,6 +130,7 @@ export type Models = import("./client/records.js").Models;
 export type Used = import("./client/records.js").Used;
 export type UsageReport = import("./client/records.js").UsageReport;
 export type Sessions = import("./client/records.js").Sessions;
+export type Tools = import("./client/records.js").Tools;
 export type ErrorDetails = import("./client/tandem-error.js").ErrorDetails;
 export type SseEvent = import("./client/transports/sse-parser.js").SseEvent;
 export type SseHandlers = import("./client/transports/sse-parser.js").SseHandlers;

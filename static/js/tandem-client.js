@@ -15,6 +15,7 @@ import { SharedStream } from "./client/shared/shared-stream.js";
 import { DEFAULTS, fieldsOf, settingsOf } from "./client/settings.js";
 import { Stopper } from "./client/stop.js";
 import { TandemError } from "./client/tandem-error.js";
+import { toolRoutes } from "./client/tools.js";
 import { SharedTransport } from "./client/transports/shared.js";
 import { SocketTransport } from "./client/transports/socket.js";
 import { SseTransport } from "./client/transports/sse.js";
@@ -64,6 +65,7 @@ export { createSseParser } from "./client/transports/sse-parser.js";
  * @typedef {import("./client/records.js").Used} Used
  * @typedef {import("./client/records.js").UsageReport} UsageReport
  * @typedef {import("./client/records.js").Sessions} Sessions
+ * @typedef {import("./client/records.js").Tools} Tools
  * @typedef {import("./client/tandem-error.js").ErrorDetails} ErrorDetails
  * @typedef {import("./client/transports/sse-parser.js").SseEvent} SseEvent
  * @typedef {import("./client/transports/sse-parser.js").SseHandlers} SseHandlers
@@ -77,6 +79,12 @@ export class TandemClient {
    * @type {Sessions}
    */
   sessions;
+  /**
+   * The server's tools, and answers to what replies wait for.
+   * @readonly
+   * @type {Tools}
+   */
+  tools;
   #http;
   #settings;
   #transports;
@@ -99,6 +107,7 @@ export class TandemClient {
     const sse = this.#shared ? new SharedTransport(this.#http, this.#shared, own) : own;
     this.#transports = { sse, socket };
     this.sessions = sessionRoutes(this.#http);
+    this.tools = toolRoutes(this.#http);
     this.#stopper = new Stopper(this.#http, this.sessions, this.#settings.retry, socket);
   }
 

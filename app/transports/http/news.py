@@ -12,6 +12,7 @@ from flask import Response, g, request
 from app.core.broker import News
 from app.core.cursor import parse_cursor
 from app.core.errors import BadCursor, InvalidRequest, LogReset, NotFound
+from app.core.runs import WAITS
 from app.dialects.dialect import OPEN, SSE_CONTENT_TYPE
 from app.dialects.native import NativeEncoder
 from app.dialects.routes import NATIVE
@@ -103,7 +104,9 @@ class _Followed:
         record = self._found.record
         data = {"run_id": record.id, "session_id": record.session_id}
         seq = self._found.log.last_seq
-        return news_frame(News("run_ended", {**data, "seq": seq, "status": self._found.status}))
+        status = self._found.status
+        name = "run_waiting" if status == WAITS else "run_ended"
+        return news_frame(News(name, {**data, "seq": seq, "status": status}))
 
     def frames(self, services: Services, now: float, heartbeat_s: float) -> bytes:
         """Return what is new, or after silence what is waited for."""

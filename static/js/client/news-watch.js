@@ -12,7 +12,13 @@ import { Watchdog } from "./watchdog.js";
 /** @import { SseEvent } from "./transports/sse-parser.js" */
 /** @import { NewsEvent, NewsWatch } from "./news.js" */
 
-const KNOWN = new Set(["run_started", "run_ended", "branch_changed", "session_deleted"]);
+const KNOWN = new Set([
+  "run_started",
+  "run_waiting",
+  "run_ended",
+  "branch_changed",
+  "session_deleted",
+]);
 
 /** @implements {NewsWatch} */
 export class NewsFollower {
@@ -84,6 +90,7 @@ function newsOf({ type, data }) {
   /** @type {Record<string, object>} */
   const more = {
     run_started: { runId, seq },
+    run_waiting: { runId, seq, status },
     run_ended: { runId, seq, status },
     branch_changed: { leafId },
   };

@@ -14,6 +14,16 @@ export type RunEnded = {
     status: string;
 };
 /**
+ * A run waits for results or an approval: its record says for what. It may go on.
+ */
+export type RunWaiting = {
+    type: "run_waiting";
+    runId: string;
+    sessionId: string;
+    seq: number;
+    status: string;
+};
+/**
  * Another branch is in use.
  */
 export type BranchChanged = {
@@ -31,7 +41,7 @@ export type SessionDeleted = {
     type: "session_deleted";
     sessionId: string;
 };
-export type SessionEvent = RunStarted | RunEnded | BranchChanged | SessionDeleted;
+export type SessionEvent = RunStarted | RunWaiting | RunEnded | BranchChanged | SessionDeleted;
 /**
  * The connection was cut, and is there again: there may be news that were not told.
  */

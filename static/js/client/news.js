@@ -18,6 +18,16 @@
  */
 
 /**
+ * A run waits for results or an approval: its record says for what. It may go on.
+ * @typedef {object} RunWaiting
+ * @property {"run_waiting"} type
+ * @property {string} runId
+ * @property {string} sessionId
+ * @property {number} seq
+ * @property {string} status
+ */
+
+/**
  * Another branch is in use.
  * @typedef {object} BranchChanged
  * @property {"branch_changed"} type
@@ -32,7 +42,7 @@
  * @property {string} sessionId
  */
 
-/** @typedef {RunStarted | RunEnded | BranchChanged | SessionDeleted} SessionEvent */
+/** @typedef {RunStarted | RunWaiting | RunEnded | BranchChanged | SessionDeleted} SessionEvent */
 
 /**
  * The connection was cut, and is there again: there may be news that were not told.

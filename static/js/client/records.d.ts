@@ -1,6 +1,6 @@
 // Written by `make types` from the JSDoc of client/records.js.
 
-export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "stopped" | "error" | "interrupted";
+export type FinishReason = "stop" | "length" | "content_filter" | "tool_calls" | "stopped" | "error" | "interrupted" | "requires_action";
 export type Usage = {
     input_tokens: number;
     output_tokens: number;
@@ -138,6 +138,66 @@ export type UsageReport = {
     total: Used;
     models: ModelUsed[];
     days?: DayUsed[] | undefined;
+};
+export type ToolState = "calling" | "ready" | "invalid" | "awaiting_approval" | "running" | "done" | "failed" | "denied" | "stopped" | "unknown";
+/**
+ * What a run waits for. `question` has a message, and the schema of its answer.
+ */
+export type PendingAction = {
+    n: number;
+    call_id: string;
+    name: string;
+    input: Record<string, unknown>;
+    kind: "result" | "approval" | "question";
+    /**
+     * Seconds since the epoch.
+     */
+    expires_at: number;
+    approval_id?: string | undefined;
+    message?: string | undefined;
+    schema?: Record<string, unknown> | undefined;
+};
+/**
+ * How a run is after an answer; a reply that goes on is followed from `seq` on. `answers` are those
+ * that count: the first that came.
+ */
+export type AnswersTaken = {
+    run_id: string;
+    session_id: string;
+    status: string;
+    seq: number;
+    answers: Record<string, unknown>[];
+};
+/**
+ * A tool that the server runs.
+ */
+export type ToolRecord = {
+    name: string;
+    description: string;
+    /**
+     * A JSON schema.
+     */
+    parameters: Record<string, unknown>;
+    approval: "never" | "always" | "sometimes";
+    source: string;
+};
+export type ToolResult = {
+    call_id: string;
+    output?: unknown;
+    error?: string;
+};
+export type Approval = {
+    approved: boolean;
+    reason?: string;
+    answer?: unknown;
+};
+/**
+ * The routes of tools, and of what replies wait for. Each call throws TandemError.
+ */
+export type Tools = {
+    list: () => Promise<ToolRecord[]>;
+    addResults: (runId: string, results: ToolResult[]) => Promise<AnswersTaken>;
+    approve: (runId: string, id: string, answer: Approval) => Promise<AnswersTaken>;
 };
 /**
  * The routes of conversations. Each call throws TandemError.

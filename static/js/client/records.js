@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"stop" | "length" | "content_filter" | "tool_calls" | "stopped" | "error"
- *   | "interrupted"} FinishReason
+ *   | "interrupted" | "requires_action"} FinishReason
  */
 
 /**
@@ -138,6 +138,58 @@
  * @property {Used} total
  * @property {ModelUsed[]} models
  * @property {DayUsed[]} [days]
+ */
+
+/**
+ * @typedef {"calling" | "ready" | "invalid" | "awaiting_approval" | "running" | "done" | "failed"
+ *   | "denied" | "stopped" | "unknown"} ToolState
+ */
+
+/**
+ * What a run waits for. `question` has a message, and the schema of its answer.
+ * @typedef {object} PendingAction
+ * @property {number} n
+ * @property {string} call_id
+ * @property {string} name
+ * @property {Record<string, unknown>} input
+ * @property {"result" | "approval" | "question"} kind
+ * @property {number} expires_at Seconds since the epoch.
+ * @property {string} [approval_id]
+ * @property {string} [message]
+ * @property {Record<string, unknown>} [schema]
+ */
+
+/**
+ * How a run is after an answer; a reply that goes on is followed from `seq` on. `answers` are those
+ * that count: the first that came.
+ * @typedef {object} AnswersTaken
+ * @property {string} run_id
+ * @property {string} session_id
+ * @property {string} status
+ * @property {number} seq
+ * @property {Record<string, unknown>[]} answers
+ */
+
+/**
+ * A tool that the server runs.
+ * @typedef {object} ToolRecord
+ * @property {string} name
+ * @property {string} description
+ * @property {Record<string, unknown>} parameters A JSON schema.
+ * @property {"never" | "always" | "sometimes"} approval
+ * @property {string} source
+ */
+
+/** @typedef {{ call_id: string, output?: unknown, error?: string }} ToolResult */
+
+/** @typedef {{ approved: boolean, reason?: string, answer?: unknown }} Approval */
+
+/**
+ * The routes of tools, and of what replies wait for. Each call throws TandemError.
+ * @typedef {object} Tools
+ * @property {() => Promise<ToolRecord[]>} list
+ * @property {(runId: string, results: ToolResult[]) => Promise<AnswersTaken>} addResults
+ * @property {(runId: string, id: string, answer: Approval) => Promise<AnswersTaken>} approve
  */
 
 /**

@@ -125,6 +125,8 @@ export class IncomingReply {
     this.begin(payload.run_id, payload.session_id);
     if (payload.token !== undefined) this.#addText(payload.token, payload.seq ?? null);
     else if (payload.done) this.complete(payload, payload.full_response);
+    else if (payload.tool) this.note({ type: "tool", ...payload.tool, seq: payload.seq });
+    else if (payload.requires_action) this.complete(payload);
     else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details()));
     else if (payload.status) this.note(statusOf(payload));
     return true;
@@ -223,8 +225,10 @@ function statusOf(payload) {
  * @returns {Omit<Whole, "text" | "runId" | "sessionId">}
  */
 function figuresOf(figures) {
+  const waits = figures.requires_action ?? (figures.pending?.length ? figures.pending : null);
   return {
-    finishReason: figures.finish_reason,
+    finishReason: waits ? "requires_action" : figures.finish_reason,
+    ...(waits ? { requiresAction: waits } : {}),
     usage: figures.usage ?? null,
     cost: figures.cost ?? null,
     provider: figures.provider ?? null,

@@ -110,7 +110,7 @@ export class SessionFollower {
       else if (leafId) yield { type, sessionId, leafId };
       return;
     }
-    if (type !== "run_started" && type !== "run_ended") return;
+    if (type !== "run_started" && type !== "run_waiting" && type !== "run_ended") return;
     const { run_id: runId, session_id: sessionId, seq, status } = parsed(data);
     if (!runId) return;
     if (type === "run_started" && this.#active === runId) return; // reported before the cut
@@ -131,6 +131,7 @@ export class SessionFollower {
     if (record.status === "running" || record.status === "queued") return;
     this.#active = null;
     const { seq, status } = record;
-    yield { type: "run_ended", runId, sessionId: this.#sessionId, seq, status };
+    const type = status === "requires_action" ? "run_waiting" : "run_ended";
+    yield { type, runId, sessionId: this.#sessionId, seq, status };
   }
 }

@@ -28,6 +28,7 @@ const FIELDS = /** @type {const} */ ({
   sessionMustExist: "session_must_exist",
   edit: "edit",
   regenerate: "regenerate",
+  tools: "tools",
 });
 const FIELD_NAMES = /** @type {(keyof typeof FIELDS)[]} */ (Object.keys(FIELDS));
 const NAMES = /** @type {(keyof Settings)[]} */ (Object.keys(DEFAULTS));

@@ -136,6 +136,11 @@ export type MessageOptions = {
      */
     regenerate?: string | undefined;
     /**
+     * Names of the server's tools, and
+     * definitions of the client's own, in OpenAI's form.
+     */
+    tools?: (string | Record<string, unknown>)[] | undefined;
+    /**
      * By default a random one.
      */
     idempotencyKey?: string | undefined;
@@ -163,6 +168,33 @@ export type Whole = {
      */
     ttftMs: number | null;
     seq: number | null;
+    /**
+     * What the run waits for, with the finish reason
+     * `requires_action`: it goes on once that is answered.
+     */
+    requiresAction?: PendingAction[] | undefined;
+};
+/**
+ * A call has changed; which fields there are depends on its state (docs/tools.md).
+ */
+export type ToolEvent = {
+    type: "tool";
+    n: number;
+    call_id: string;
+    name: string;
+    state: ToolState;
+    source?: string | undefined;
+    input?: Record<string, unknown> | undefined;
+    output?: unknown;
+    error?: string | undefined;
+    reason?: string | undefined;
+    approval_id?: string | undefined;
+    sources?: {
+        url: string;
+        title?: string;
+    }[] | undefined;
+    preliminary?: boolean | undefined;
+    seq: number;
 };
 /**
  * The run is stored at the server.
@@ -227,7 +259,7 @@ export type WarningEvent = {
 export type EndEvent = {
     type: "end";
 } & Whole;
-export type ReplyEvent = StartEvent | TextEvent | StatusEvent | ResumeEvent | RetryEvent | WarningEvent | EndEvent;
+export type ReplyEvent = StartEvent | TextEvent | ToolEvent | StatusEvent | ResumeEvent | RetryEvent | WarningEvent | EndEvent;
 /**
  * What is known of a reply so far.
  */
@@ -343,4 +375,6 @@ export type ReactHooks = {
 import type { FinishReason } from "./records.js";
 import type { Usage } from "./records.js";
 import type { Cost } from "./records.js";
+import type { PendingAction } from "./records.js";
+import type { ToolState } from "./records.js";
 import type { Receipt } from "./records.js";

@@ -1,7 +1,7 @@
 // The client's public types: options, events, replies. Nothing runs here, and no page loads it.
 // docs/client.md says what each does; what the server answers is in records.js.
 
-/** @import { Cost, FinishReason, Receipt, Usage } from "./records.js" */
+/** @import { Cost, FinishReason, PendingAction, Receipt, ToolState, Usage } from "./records.js" */
 
 /** @typedef {"sse" | "socket"} TransportName */
 
@@ -92,6 +92,8 @@
  * @property {string} [edit] The id of a user's message of the session: this one stands beside it.
  * @property {string} [regenerate] The id of a reply of the session: another one is made beside it.
  *   The message given does not count.
+ * @property {(string | Record<string, unknown>)[]} [tools] Names of the server's tools, and
+ *   definitions of the client's own, in OpenAI's form.
  * @property {string} [idempotencyKey] By default a random one.
  */
 
@@ -113,6 +115,27 @@
  * @property {number | null} duration Seconds.
  * @property {number | null} ttftMs Milliseconds till the first piece.
  * @property {number | null} seq
+ * @property {PendingAction[]} [requiresAction] What the run waits for, with the finish reason
+ *   `requires_action`: it goes on once that is answered.
+ */
+
+/**
+ * A call has changed; which fields there are depends on its state (docs/tools.md).
+ * @typedef {object} ToolEvent
+ * @property {"tool"} type
+ * @property {number} n
+ * @property {string} call_id
+ * @property {string} name
+ * @property {ToolState} state
+ * @property {string} [source]
+ * @property {Record<string, unknown>} [input]
+ * @property {unknown} [output]
+ * @property {string} [error]
+ * @property {string} [reason]
+ * @property {string} [approval_id]
+ * @property {{ url: string, title?: string }[]} [sources]
+ * @property {boolean} [preliminary]
+ * @property {number} seq
  */
 
 /**
@@ -168,8 +191,8 @@
 /** @typedef {{ type: "end" } & Whole} EndEvent */
 
 /**
- * @typedef {StartEvent | TextEvent | StatusEvent | ResumeEvent | RetryEvent | WarningEvent
- *   | EndEvent} ReplyEvent
+ * @typedef {StartEvent | TextEvent | ToolEvent | StatusEvent | ResumeEvent | RetryEvent
+ *   | WarningEvent | EndEvent} ReplyEvent
  */
 
 /**

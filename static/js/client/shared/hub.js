@@ -214,7 +214,7 @@ export class Hub {
   #event({ data }) {
     const payload = parsed(data);
     const { run_id: runId, seq } = payload;
-    const ended = payload.done || payload.error !== undefined;
+    const ended = payload.done || payload.error !== undefined || payload.requires_action;
     if (seq !== undefined) this.#connection?.cursors.set(runId, seq);
     if (ended) this.#connection?.ends.set(runId, seq);
     this.#tabs.bring((link) => {
@@ -236,6 +236,10 @@ export class Hub {
     if (event.type === "run_started") {
       if (this.#active.has(runId) || this.#ended.has(runId)) return;
       this.#active.set(runId, event);
+    } else if (event.type === "run_waiting") { // it may go on, and is followed anew then
+      if (connection.cursors.has(runId)) connection.ends.set(runId, seq);
+      this.#seen(runId, seq);
+      this.#active.delete(runId);
     } else if (event.type === "run_ended") {
       if (connection.cursors.has(runId)) connection.ends.set(runId, seq);
       this.#seen(runId, seq);

@@ -65,12 +65,15 @@ export class SharedTransport {
    */
   async whole(request, signal, touch) {
     const { runId } = await this.#begin("/api/chat", request, signal);
+    let response = "";
     touch();
     for await (const frame of this.resume(runId, 0, signal)) {
       touch();
       if (frame.kind !== "event") continue;
       const { payload } = frame;
       if (payload.done) return { ...payload, response: payload.full_response };
+      if (payload.token !== undefined) response += payload.token;
+      if (payload.requires_action) return { ...payload, response };
       if (payload.error !== undefined) throw errorFromJson(payload);
     }
     throw new TandemError("network"); // closed without an end

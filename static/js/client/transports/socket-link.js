@@ -41,7 +41,7 @@ export class SocketLink {
     }
     if (payload?.run_id !== this.#runId) return;
     this.#queue.push({ kind: "event", payload });
-    if (payload.done || payload.error) this.#queue.end();
+    if (payload.done || payload.error || payload.requires_action) this.#queue.end();
   }
 
   /** @param {unknown} error */

@@ -13,7 +13,14 @@ import { SocketLink } from "./socket-link.js";
 
 /** @typedef {(...args: any[]) => void} Handler */
 
-const EVENTS = ["chat_token", "chat_complete", "chat_stream_error", "chat_status"];
+const EVENTS = [
+  "chat_token",
+  "chat_tool",
+  "chat_complete",
+  "chat_requires_action",
+  "chat_stream_error",
+  "chat_status",
+];
 // A connect that is refused with one of these would be refused again.
 const REFUSALS = new Set(["unauthorized", "forbidden_origin", "invalid_request"]);
 const OPTIONS = {
