@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.support.framings import CHUNKED, FRAMINGS, LENGTH, MARKER, post
+from tests.support.websocket_handshakes import handshake
 
 STATUS = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d) ")
 
@@ -115,3 +116,11 @@ def test_a_head_is_nothing_but_a_head(server, path):
     heads = answer.split(b"\r\n\r\n")
     assert len(STATUS.findall(answer)) == 3
     assert [head[:9] for head in heads[:3]] == [b"HTTP/1.1 "] * 3
+
+
+@pytest.mark.parametrize("path", ["/health", "/", "/api/chat/sessions", "/no/such/path"])
+def test_nothing_is_answered_behind_a_handshake_where_there_is_no_websocket(server, path):
+    answer = exchange(server, handshake(path=path) + MARKER)
+    statuses = STATUS.findall(answer)
+    assert len(statuses) == 1 and statuses[0].startswith(b"4"), answer
+    assert b"\r\nConnection: close" in answer and b"101 Switching" not in answer
