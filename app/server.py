@@ -30,6 +30,7 @@ class Tandem:
     answers: Provider  # where a request names nobody
     head_timeout_s: float
     viewer_stall_s: float
+    requests_per_s: int
     shutdown_grace_s: float
     each_tick: list[Callable[[], object]] = field(default_factory=list)
     each_second: list[Callable[[], object]] = field(default_factory=list)

@@ -150,6 +150,7 @@ def create_app(
         answers=catalog.choose(None),
         head_timeout_s=settings.limits.request_head_timeout_s,
         viewer_stall_s=settings.limits.viewer_stall_s,
+        requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
         each_tick=ticks,
         each_second=duties,

@@ -90,7 +90,10 @@ class BadJson(RequestError):
     """The body is not one JSON object in UTF-8."""
 
     code = "bad_json"
-    message = "The body must be one JSON object in UTF-8, nested less than 100 deep, without NaN."
+    message = (
+        "The body must be one JSON object in UTF-8, nested less than 100 deep, without NaN, of at "
+        "most 10,000 lists and objects."
+    )
 
 
 class ProviderNotConfigured(RequestError):

@@ -26,8 +26,10 @@ class BadChunks(ValueError):
 class Chunks:
     """A body in chunks, read from a buffered stream up to its end and no further."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called between parts, however small they are, and may give up the turn."""
         self._stream = stream
+        self._check = check
         self._left = 0  # of the chunk
         self._extra = 0
         self._is_over = False
@@ -58,6 +60,7 @@ class Chunks:
                 wanted -= len(part)
             if not self._left and (self._byte() != b"\r" or self._byte() != b"\n"):
                 raise BadChunks("a chunk does not end in CRLF")
+            self._check()
             if is_line and part.endswith(b"\n"):
                 break
         self._is_bad = False

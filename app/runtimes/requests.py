@@ -27,6 +27,7 @@ from httptools import (
 )
 
 from app.runtimes.server import LINGER_S, NOT_HTTP, HeadTime, drop, log
+from app.runtimes.turns import Pipeline
 from app.runtimes.websockets.handshake import UPGRADE_HEADERS, handshake_fault
 
 MAX_LINE_BYTES = 65_536  # tokens can be long
@@ -99,9 +100,12 @@ class Head:
         return f"{self.method} {self.path} {self.version}"
 
 
-def next_head(stream: Any, connection: Any, times: HeadTime, timeout: Any) -> Head | None:
-    """Wait for the connection's next request and read its head, in its time; `timeout` is the
-    library's. None: the connection is over, and a refusal, if that is why, has been sent."""
+def next_head(
+    stream: Any, connection: Any, times: HeadTime, timeout: Any, pipeline: Pipeline
+) -> Head | None:
+    """Wait for the connection's next request and read its head, in its turn and its time; `timeout`
+    is the library's. None: the connection is over, and a refusal, if that is why, has been sent."""
+    pipeline.wait_for_turn()
     with suppress(OSError), timeout(times.wait_s, False):
         if not stream.closed and stream.peek(1):
             times.begin()
@@ -111,6 +115,8 @@ def next_head(stream: Any, connection: Any, times: HeadTime, timeout: Any) -> He
         with suppress(OSError), timeout(times.left_s(), False):
             head = read_head(stream)
             times.end()
+            if head is not None:
+                pipeline.took(max(0, head.behind - (head.length or 0)))
             return head
     except Refused as refusal:
         _send_last(connection, refusal, timeout)

@@ -83,6 +83,13 @@ class Readers(Protocol):
 class Connections(Protocol):
     """What is done with clients' connections beside WSGI."""
 
+    def give_up_turn(self) -> None:
+        """Let others work: whoever reads what a client sends calls it after each part."""
+
+    def allowance(self, per_s: float, at_once: float) -> Callable[[int], bool]:
+        """Return what counts so many more of something that may be done so many times a second, and
+        at most so many at once; it says whether they are within that."""
+
     def stop_reading(self, body: Any) -> None:
         """Take nothing more from the connection that a request's body comes on."""
 
@@ -99,6 +106,7 @@ class Served(Protocol):
 
     head_timeout_s: float  # for the head of a request, and for a body that nobody reads
     viewer_stall_s: float  # how long a write may find nobody reading
+    requests_per_s: int  # of one connection, if it sends them before it has its answers
 
     def started(self) -> None:
         """Called once connections are accepted."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.runtimes.runtime import Served
 from app.runtimes.tasks import Tasks
+from app.runtimes.turns import Allowance
 
 
 class ThreadRuntime:
@@ -44,6 +45,12 @@ class ThreadRuntime:
 
     def deadline(self, seconds: float) -> Any:
         return nullcontext()
+
+    def give_up_turn(self) -> None:
+        """Do nothing: threads have their turns by themselves."""
+
+    def allowance(self, per_s: float, at_once: float) -> Callable[[int], bool]:
+        return Allowance(per_s, at_once).admit
 
     def stop_reading(self, body: Any) -> None:
         """Do nothing: there is no connection."""

@@ -146,7 +146,11 @@ class LimitSettings(Section):
     max_sockets_per_user: Annotated[int, Unit("sockets")] = Field(default=200, ge=1, le=100_000)
     """Socket.IO connections."""
     socket_events_per_s: Annotated[int, Unit("events/s")] = Field(default=50, ge=1, le=10_000)
-    """Events of one socket."""
+    """Events of one socket: 200 more are refused, then it is cut off."""
+    http_requests_per_s_per_connection: Annotated[int, Unit("requests/s")] = Field(
+        default=200, ge=1, le=100_000
+    )
+    """Requests that a connection sends without waiting for answers; the rest waits."""
     request_head_timeout_s: Seconds = Field(default=10, ge=0.1, le=600)
     """Longest wait for headers."""
     request_body_timeout_s: Seconds = Field(default=10, ge=0.1, le=600)

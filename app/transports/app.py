@@ -30,7 +30,7 @@ from app.transports.http.json import LineJson
 from app.transports.http.peers import ai_sdk, ollama, openai, session_messages
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
-from app.transports.socketio.chat import ChatNamespace
+from app.transports.socketio.chat import MAX_OVER, ChatNamespace
 from app.transports.socketio.engine import outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
 from app.transports.socketio.socket_protocol import serve_protocol
@@ -39,6 +39,8 @@ ROOT = Path(__file__).parent.parent.parent
 PING_INTERVAL_S = 25
 PING_TIMEOUT_S = 20
 CONNECT_TIMEOUT_S = 10  # for a Socket.IO client to be in a namespace
+FRAMES_AN_EVENT = 4  # on average: what is long comes in fragments, and there are pings
+FRAMES_OVER = 1000  # the fragments of one long message
 CORS_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
 # What a preflight asks for, of an origin that is allowed: SDKs in pages send many of their own, and
 # no cookies are involved.
@@ -138,11 +140,16 @@ def _add_socketio(
     # Before init_app: a handler that comes later is missing from the server of the next app.
     socketio.on_namespace(namespace)
     socketio.init_app(app)
+    connections, per_s = services.connections, services.limits.socket_events_per_s
+    frames_per_s = per_s * FRAMES_AN_EVENT
     serve_protocol(
         socketio,
         connect_timeout=CONNECT_TIMEOUT_S,
         most_waiting=services.limits.max_sockets_per_user,
         address_of=address_of,
+        give_up_turn=connections.give_up_turn,
+        admission=lambda: connections.allowance(per_s, per_s + MAX_OVER),
+        frame_admission=lambda: connections.allowance(frames_per_s, frames_per_s + FRAMES_OVER),
     )
     use_classes(socketio.server.eio, services.connections)
     namespace.reach_by(outlet_of(socketio.server))

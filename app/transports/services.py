@@ -48,6 +48,13 @@ class CallerLimits(Protocol):
 class Connections(Protocol):
     """What a server does with clients' connections beside WSGI."""
 
+    def give_up_turn(self) -> None:
+        """Let others work: whoever reads what a client sends calls it after each part."""
+
+    def allowance(self, per_s: float, at_once: float) -> Callable[[int], bool]:
+        """Return what counts so many more of something that may be done so many times a second, and
+        at most so many at once; it says whether they are within that."""
+
     def stop_reading(self, body: Any) -> None:
         """Take nothing more from the connection that a request's body comes on."""
 

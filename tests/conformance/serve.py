@@ -53,6 +53,7 @@ class Served:
 
     head_timeout_s = 10
     viewer_stall_s = 30
+    requests_per_s = 200
 
     def __init__(self, wsgi: Callable[..., Any], listener: Any) -> None:
         self.wsgi = wsgi

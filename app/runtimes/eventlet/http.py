@@ -16,6 +16,7 @@ from app.runtimes.chunks import Chunks
 from app.runtimes.eventlet.checks import Tricks
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.turns import Pipeline, Turns
 from app.runtimes.websockets.websocket import LINK, Link
 
 
@@ -60,13 +61,20 @@ def _nothing(data: bytes) -> None:
     """Drop it."""
 
 
-def request_handler(wsgi: Any, timeout: Any, seconds: float, tricks: Tricks) -> type:
+def request_handler(
+    wsgi: Any,
+    timeout: Any,
+    seconds: float,
+    tricks: Tricks,
+    turns: Turns,
+    new_pipeline: Callable[[Any], Pipeline],
+) -> type:
     """Return the HttpProtocol of eventlet's module with our log lines and, as far as the tricks can
     be used, our writer, websockets, and `seconds` for a head, and for a body that nobody reads;
-    `timeout` is eventlet's."""
+    `timeout` is eventlet's, and `new_pipeline` is given a connection's plain socket."""
     handler = _quiet(wsgi.HttpProtocol)
     if tricks.requests:
-        handler = _timed(handler, timeout, seconds)
+        handler = _timed(handler, timeout, seconds, turns, new_pipeline)
     return _direct(handler, wsgi, timeout) if tricks.websockets else handler
 
 
@@ -81,7 +89,13 @@ def _quiet(protocol: Any) -> type:
     return Quiet
 
 
-def _timed(protocol: Any, timeout: Any, seconds: float) -> type:
+def _timed(
+    protocol: Any,
+    timeout: Any,
+    seconds: float,
+    turns: Turns,
+    new_pipeline: Callable[[Any], Pipeline],
+) -> type:
     class Timed(protocol):  # type: ignore[misc]
         close_connection: bool
         head: Head | None
@@ -89,10 +103,11 @@ def _timed(protocol: Any, timeout: Any, seconds: float) -> type:
         def setup(self) -> None:
             super().setup()
             self.times = HeadTime(seconds)
+            self.pipeline = new_pipeline(self.connection)
 
         def _read_request_line(self) -> bytes:
             self.connection.settimeout(None)  # the library's is for writing
-            self.head = next_head(self.rfile, self.connection, self.times, timeout)
+            self.head = next_head(self.rfile, self.connection, self.times, timeout, self.pipeline)
             with suppress(OSError):
                 self.connection.settimeout(self.server.socket_timeout)
             return b"read" if self.head else b""
@@ -108,7 +123,10 @@ def _timed(protocol: Any, timeout: Any, seconds: float) -> type:
             body = environ["eventlet.input"]
             body.discard = partial(_discard, body.discard, self, body, timeout, seconds)
             if body.chunked_input:
-                body._chunked_read = partial(_read_chunks, self, body, Chunks(self.rfile))
+                chunks = Chunks(self.rfile, turns.new_slice())
+                body._chunked_read = partial(_read_chunks, self, body, chunks)
+            if body.chunked_input or body.content_length:
+                body.read = turns.sliced(body.read)
             return environ
 
     return Timed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,6 +19,7 @@ from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import EventWaiter, GreenWaiter, Tasks, call_and_log
+from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
 MAX_HEADER_BYTES = 65536  # of a line; gevent's figure. eventlet's 8192 refuses long tokens bare
@@ -46,6 +48,15 @@ class EventletRuntime:
         self.task_count = self._tasks.count
         tpool.set_num_threads(store_threads)
         self.sleep = eventlet.sleep
+        self._turns = Turns(self._new_line(), time.perf_counter)
+        self.give_up_turn = self._turns.give_up
+
+    def _new_line(self) -> Callable[[], None]:
+        if not self._tricks.switching:
+            return partial(self.sleep, 0)
+        hub, current = self._hub, self._eventlet.getcurrent
+        next_turn = partial(hub.schedule_call_global, 0)
+        return Line(current, hub.switch, next_turn, time.perf_counter).give_up
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _EventletTask:
         return _EventletTask(self._eventlet, self._eventlet.spawn(self._tasks.run, function, *args))
@@ -86,6 +97,9 @@ class EventletRuntime:
     def deadline(self, seconds: float) -> Any:
         return self._eventlet.Timeout(seconds, TimeoutError())
 
+    def allowance(self, per_s: float, at_once: float) -> Callable[[int], bool]:
+        return Allowance(per_s, at_once).admit
+
     def stop_reading(self, body: Any) -> None:
         if self._tricks.bodies:
             body.is_over = True
@@ -93,7 +107,9 @@ class EventletRuntime:
                 body.get_socket().shutdown(socket.SHUT_RD)
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
-        return websocket_classes(classes) if self._tricks.websockets else classes
+        if not self._tricks.websockets:
+            return classes
+        return websocket_classes(classes, give_up_turn=self.give_up_turn)
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
@@ -104,7 +120,7 @@ class EventletRuntime:
         if self._tricks.header_lines:
             wsgi.MAX_HEADER_LINE = MAX_HEADER_BYTES
         # eventlet's own socket class: it knows how to wait in the hub.
-        green = self._eventlet.green.socket.socket(fileno=listener.detach())
+        green = self._listener_class()(fileno=listener.detach())
         accepting = self._eventlet.spawn(
             wsgi.server,
             green,
@@ -116,18 +132,41 @@ class EventletRuntime:
             keepalive=KEEPALIVE_S,
             socket_timeout=served.viewer_stall_s,  # a write that nobody reads ends its viewer
             max_size=MAX_CONNECTIONS,
-            **self._handler(wsgi, served.head_timeout_s),
+            **self._handler(wsgi, served),
         )
         served.started()
         self._wait_for_signal()
         served.stopping()
         accepting.kill()
 
-    def _handler(self, wsgi: Any, head_timeout_s: float) -> dict[str, type]:
+    def _listener_class(self) -> Any:
+        turns = self._turns
+
+        class Listener(self._eventlet.green.socket.socket):  # type: ignore[misc, name-defined]
+            def accept(self) -> Any:
+                """Accept a connection, in turn: thousands may come at once."""
+                turns.give_up()
+                return super().accept()
+
+        return Listener
+
+    def _handler(self, wsgi: Any, served: Served) -> dict[str, type]:
         if not self._tricks.handlers:
             return {}
-        timeout = self._eventlet.Timeout
-        handler = request_handler(wsgi, timeout, head_timeout_s, self._tricks)
+
+        def new_pipeline(connection: Any) -> Pipeline:
+            plain = connection.fd if self._tricks.sockets else None
+            per_s = served.requests_per_s
+            return Pipeline(self._turns, self.sleep, Allowance(per_s, per_s), plain)
+
+        handler = request_handler(
+            wsgi,
+            self._eventlet.Timeout,
+            served.head_timeout_s,
+            self._tricks,
+            self._turns,
+            new_pipeline,
+        )
         return {"protocol": handler}
 
     def _wait_for_signal(self) -> None:

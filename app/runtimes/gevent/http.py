@@ -5,6 +5,7 @@ Made from the library's class, which the runtime hands in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from app.runtimes.chunks import BadChunks, Chunks
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.turns import Pipeline, Turns
 from app.runtimes.websockets.websocket import LINK, Link
 
 MAX_SHOWN = 1000  # the library refuses a longer line; ours has been checked, and nothing reads it
@@ -45,13 +47,16 @@ def request_handler(
     killed: type[BaseException],
     times: Times,
     tricks: Tricks,
+    turns: Turns,
+    new_pipeline: Callable[[Any], Pipeline],
 ) -> type:
     """Return gevent's WSGIHandler with our log lines and, as far as the tricks can be used, with
-    times; `body`, `timeout` and `killed` are gevent's."""
+    times and turns; `body`, `timeout` and `killed` are gevent's, and `new_pipeline` is given a
+    connection."""
     ours = _quiet(handler, killed)
     if tricks.requests:
-        ours = _timed(ours, timeout, times)
-    return _discarding(ours, body, timeout, times.head) if tricks.bodies else ours
+        ours = _timed(ours, timeout, times, new_pipeline)
+    return _discarding(ours, body, timeout, times.head, turns) if tricks.bodies else ours
 
 
 def _quiet(handler: Any, killed: type[BaseException]) -> type:
@@ -76,7 +81,9 @@ def _has_no_length(handler: Any) -> bool:
     return not is_named and handler.code >= 200 and handler.code not in {204, 304}
 
 
-def _timed(handler: Any, timeout: Any, times: Times) -> type:
+def _timed(
+    handler: Any, timeout: Any, times: Times, new_pipeline: Callable[[Any], Pipeline]
+) -> type:
     class Timed(handler):  # type: ignore[misc]
         head: Head | None = None
         response_headers: list[tuple[bytes, bytes]]
@@ -84,9 +91,10 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             self.times = HeadTime(times.head)
+            self.pipeline = new_pipeline(self.socket)
 
         def read_requestline(self) -> str:
-            self.head = next_head(self.rfile, self.socket, self.times, timeout)
+            self.head = next_head(self.rfile, self.socket, self.times, timeout, self.pipeline)
             return self.head.line[:MAX_SHOWN] if self.head else ""
 
         def read_request(self, raw_requestline: str) -> bool:
@@ -134,7 +142,7 @@ def _timed(handler: Any, timeout: Any, times: Times) -> type:
     return Timed
 
 
-def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> type:
+def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float, turns: Turns) -> type:
     class Body(body_class):  # type: ignore[misc]
         _chunked_input_error: bool
         chunks: Chunks
@@ -155,9 +163,11 @@ def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float) -> 
         def get_environ(self) -> Any:
             environ = super().get_environ()
             given = self.wsgi_input
-            if given.chunked_input:
-                body = Body(given.rfile, None, given.socket, True)
-                body.chunks, body.handler = Chunks(given.rfile), self
+            if given.chunked_input or given.content_length:
+                is_chunked, length = given.chunked_input, given.content_length
+                body = Body(given.rfile, length, given.socket, is_chunked)
+                body.chunks, body.handler = Chunks(given.rfile, turns.new_slice()), self
+                body.read = turns.sliced(body.read)
                 self.wsgi_input = environ["wsgi.input"] = body
             return environ
 

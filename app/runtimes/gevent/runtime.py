@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,10 @@ from app.runtimes.gevent.http import Times, request_handler
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of
+from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
+
+MAX_ACCEPTED = 4  # connections, before others get their turn
 
 
 class GeventRuntime:
@@ -29,7 +33,20 @@ class GeventRuntime:
         self.task_count = self._tasks.count
         self._store_threads = ThreadPool(store_threads)
         self._tricks = find_tricks(places or gevent_places())
-        self.sleep = gevent.sleep
+        hub = gevent.get_hub()
+        next_turn = hub.loop.timer(0).start
+        line = Line(gevent.getcurrent, hub.switch, next_turn, time.perf_counter)
+        self._turns = Turns(line.give_up, time.perf_counter)
+        self.give_up_turn = self._turns.give_up
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self._gevent.sleep(seconds)
+            return
+        # Not its sleep(0): up to a thousand of those come before the next look at the connections.
+        hub = self._gevent.get_hub()
+        with hub.loop.timer(0) as timer:
+            hub.wait(timer)
 
     def spawn(self, function: Callable[..., object], *args: Any) -> _GeventTask:
         return _GeventTask(self._gevent.spawn(self._tasks.run, function, *args))
@@ -47,12 +64,17 @@ class GeventRuntime:
     def deadline(self, seconds: float) -> Any:
         return self._gevent.Timeout(seconds, TimeoutError())
 
+    def allowance(self, per_s: float, at_once: float) -> Callable[[int], bool]:
+        return Allowance(per_s, at_once).admit
+
     def stop_reading(self, body: Any) -> None:
         if self._tricks.bodies:
             body._chunked_input_error = True  # what makes the library leave the rest alone
 
     def engine_classes(self, classes: Mapping[str, Any]) -> Mapping[str, Any]:
-        return websocket_classes(classes) if self._tricks.websockets else classes
+        if not self._tricks.websockets:
+            return classes
+        return websocket_classes(classes, give_up_turn=self.give_up_turn)
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         # gevent prints the traceback of whatever is raised in its threads, refusals too.
@@ -65,6 +87,10 @@ class GeventRuntime:
         from gevent import pywsgi
         from gevent.event import Event
         from gevent.pool import Pool
+
+        def new_pipeline(connection: Any) -> Pipeline:
+            per_s = served.requests_per_s
+            return Pipeline(self._turns, self.sleep, Allowance(per_s, per_s), connection._sock)
 
         gevent = self._gevent
         stop = Event()
@@ -83,8 +109,11 @@ class GeventRuntime:
                 gevent.GreenletExit,
                 Times(served.head_timeout_s, served.viewer_stall_s),
                 self._tricks,
+                self._turns,
+                new_pipeline,
             ),
         )
+        wsgi.max_accept = MAX_ACCEPTED
         wsgi.start()
         served.started()
         stop.wait()

@@ -15,18 +15,27 @@ from engineio.socket import Socket as EngineClient
 
 from app.runtimes.tricks import missing, works
 from app.runtimes.websockets.sending import DirectSocket, frame_of
-from app.runtimes.websockets.websocket import WebSocket, websocket_app
+from app.runtimes.websockets.websocket import (
+    GIVE_UP_TURN,
+    WebSocket,
+    count_frames,
+    websocket_app,
+)
 
 QUEUE = {"put": 2, "get": 3, "qsize": 1}  # called with `self`
 CLASSES = {"queue", "websocket", "event", "sleep"}
 
 
-def websocket_classes(classes: Mapping[str, Any], client: Any = EngineClient) -> Mapping[str, Any]:
+def websocket_classes(
+    classes: Mapping[str, Any],
+    client: Any = EngineClient,
+    give_up_turn: Callable[[], None] | None = None,
+) -> Mapping[str, Any]:
     """Return the classes that Engine.IO has, with ours for its websocket and, where its clients
     are as expected, for its queue; logged if they are not."""
     if not CLASSES <= classes.keys():
         return classes
-    ours = {**classes, "websocket": websocket_app(classes)}
+    ours = {**classes, "websocket": websocket_app({**classes, GIVE_UP_TURN: give_up_turn})}
     instead = "messages wait for its writer"
     if works("python-engineio", "its client", instead, lambda: _faults(classes, client)):
         ours["queue"] = _direct_queue(classes["queue"])
@@ -91,6 +100,7 @@ def _direct_websocket(websocket: Any, direct_queue: type) -> Callable[..., Any]:
 
         def handle(ws: WebSocket) -> Any:
             direct.wire = Wire(client, ws.socket)
+            count_frames(ws, client)
             try:
                 return handler(ws)
             finally:

@@ -75,6 +75,11 @@ class Inbox:
             return False
         return frame is not None
 
+    def end(self, code: CloseReason) -> None:
+        """Take nothing more; a Close is owed that says why."""
+        if not self.is_over:
+            self._end(close_frame(code))
+
     def take_message(self) -> str | bytes | None:
         """Return the message that the last step has ended, if it has."""
         message = self._message

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from wsproto.frame_protocol import CloseReason
 
 from app.runtimes.server import LINGER_S, drop
 from app.runtimes.websockets.handshake import handshake_answer
@@ -16,9 +19,14 @@ from app.runtimes.websockets.inbox import Inbox, close_frame
 from app.runtimes.websockets.sending import DirectSocket, frame_of
 
 log = logging.getLogger(__name__)
+GIVE_UP_TURN = "give_up_turn"  # among the classes: how a reader lets others work
 LINK = "tandem.link"  # in the environ of a handshake that is one
 READ_BYTES = 65_536
 TURN_S = 0.002  # for which a client's frames may be read on end
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,8 @@ class WebSocket:
         self.socket = DirectSocket(link.connection, link.plain)
         self._connection = link.connection
         self._timeout = link.timeout
-        self._sleep = classes["sleep"]
+        self.admit: Callable[[], bool] = _always  # whether a frame that has come is to be read
+        self._give_up_turn = classes.get(GIVE_UP_TURN) or partial(classes["sleep"], 0)
         self._inbox = Inbox(max_bytes)
         self._inbox.feed(link.behind)
         self._reads = False
@@ -62,6 +71,8 @@ class WebSocket:
                 self._take_turn()
                 if not self._inbox.step():
                     self._receive()
+                elif not self.admit():
+                    self._inbox.end(CloseReason.POLICY_VIOLATION)
                 elif (message := self._inbox.take_message()) is not None:
                     self._send_owed()
                     return message
@@ -96,7 +107,7 @@ class WebSocket:
     def _take_turn(self) -> None:
         """Let others run, if this task has gone on for long: pings, too, come without an end."""
         if time.monotonic() - self._turn_began > TURN_S:
-            self._sleep(0)
+            self._give_up_turn()
             self._turn_began = time.monotonic()
 
     # --- Its end ---
@@ -121,6 +132,11 @@ class WebSocket:
             self.socket.finish(close_frame())
 
 
+def count_frames(ws: WebSocket, client: Any) -> None:
+    """Have the client say whether each frame of its websocket is to be read, if it can."""
+    ws.admit = getattr(client, "admit", ws.admit)
+
+
 def websocket_app(classes: Any) -> Callable[[Any, Any], Callable[..., Iterable[bytes]]]:
     """Return what Engine.IO makes the WSGI application of a websocket with: of a function that is
     called with the websocket, and of its server."""
@@ -137,6 +153,7 @@ def websocket_app(classes: Any) -> Callable[[Any, Any], Callable[..., Iterable[b
 
 def _serve(link: Link, classes: Any, max_bytes: int, handler: Callable[[WebSocket], Any]) -> None:
     ws = WebSocket(link, classes, max_bytes)
+    count_frames(ws, getattr(handler, "__self__", None))  # the handler is a method of its client
     link.opened()
     try:
         link.connection.sendall(handshake_answer(link.key))

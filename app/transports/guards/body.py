@@ -11,12 +11,12 @@ import orjson
 from flask import Request
 
 from app.core.errors import BadJson, TooLarge, UnsupportedMediaType
+from app.transports.guards.nesting import is_bounded
 
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 PIECE_BYTES = 65536
 DRAIN_BYTES = 16_000_000  # of a body too large, so that its sender gets to read the answer
 DRAIN_S = 2.0
-MAX_DEPTH = 100
 
 
 def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -77,28 +77,15 @@ def _too_large(max_bytes: int) -> TooLarge:
 
 def parse_object(data: bytes | str) -> dict[str, Any]:
     """Return the one JSON object that `data` is. Raises BadJson."""
+    if not is_bounded(data):
+        raise BadJson()
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise BadJson() from None
     if not isinstance(value, dict):
         raise BadJson()
-    check_depth(value)
     return value
-
-
-def check_depth(value: Any) -> None:
-    """Raise BadJson if the value is nested deeper than MAX_DEPTH."""
-    if _deeper_than(value, MAX_DEPTH):
-        raise BadJson()
-
-
-def _deeper_than(value: Any, depth: int) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, list):
-        return False
-    return depth == 0 or any(_deeper_than(item, depth - 1) for item in value)
 
 
 def _read(request: Request, max_bytes: int) -> bytes:

@@ -30,17 +30,17 @@ from app.dialects.frames import Body, validated
 from app.dialects.native import Wanted
 from app.dialects.native_answers import ApprovalBody, ResultsBody
 from app.dialects.routes import NATIVE
-from app.transports.guards.body import check_depth
 from app.transports.guards.rates import Kind, Window, admission, caller_of
 from app.transports.http.actions import taken
 from app.transports.services import Services
 from app.transports.socketio.engine import OutletTo
+from app.transports.socketio.engine_protocol import TOO_MANY
 from app.transports.socketio.packets import REFUSED
 from app.transports.socketio.viewers import SocketViewers
 
 log = logging.getLogger(__name__)
 request_log = logging.getLogger("tandem.requests")
-MAX_OVER = 200  # events in a second over the limit, each of which costs an answer
+MAX_OVER = 200  # events over those of a second, each of which costs an answer
 MAX_REFUSED = 3  # a client that keeps sending what is no event is let go
 
 
@@ -97,9 +97,11 @@ class Client:
 
     principal: Principal
     caller: str
-    refused: int = 0
+    refused: int = 0  # events that were none
+    over: int = 0  # events over the limit
     second: int = 0
     events: int = 0  # in that second
+    is_over: bool = False  # whether the event that is answered now is over the limit
     window: Window | None = None  # of the bucket that the event which is answered now counts to
 
 
@@ -134,12 +136,12 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         if event == "connect":
             return self._connect(sid, args[1], args[2] if len(args) > 2 else None)
         if event == "disconnect":
-            return self._disconnect(sid)
+            return self._disconnect(sid, *args[1:2])
         client = self._clients.get(sid)
         if client is None:
             return None
         began = time.perf_counter()
-        client.window = None
+        client.window, client.is_over = None, False
         error: ChatError | None = None
         try:
             ack = self._handle(event, sid, client, args[1:])
@@ -149,7 +151,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             error = InternalError()
             log.exception("event failed", extra={"error_id": error.error_id})
             ack = self._failed(event, sid, error)
-        self._log_event(event, sid, client, ack, error, began)
+        if event != REFUSED and not client.is_over:
+            self._log_event(event, sid, client, ack, error, began)
         return {**ack, "rate_limit": client.window.to_json()} if client.window else ack
 
     def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
@@ -179,10 +182,15 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             if not self._services.auth.still_valid(client.principal):
                 self._server.disconnect(sid)
 
-    def _disconnect(self, sid: str) -> None:
+    def _disconnect(self, sid: str, reason: str | None = None) -> None:
         client = self._clients.pop(sid, None)
-        if client is not None:
-            self._viewers.leave(sid)
+        if client is None:
+            return
+        self._viewers.leave(sid)
+        count = client.refused + client.over
+        if count or reason == TOO_MANY:  # one line for all of them
+            user = client.principal.name
+            log.info("events refused", extra={"user": user, "count": count, "reason": reason})
 
     def _handle(self, event: str, sid: str, client: Client, args: tuple[Any, ...]) -> Any:
         self._count_event(sid, client)
@@ -213,15 +221,18 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             client.second, client.events = second, 0
         client.events += 1
         over = client.events - self._services.limits.socket_events_per_s
+        if over > 0:
+            client.is_over = True
+            client.over += 1
         if over > MAX_OVER:
             self._end(sid)
         if over > 0:
             raise RateLimited(retry_after_s=1)
 
     def _end(self, sid: str) -> None:
-        """Let a client go, and its connection too: on that it could connect again."""
-        end = getattr(self._server, "end", self._server.disconnect)
-        self._services.runtime.spawn(end, sid)
+        """Let a client go, and its connection too: on that it could connect again. Not in a task,
+        which would have its turn after more of the client's events."""
+        getattr(self._server, "end", self._server.disconnect)(sid)
 
     def _failed(self, event: str, sid: str, error: ChatError) -> dict[str, Any]:
         payload = error.payload()
@@ -264,7 +275,6 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
 
     def _chat_stream(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
         services = self._services
-        check_depth(data)
         spoken = NATIVE.parse(data)
         asked = replace(spoken.request, dialect=NATIVE.name, caller=client.caller)
         check_request(asked, services.max_message_bytes)
@@ -293,13 +303,11 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         return self._services.runs.stop(client.principal.id, wanted.run_id).to_json()
 
     def _chat_result(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
-        check_depth(data)
         wanted = validated(ResultData, data)
         replies = wanted.replies(self._services.toolbox.max_result_bytes)
         return self._answer(sid, client, wanted.run_id, replies, wanted.wanted)
 
     def _chat_approve(self, sid: str, client: Client, data: Mapping[str, Any]) -> dict[str, Any]:
-        check_depth(data)
         wanted = validated(ApproveData, data)
         reply = wanted.reply(wanted.approval_id, client.principal.name)
         return self._answer(sid, client, wanted.run_id, [reply], wanted.wanted)

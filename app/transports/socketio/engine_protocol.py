@@ -6,54 +6,37 @@ reference server in Node has it. socket_protocol.py says when this serves.
 
 from __future__ import annotations
 
-import base64
 import logging
 import math
+import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 import engineio
 from engineio.exceptions import ContentTooLongError, EngineIOError, SocketIsClosedError
-from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet
+from engineio.packet import NOOP, OPEN, PING, PONG, UPGRADE, Packet
 from engineio.socket import Socket
 
 from app.core.errors import InvalidRequest
 from app.dialects.frames import json_line
+from app.transports.socketio.engine_packets import body_of, count_of, decoded, is_upgrade, split
 
 log = logging.getLogger(__name__)
-SEPARATOR = "\x1e"
-MAX_PACKETS = 1000  # of one POST; the library's 16 is less than a client sends that was offline
+HANG_UP_S = 1  # for a client whose session was ended to be told so
+TOO_MANY = "too many packets"  # why a session ends that is over its allowance
 LATE_S = 0.1  # a ping that leaves later than this is waited for from then on, not from when due
 UPGRADE_S = 10  # the reference server's time for an upgrade
 UPGRADING_S = 0.1  # for which a poll waits for an upgrade that has begun, as there
 # What both kinds of websockets raise once nobody is there, or what came is no frame; and a poll
 # that had nothing for too long.
 GONE = (OSError, ValueError, RuntimeError, EngineIOError)
-KINDS = {str(kind): kind for kind in (OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP)}
 
 
-class BadRequestError(EngineIOError):  # type: ignore[misc]
-    """What is answered with 400; the library ends its session."""
-
-
-def decoded(encoded: str | bytes) -> Packet:
-    """Return a packet with its text as it came: the library takes some for JSON (Packet
-    encoding). Raises ValueError."""
-    if not isinstance(encoded, str):
-        return Packet(MESSAGE, bytes(encoded))
-    if encoded[:1] == "b":
-        return Packet(MESSAGE, base64.b64decode(encoded[1:], validate=True))
-    if encoded[:1] not in KINDS:
-        raise ValueError("there is no packet of that type")
-    return Packet(KINDS[encoded[:1]], encoded[1:])
-
-
-def is_upgrade(environ: Mapping[str, Any]) -> bool:
-    """Whether a request asks for a websocket."""
-    tokens = [token.strip() for token in environ.get("HTTP_CONNECTION", "").lower().split(",")]
-    return "upgrade" in tokens and environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+# Makes what counts so many more of something, and says whether they are few enough.
+Admission = Callable[[], Callable[[int], bool]]
 
 
 def no_handshake() -> dict[str, Any]:
@@ -67,23 +50,12 @@ def no_handshake() -> dict[str, Any]:
     }
 
 
-def body_of(environ: Mapping[str, Any], limit: int) -> str:
-    """Return a request's body, one in chunks too. Raises ContentTooLongError, ValueError and
-    OSError."""
-    size = limit + 1
-    is_chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-    if not is_chunked:
-        size = int(environ.get("CONTENT_LENGTH") or 0)
-        if size > limit:
-            raise ContentTooLongError()
-    body = b""
-    while len(body) < size and (part := environ["wsgi.input"].read(size - len(body))):
-        body += part
-    if len(body) > limit:
-        raise ContentTooLongError()
-    if not is_chunked and len(body) != size:
-        raise ValueError("the body ends too early")
-    return body.decode()
+def _all(count: int) -> bool:
+    return True
+
+
+class BadRequestError(EngineIOError):  # type: ignore[misc]
+    """What is answered with 400; the library ends its session."""
 
 
 class Session(Socket):  # type: ignore[misc]
@@ -96,6 +68,8 @@ class Session(Socket):  # type: ignore[misc]
     def __init__(self, server: Engine, sid: str, address: str) -> None:
         super().__init__(server, sid)
         self.address = address
+        self._admits = server.admission()
+        self._admits_frames = server.frame_admission()
         self.is_joined = False  # to any namespace
         self._join_by = 0.0
         self._polls = False
@@ -104,6 +78,7 @@ class Session(Socket):  # type: ignore[misc]
         self._is_probed = False
         self._probe_over = server.create_event()
         self._beats = False
+        self._over = server.create_event()
         self._ping_at = 0.0
         self._pinged_at: float | None = None
         self.note_joined(False)
@@ -138,7 +113,7 @@ class Session(Socket):  # type: ignore[misc]
                     self._pinged_at = max(self._ping_at, now - LATE_S)
                     self.send(Packet(PING))
                 wake = min(self._due(), self._join_by, now + self.server.ping_interval)
-                self.server.sleep(max(0.0, wake - now))
+                self._over.wait(max(0.0, wake - now))
 
     def _due(self) -> float:
         """Return when it will be pinged, or when its pong is too late."""
@@ -170,10 +145,24 @@ class Session(Socket):  # type: ignore[misc]
         Never waits: the library's `wait` is for a queue that nobody may ever read.
         """
         super().close(wait=False, abort=abort, reason=reason)
+        self._over.set()
         if self.server.sockets.get(self.sid) is self:
             del self.server.sockets[self.sid]
         if self._probing is not None:
             self.server.start_background_task(self._probing.close)
+
+    def admit(self) -> bool:
+        """Count a frame of its websocket, a fragment or a ping too; whether it is to be read."""
+        return self._admits_frames(1)
+
+    def _count(self, packets: int) -> None:
+        """Count packets, before they are decoded. Raises BadRequestError: the session is over."""
+        if self._admits(packets):
+            return
+        if not self.is_joined:  # else its namespace says so
+            log.info("a client was cut off before it was anybody", extra={"reason": TOO_MANY})
+        self.close(abort=True, reason=TOO_MANY)
+        raise BadRequestError()
 
     def _fail(self) -> None:
         self.close(reason=self.server.reason.TRANSPORT_ERROR)
@@ -207,14 +196,13 @@ class Session(Socket):  # type: ignore[misc]
             self._fail()  # "more than one active POST"
         self._posts = True
         try:
-            parts = body_of(environ, self.server.max_http_buffer_size).split(SEPARATOR)
-            if len(parts) > MAX_PACKETS:
-                raise ContentTooLongError()
-            for pkt in [decoded(part) for part in parts]:
+            body = body_of(environ, self.server.max_http_buffer_size)
+            self._count(count_of(body))
+            for pkt in split(body):
                 if self.closed:
                     break
                 self.receive(pkt)
-                self.server.sleep(0)  # others wait too
+                self.server.give_up_turn()
         except (EngineIOError, ValueError, OSError):
             self._fail()
         finally:
@@ -242,6 +230,8 @@ class Session(Socket):  # type: ignore[misc]
         writer = self.server.start_background_task(self._write, ws)
         self._read(ws)
         self.queue.put(None)  # lets the writer end
+        if self.closed:
+            self.server.start_background_task(self._hang_up, ws)
         writer.join()
         self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
         return []
@@ -281,8 +271,16 @@ class Session(Socket):  # type: ignore[misc]
         finally:
             ws.close()
 
+    def _hang_up(self, ws: Any) -> None:
+        """Close the connection of a client that does not read that its session is over."""
+        self.server.sleep(HANG_UP_S)
+        inner: Any = getattr(ws, "ws", None)  # gevent's
+        connection: Any = getattr(ws, "socket", None) or getattr(inner, "sock", None)
+        with suppress(AttributeError, OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
     def _read(self, ws: Any) -> None:
-        while True:
+        while not self.closed:
             try:
                 data = ws.wait()
             except GONE as error:
@@ -291,6 +289,7 @@ class Session(Socket):  # type: ignore[misc]
             if data is None:
                 return
             try:
+                self._count(1)
                 if len(data) > self.server.max_http_buffer_size:
                     raise ContentTooLongError()
                 self.receive(decoded(data))
@@ -299,7 +298,7 @@ class Session(Socket):  # type: ignore[misc]
             except (EngineIOError, ValueError):  # a packet that is none ends the session
                 self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
                 return
-            self.server.sleep(0)  # others wait too
+            self.server.give_up_turn()
 
 
 class Engine(engineio.Server):  # type: ignore[misc]
@@ -310,11 +309,18 @@ class Engine(engineio.Server):  # type: ignore[misc]
         connect_timeout: float | None = None,
         most_waiting: float = math.inf,
         address_of: Callable[[Mapping[str, Any]], str] = lambda environ: "",
+        give_up_turn: Callable[[], None] | None = None,
+        admission: Admission = lambda: _all,
+        frame_admission: Admission = lambda: _all,
         **options: Any,
     ) -> None:
         """`connect_timeout` is how long a client may be in no namespace, in seconds, and
-        `most_waiting` how many of an address may be in none."""
+        `most_waiting` how many of an address may be in none. `give_up_turn` is called between
+        packets; each session has an admission for its packets and for its websocket's frames."""
         super().__init__(**options)
+        self.give_up_turn = give_up_turn or (lambda: self.sleep(0))
+        self.admission = admission
+        self.frame_admission = frame_admission
         self.connect_timeout = math.inf if connect_timeout is None else connect_timeout
         self._most_waiting = most_waiting
         self._address_of = address_of

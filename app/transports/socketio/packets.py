@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, CONNECT, DISCONNECT, EVENT, Packet
 
+from app.transports.guards.nesting import is_bounded
+
 REFUSED = "tandem:refused"  # no client can send it: StrictPacket takes names with this prefix out
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "error"}
 
@@ -28,7 +30,9 @@ class OrJson:
 
     @staticmethod
     def loads(data: str | bytes, **options: Any) -> Any:
-        """Return the value. Raises JSONDecodeError, on NaN and lone surrogates too."""
+        """Return the value. Raises JSONDecodeError, on NaN, lone surrogates, and much nesting."""
+        if not is_bounded(data):
+            raise orjson.JSONDecodeError("nested too deep, or too often", "", 0)
         return orjson.loads(data)
 
 

@@ -13,7 +13,8 @@ from engineio.packet import MESSAGE
 from engineio.socket import Socket
 from socketio.packet import EVENT
 
-from app.transports.socketio.engine_protocol import Engine, body_of, decoded
+from app.transports.socketio.engine_packets import body_of, decoded
+from app.transports.socketio.engine_protocol import Engine
 from app.transports.socketio.packets import StrictPacket, ValidPacket
 from app.transports.socketio.socket_protocol import SocketServer, serve_protocol
 
