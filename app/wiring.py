@@ -22,6 +22,7 @@ from app.core.usage import CostOf, no_cost
 from app.metrics.counts import Metrics
 from app.providers.build import Vendors, make_catalog
 from app.providers.catalog import ProviderCatalog
+from app.providers.http.ways import ways_out
 from app.providers.settings import NotSetUp, ProviderSettings
 from app.runs.committer import Committer
 from app.runs.housekeeping import Housekeeper
@@ -56,10 +57,10 @@ from app.stores.memory import MemoryStore, NoLocks
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
-from app.tools.builtin.calculator import calculator
-from app.tools.builtin.current_time import current_time
+from app.tools.builtin.build import built_in
 from app.tools.loop import Surroundings
 from app.tools.toolbox import NoSuchTool, Toolbox, load_tools
+from app.tools.web.network import Network
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
@@ -337,12 +338,15 @@ def read_prices(file: str) -> Prices:
 def make_toolbox(settings: Settings, runtime: RunRuntime, clock: Clock) -> Toolbox:
     """Return the tools that the server has. Raises BadSetting."""
     try:
-        tools = [current_time, calculator, *load_tools(settings.tools.tools)]
+        own = built_in(settings.tools, lambda: Network(*ways_out(settings.providers)), runtime)
+        tools = [*own, *load_tools(settings.tools.tools)]
     except NoSuchTool as error:
         raise BadSetting(
             f"TOOLS has {str(error)!r}; it must be `module:name` of a function, or of an "
             "app.tools.tool.Tool, in a module that can be imported."
         ) from None
+    except NotSetUp as error:
+        raise BadSetting(str(error)) from None
     return Toolbox(tools, settings.tools, Surroundings(runtime, clock))
 
 

@@ -20,6 +20,7 @@ from app.settings.types import (
     LogLevel,
     OptionalAddress,
     Origin,
+    PageHost,
     PublicKey,
     Rate,
     Seconds,
@@ -227,6 +228,22 @@ class ToolSettings(Section):
     """Longer results are cut, and say so."""
     action_ttl_s: Seconds = Field(default=86400, ge=1, le=10**7)
     """How long a reply waits for an approval, or for a client's result; then it ends."""
+    fetch_page: bool = False
+    """1 has the tool fetch_page, which reads pages of the public internet."""
+    fetch_page_hosts: tuple[PageHost, ...] = ()
+    """Hosts that it may ask though they are private, or on other ports than 80 and 443."""
+    fetch_page_proxy: bool = False
+    """1 lets it use the proxy of HTTP_PROXY and its like, which then decides what is private."""
+    search_url: OptionalAddress = ""
+    """A SearXNG that answers in JSON: has the tool web_search."""
+    brave_api_key: SecretStr = SecretStr("")
+    """The same with Brave's search; SEARCH_URL goes before it."""
+    brave_search_url: OptionalAddress = "https://api.search.brave.com/res/v1/web/search"
+    """Where Brave's search is."""
+    tavily_api_key: SecretStr = SecretStr("")
+    """The same with Tavily's search; the other two go before it."""
+    tavily_url: OptionalAddress = "https://api.tavily.com/search"
+    """Where Tavily's search is."""
 
 
 class UsageSettings(Section):

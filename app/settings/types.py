@@ -41,6 +41,15 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _page_host(value: str) -> str:
+    if not _HOSTS.fullmatch(value):
+        raise ValueError(
+            "host names and addresses like wiki.my.org, 10.0.0.7:8080, [fd00::7], separated by "
+            "commas, without a scheme; .my.org for it and all names below it"
+        )
+    return value
+
+
 def _optional_address(value: str) -> str:
     parts = urlsplit(value)
     if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
@@ -81,6 +90,7 @@ def _public_key(value: SecretStr) -> SecretStr:
 # their own.
 Origin = Annotated[str, AfterValidator(_origin)]
 HostName = Annotated[str, AfterValidator(_host_name)]
+PageHost = Annotated[str, AfterValidator(_page_host)]
 OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Rate = Annotated[str, AfterValidator(_rate)]
