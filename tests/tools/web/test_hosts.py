@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from app.tools.tool import ToolError
 from app.tools.web.hosts import Hosts
 from app.tools.web.urls import parse
-
-
-class Names:
-    """A resolver of our own; each look-up of a name gives its next answer, the last for good."""
-
-    def __init__(self, **answers: list[list[str]]) -> None:
-        self.answers = {name.replace("_", "."): list(given) for name, given in answers.items()}
-        self.asked: list[tuple[str, int]] = []
-
-    def __call__(self, host: str, port: int) -> list[str]:
-        self.asked.append((host, port))
-        left = self.answers.get(host)
-        if not left:
-            raise socket.gaierror(socket.EAI_NONAME, "not known")
-        return left.pop(0) if len(left) > 1 else left[0]
+from tests.support.web import Names
 
 
 def found(hosts: Hosts, url: str) -> list[str]:

@@ -63,17 +63,19 @@ FOUR = {
     "010.010.010.010": "public",
 }
 NONE = (
-    "http:// http:///x http://:80/ http://. http://.. http://a..b http://.a http://256.1.1.1 "
-    "http://1.2.3.4.5 http://4294967296 http://1.2.3.256 http://0x100000000 http://09.1 "
-    "http://127.0.0.08 http://a.0x1 http://0x7f.1.a.0x1 http://a.9 http://1..1 "
-    "http://[::1 http://::1/ http://[::1]] http://[::g] http://[fe80::1%25eth0] http://[fe80::1%lo] "
-    "http://[127.0.0.1] http://[] http://a:b http://a:0 http://a:65536 http://a:-1 http://a:99999999 "
-    "http://a:８０ http://u@a http://u:p@a http://u:p@127.0.0.1 http://a@b@c http://@a "
-    "http://a%40b http://a%2fb http://a%3a80 http://a%00 http://%zz http://a%20b http://a%09 "
-    "http://a\\b http://a\\@127.0.0.1 http://a|b http://a^b http://<a> http://a\x00b http://a\x7fb "
-    "http://%ff http://xn--%80 http://ａ℀b http://a\u200db http://\ud800 ftp://a file:///etc/passwd "
-    "gopher://a:70/ javascript:alert(1) data:text/html,x //a/b a.example/x mailto:a@b ws://a "
-    "HTTPS:a http:a http:/a unix:///run/docker.sock jar:http://a!/ view-source:http://a"
+    "http:// http:///x http://:80/ http://. http://.. http://a..b http://.a "
+    "http://256.1.1.1 http://1.2.3.4.5 http://4294967296 http://1.2.3.256 "
+    "http://0x100000000 http://09.1 http://127.0.0.08 http://a.0x1 http://0x7f.1.a.0x1 "
+    "http://a.9 http://1..1 http://[::1 http://::1/ http://[::1]] http://[::g] "
+    "http://[fe80::1%25eth0] http://[fe80::1%lo] http://[127.0.0.1] http://[] http://a:b "
+    "http://a:0 http://a:65536 http://a:-1 http://a:99999999 http://a:８０ http://u@a "
+    "http://u:p@a http://u:p@127.0.0.1 http://a@b@c http://@a http://a%40b http://a%2fb "
+    "http://a%3a80 http://a%00 http://%zz http://a%20b http://a%09 http://a\\b "
+    "http://a\\@127.0.0.1 http://a|b http://a^b http://<a> http://a\x00b http://a\x7fb "
+    "http://%ff http://xn--%80 http://ａ℀b http://a\u200db http://\ud800 ftp://a "
+    "file:///etc/passwd gopher://a:70/ javascript:alert(1) data:text/html,x //a/b "
+    "a.example/x mailto:a@b ws://a HTTPS:a http:a http:/a unix:///run/docker.sock "
+    "jar:http://a!/ view-source:http://a"
 ).split(" ")
 LONG = (
     f"http://{'a' * 64}.example",
