@@ -52,7 +52,7 @@ def _read(page: Page, pause: Callable[[], None]) -> Reading:
     is_html = kind in HTML
     if kind and not is_html and not TEXT.match(kind):
         raise ToolError(f"It is no page but {_shown(kind)}, which is not read here.")
-    text = decoded(page.body, page.content_type, is_html or not kind)
+    text = decoded(page.body, page.content_type, is_html or not kind, page.is_cut)
     if NOT_TEXT.search(text[:LOOK_CHARS]):
         raise ToolError("It is no text.")
     if is_html or (not kind and LOOKS_LIKE_HTML.match(text)):

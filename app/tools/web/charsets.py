@@ -34,8 +34,9 @@ _MEANT = {
 }
 
 
-def decoded(body: bytes, content_type: str, is_markup: bool) -> str:
-    """Return the text; bytes that are none in its charset are replaced."""
+def decoded(body: bytes, content_type: str, is_markup: bool, is_cut: bool = False) -> str:
+    """Return the text; bytes that are none in its charset are replaced. What is cut may end within
+    a character."""
     for mark, name in _MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
@@ -48,7 +49,7 @@ def decoded(body: bytes, content_type: str, is_markup: bool) -> str:
     if name:
         return body.decode(name, "replace")
     try:
-        return codecs.getincrementaldecoder("utf-8")().decode(body)  # the end may be cut
+        return codecs.getincrementaldecoder("utf-8")().decode(body, final=not is_cut)
     except UnicodeDecodeError:
         return body.decode("cp1252", "replace")
 

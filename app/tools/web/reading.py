@@ -68,6 +68,7 @@ class _Reader:
         self.title = ""
         self.chars = 0
         self._url = url
+        self._has_base = False
         self._out: list[str] = []
         self._breaks = 0  # line ends due before the next text
         self._skipped = ""  # the element that is left out, and how many of its name are open
@@ -115,9 +116,9 @@ class _Reader:
     def _say(self, text: str) -> None:
         if self._breaks and self._out:
             self._out.append("\n" * self._breaks)
-        self._breaks = 0
         self._out.append(text)
-        self.chars += len(text)
+        self.chars += len(text) + self._breaks
+        self._breaks = 0
 
     def _break(self, lines: int) -> None:
         self._breaks = max(self._breaks, lines)
@@ -135,7 +136,9 @@ class _Reader:
             if alt := _SPACE.sub(" ", attributes(rest).get("alt", "")).strip():
                 self._text(f" {alt} ")
         elif name == "base":
-            self._url = _joined(self._url, attributes(rest).get("href", ""))
+            if not self._has_base:  # the first counts
+                self._has_base = True
+                self._url = _joined(self._url, attributes(rest).get("href", ""))
         else:
             self._open_block(name)
 
@@ -152,7 +155,7 @@ class _Reader:
         elif name in _PARAGRAPHS:
             self._break(2)
             if name == "pre":
-                self._say("```\n")
+                self._say("" if self._pre else "```\n")
                 self._pre += 1
             elif name == "main" and not self._main:
                 self._main.append(len(self._out))
@@ -167,7 +170,7 @@ class _Reader:
         elif name in _HEADINGS or name in _PARAGRAPHS:
             if name == "pre" and self._pre:
                 self._pre -= 1
-                self._say("\n```")
+                self._say("" if self._pre else "\n```")
             elif name == "main" and len(self._main) == 1:
                 self._main.append(len(self._out))
             self._break(2)
