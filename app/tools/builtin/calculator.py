@@ -12,7 +12,8 @@ from pydantic import Field
 
 from app.tools.tool import ToolError, tool
 
-MAX_DIGITS = 1000  # of a result
+MAX_DIGITS = 1000
+MAX_BITS = 7 * MAX_DIGITS  # more than a result of so many digits may seem to have at first
 MAX_LENGTH = 1000
 _TWO: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -27,7 +28,9 @@ _ONE: dict[type, Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: oper
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(math, name)
     for name in "sqrt sin cos tan asin acos atan atan2 log log2 log10 exp floor ceil".split()
-} | {"abs": abs, "min": min, "max": max, "round": round}
+} | {"abs": abs, "min": min, "max": max}
+TOO_LARGE = 10**MAX_DIGITS
+TOO_LONG = "The result is too long."
 _CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 Expression = Annotated[
     str,
@@ -40,9 +43,14 @@ def calculator(expression: Expression) -> str:
     """Work out an arithmetic expression exactly as written. Use it for any calculation."""
     try:
         tree = ast.parse(expression.replace("^", "**").strip(), mode="eval")
-        return str(_value(tree.body))
+        found = _value(tree.body)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise OverflowError
+        return str(found)
     except ToolError:
         raise
+    except OverflowError:
+        raise ToolError("A number in it is too large.") from None
     except ZeroDivisionError:
         raise ToolError("That divides by zero.") from None
     except (ArithmeticError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
@@ -66,11 +74,30 @@ def _value(node: ast.expr) -> Any:
 
 def _applied(op: ast.operator, left: Any, right: Any) -> Any:
     """Return the result, unless it would be longer than anybody reads: powers grow fast."""
-    if isinstance(left, int) and isinstance(right, int):
-        bits = left.bit_length() * max(right, 1) if isinstance(op, ast.Pow) else 0
-        if max(bits, left.bit_length() + right.bit_length()) > MAX_DIGITS * 4:
-            raise ToolError("The result is too long.")
+    if isinstance(left, int) and isinstance(right, int) and _bits(op, left, right) > MAX_BITS:
+        raise ToolError(TOO_LONG)
     found = _TWO[type(op)](left, right)
     if isinstance(found, complex):
         raise ToolError("The result is no real number.")
+    if isinstance(found, int) and abs(found) >= TOO_LARGE:
+        raise ToolError(TOO_LONG)
     return found
+
+
+def _bits(op: ast.operator, left: int, right: int) -> int:
+    """Return how long the result may be, at most."""
+    if isinstance(op, ast.Pow):
+        return left.bit_length() * right if abs(left) > 1 and right > 0 else 0
+    if isinstance(op, ast.Mult):
+        return left.bit_length() + right.bit_length()
+    return max(left.bit_length(), right.bit_length()) + 1
+
+
+def _round(number: int | float, digits: int = 0) -> int | float:
+    # Python works out 10 ** -digits first, however long that is.
+    if abs(digits) > MAX_DIGITS:
+        raise ToolError(f"Numbers are rounded to {MAX_DIGITS} digits at most.")
+    return round(number, digits) if digits else round(number)
+
+
+_FUNCTIONS["round"] = _round

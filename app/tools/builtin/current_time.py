@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,7 +17,8 @@ Zone = Annotated[str, Field(description="An IANA time zone such as Europe/Berlin
 def current_time(zone: Zone = "UTC") -> str:
     """Return the date, the time and the day of the week now, in a time zone."""
     try:
-        moment = datetime.now(ZoneInfo(zone))
+        # UTC is there without the system's zones, too.
+        moment = datetime.now(timezone.utc if zone == "UTC" else ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ToolError(f"There is no time zone {zone!r}; use one like Europe/Berlin.") from None
     return moment.strftime("%Y-%m-%d %H:%M:%S %Z (%z), %A")

@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field
 
 from app import __version__
-from app.core.run_errors import RunError, UpstreamProxy, UpstreamTimeout
+from app.core.run_errors import RunError, UpstreamIncomplete, UpstreamProxy, UpstreamTimeout
 from app.runs.ports import Runtime
 from app.tools.tool import Result, Tool, ToolError, tool_of
 from app.tools.web.network import Http
@@ -23,7 +23,7 @@ from app.tools.web.search import Hit, Service
 log = logging.getLogger(__name__)
 MAX_S = 20.0
 MAX_BYTES = 2_000_000  # of an answer
-MAX_TITLE, MAX_URL, MAX_SNIPPET = 200, 1000, 600
+MAX_TITLE, MAX_URL, MAX_SNIPPET = 200, 1000, 600  # characters
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -112,6 +112,8 @@ def _refusal(service: Service, status: int) -> str:
 def _failure(error: RunError) -> str:
     if isinstance(error, UpstreamTimeout):
         return "The search service took too long."
+    if isinstance(error, UpstreamIncomplete):
+        return "The search service's answer was cut off."
     if isinstance(error, UpstreamProxy):
         return "The search service cannot be reached through the proxy."
     reason = f": {error.said.message}" if error.said and error.said.message else ""
@@ -144,12 +146,7 @@ def _plain(text: Any, max_chars: int) -> str:
     """Return a text on one line, without the marks of HTML."""
     if not isinstance(text, str):
         return ""
-    marked = MARK.sub("", text[: 4 * max_chars])
-    try:
-        marked = html.unescape(marked)
-    except ValueError:  # an entity of thousands of digits
-        pass
-    line = " ".join(marked.split())
+    line = " ".join(html.unescape(MARK.sub("", text[: 4 * max_chars])).split())
     return line if len(line) <= max_chars else f"{line[:max_chars].rstrip()}…"
 
 
