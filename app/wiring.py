@@ -4,7 +4,8 @@ listens."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,9 @@ from app.tools.builtin.build import built_in
 from app.tools.loop import Surroundings
 from app.tools.toolbox import NoSuchTool, Toolbox, load_tools
 from app.tools.web.network import Network
+from app.tools.mcp.config import read_servers
+from app.tools.mcp.servers import McpServers
+from app.tools.toolbox import More, NoSuchTool, Toolbox, load_tools
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
@@ -124,7 +128,8 @@ def create_app(
     housekeeper = Housekeeper(
         store, parts.calls, parts.committer, recovery, parts.remote, clock, settings.store
     )
-    toolbox = make_toolbox(settings, runtime, clock)
+    mcp = make_mcp(settings.tools, runtime, clock)
+    toolbox = make_toolbox(settings, runtime, clock, mcp)
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox)
     daily = DailyLimits(settings.usage)
     sessions = SessionService(
@@ -155,7 +160,7 @@ def create_app(
         shutdown_grace_s=settings.server.shutdown_grace_s,
         each_tick=ticks,
         each_second=duties,
-        at_end=[recovery.retire],
+        at_end=[recovery.retire, *(one.close for one in mcp)],
     )
 
 
@@ -283,7 +288,7 @@ def open_chat(
     text_filter = load_filter(settings.chats.text_filter)
     parts = make_runs(MemoryStore(), NoLocks(), runtime, clock, settings.runs, Metrics())
     parts.worker.register()
-    toolbox = make_toolbox(settings, runtime, clock)
+    toolbox = make_toolbox(settings, runtime, clock, make_mcp(settings.tools, runtime, clock))
     return ChatInterface(
         "local", session_id, parts.runs, catalog, clock, settings.chats, text_filter, toolbox
     )
@@ -335,7 +340,23 @@ def read_prices(file: str) -> Prices:
         raise BadSetting(f"PRICES_FILE is {file!r}: {why}.") from None
 
 
-def make_toolbox(settings: Settings, runtime: RunRuntime, clock: Clock) -> Toolbox:
+def make_mcp(settings: ToolSettings, runtime: RunRuntime, clock: Clock) -> list[McpServers]:
+    """Return the servers of MCP_SERVERS in one, none without any. Raises BadSetting."""
+    file = settings.mcp_servers
+    if not file:
+        return []
+    try:
+        servers = read_servers(file, os.environ)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadSetting(f"MCP_SERVERS is {file!r}: {why}.") from None
+    timeout_s, max_bytes = settings.tool_timeout_s, settings.max_tool_result_bytes
+    return [McpServers(servers, timeout_s, max_bytes, runtime, clock)] if servers else []
+
+
+def make_toolbox(
+    settings: Settings, runtime: RunRuntime, clock: Clock, more: Sequence[More] = ()
+) -> Toolbox:
     """Return the tools that the server has. Raises BadSetting."""
     try:
         own = built_in(settings.tools, lambda: Network(*ways_out(settings.providers)), runtime)
@@ -347,7 +368,7 @@ def make_toolbox(settings: Settings, runtime: RunRuntime, clock: Clock) -> Toolb
         ) from None
     except NotSetUp as error:
         raise BadSetting(str(error)) from None
-    return Toolbox(tools, settings.tools, Surroundings(runtime, clock))
+    return Toolbox(tools, settings.tools, Surroundings(runtime, clock), more)
 
 
 def load_filter(written: str) -> TextFilter | None:

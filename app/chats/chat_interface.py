@@ -191,7 +191,12 @@ class ChatInterface:
         if self._toolbox is None or not request.server_tools:
             return request.parameters
         tools = self._toolbox.definitions(request.server_tools)
-        return {**request.parameters, "tools": [*request.parameters.get("tools", ()), *tools]}
+        tools = [*request.parameters.get("tools", ()), *tools]
+        if tools:
+            return {**request.parameters, "tools": tools}
+        # The servers of all of them are away; what speaks of tools is refused without any.
+        of_tools = {"tools", "tool_choice", "parallel_tool_calls"}
+        return {n: v for n, v in request.parameters.items() if n not in of_tools}
 
     def _given(
         self, request: ChatRequest, branch: list[Message]

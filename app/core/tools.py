@@ -139,7 +139,7 @@ def _note(call: Call, kind: str, data: Mapping[str, Any]) -> None:
         call.is_ready = True
         call.input, call.invalid = data.get("input"), data.get("invalid")
     elif kind == APPROVAL:
-        call.approval = data
+        call.approval, call.answer = data, None
     elif kind == APPROVAL_ANSWER:
         call.answer = data
     elif kind == TOOL_STARTED:
@@ -207,7 +207,8 @@ class Reply:
         """Return what the log gets."""
         names = {name: action[name] for name in ("n", "call_id", "name")}
         found = [(self.kind, {**names, **self._marked(action), **self.data})]
-        if self.kind == APPROVAL_ANSWER and not self.data["approved"]:
+        is_question = action["kind"] == "question"  # which a tool is told a no to, too
+        if self.kind == APPROVAL_ANSWER and not self.data["approved"] and not is_question:
             denied = {**names, "denied": True}
             if reason := self.data.get("reason"):
                 denied["reason"] = reason
@@ -215,7 +216,10 @@ class Reply:
         return found
 
     def _marked(self, action: Pending) -> dict[str, Any]:
-        return {"approval_id": self.key} if self.kind == APPROVAL_ANSWER else {}
+        if self.kind != APPROVAL_ANSWER:
+            return {}
+        kind = {"kind": "question"} if action["kind"] == "question" else {}
+        return {"approval_id": self.key, **kind}
 
 
 class Answered(NamedTuple):

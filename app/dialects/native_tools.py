@@ -62,7 +62,8 @@ def state_of(entry: Entry) -> str:
     if kind == APPROVAL:
         return "awaiting_approval"
     if kind == APPROVAL_ANSWER:
-        return "ready" if data["approved"] else "denied"
+        # After a question the tool goes on, whatever the answer is.
+        return "ready" if data["approved"] or data.get("kind") == "question" else "denied"
     if kind == TOOL_STARTED:
         return "running"
     return _state_of_result(data)

@@ -218,6 +218,8 @@ class ToolSettings(Section):
 
     tools: tuple[str, ...] = ()
     """`module:name` of functions that are tools, separated by commas; docs/tools.md says how."""
+    mcp_servers: str = ""
+    """File (TOML) of MCP servers whose tools can be used; docs/mcp.md says how."""
     max_tool_steps: Annotated[int, Unit("steps")] = Field(default=16, ge=1, le=1000)
     """Then a model that keeps calling tools has to answer."""
     tool_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)

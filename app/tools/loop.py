@@ -13,7 +13,15 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from app.core.entries import APPROVAL, STEP_END, TOOL_CALL, TOOL_READY, TOOL_RESULT, parts_of
+from app.core.entries import (
+    APPROVAL,
+    STEP_END,
+    TOOL_CALL,
+    TOOL_READY,
+    TOOL_RESULT,
+    parts_of,
+    storable,
+)
 from app.core.messages import ProviderMessage
 from app.core.runs import ProviderRequest
 from app.core.tools import CLIENT, TOOL_KINDS, Call, Calls, new_approval_id, result_text
@@ -30,7 +38,7 @@ from app.runs.ports import (
     own_patience_s,
 )
 from app.tools.running import Bounds, Ready, Running
-from app.tools.tool import Tool, ToolError
+from app.tools.tool import Question, Tool, ToolError
 
 FINISH_GRACE_S = 5.0  # from a step's finish reason to its stream's end, as of a run
 NOT_HERE = "There is no tool by that name."
@@ -111,8 +119,13 @@ class ToolLoop:
         """Yield the pieces of all steps. Raises what the provider raises."""
         offered = {one["function"]["name"] for one in request.parameters.get("tools", ())}
         said: list[Piece] = []
+        pending: list[dict[str, Any]] = []
         allowed = [call for call in self._calls.open() if call.is_whole]
-        yield from self._noted(said, self._acted(allowed, offered, []))
+        yield from self._noted(said, self._acted(allowed, offered, pending))
+        if pending:  # a tool has asked (again) before it went on
+            asked = _Step(len(said), finish="tool_calls", usage=Usage(0, 0, "reported"))
+            yield from self._step_end(request, said, asked, pending)
+            return
         steps = len(self._calls.steps)
         while True:
             is_last = steps >= self._rules.max_tool_steps
@@ -123,7 +136,6 @@ class ToolLoop:
                 yield from self._ended(request, said, step)
                 return
             steps += 1
-            pending: list[dict[str, Any]] = []
             yield from self._noted(
                 said, self._acted(list(step.calls.by_number.values()), offered, pending)
             )
@@ -208,8 +220,25 @@ class ToolLoop:
             yield [*refused, *asked]
         rules, around = self._rules, self._around
         bounds = Bounds(rules.tool_timeout_s, rules.max_tools_at_once, rules.max_tool_result_bytes)
-        running = Running(ready, bounds, around.runtime, around.clock, self._who)
+        running = Running(ready, bounds, around.runtime, around.clock, self._who, self._may_wait)
         yield from running.pieces()
+        if running.questions:
+            yield [self._question(call, asked, pending) for call, asked in running.questions]
+
+    def _question(self, call: Call, question: Question, pending: list[dict[str, Any]]) -> Piece:
+        """Return the piece that asks; add what is asked to `pending`."""
+        ttl_s = self._rules.action_ttl_s
+        if question.ttl_s is not None:
+            ttl_s = min(ttl_s, question.ttl_s)
+        expires_at = self._around.clock.wall() + ttl_s
+        about: dict[str, Any] = {
+            "approval_id": new_approval_id(),
+            "message": storable(question.message),
+            "schema": storable(question.schema),
+        }
+        pending.append({**_pending(call, "question", expires_at), **about})
+        data = {**call.names, "kind": "question", "expires_at": expires_at, **about}
+        return APPROVAL, {**data, "state": storable(question.state)}
 
     def _checked(self, call: Call, offered: set[str]) -> tuple[Tool | None, Mapping[str, Any]]:
         """Return the tool of a call, None for the client's, and its input. Raises ToolError for

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import Any
 
@@ -17,11 +17,12 @@ from app.core.entries import TOOL_RESULT, TOOL_STARTED, storable
 from app.core.errors import new_error_id
 from app.core.tools import Call, bounded
 from app.runs.ports import ALIVE, STORED, Clock, Piece, PieceStream, Runtime, Task
-from app.tools.tool import Caller, Input, Result, Tool, ToolError
+from app.tools.tool import Caller, Input, Preliminary, Question, Result, Tool, ToolError
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.0  # at most between signs of life while tools run
 MAX_SOURCES = 50
+NOBODY_TO_ANSWER = "It asks a question, and nobody can be asked here: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Ready:
 
 
 class Running:
-    """The calls of one step. `pieces` is to be closed, or read to its end."""
+    """The calls of one step. `pieces` is to be closed, or read to its end; then `questions` has
+    those calls that a person must answer first."""
 
     def __init__(
         self,
@@ -52,15 +54,18 @@ class Running:
         runtime: Runtime,
         clock: Clock,
         who: Mapping[str, str],
+        may_ask: bool = False,
     ) -> None:
+        self.questions: list[tuple[Call, Question]] = []
         self._waiting = deque(ready)
         self._bounds = bounds
         self._runtime = runtime
         self._clock = clock
         self._who = who
+        self._may_ask = may_ask
         self._waiter = runtime.new_waiter()
         self._tasks: dict[int, tuple[Ready, Task, float]] = {}  # with the time that each has until
-        self._told: deque[tuple[int, bool, dict[str, Any]]] = deque()
+        self._told: deque[tuple[int, bool, dict[str, Any] | Question]] = deque()
 
     def pieces(self) -> PieceStream:
         """Yield that each call has started, stored before it does; then its results, and signs of
@@ -86,18 +91,21 @@ class Running:
             return
         yield [(TOOL_STARTED, one.call.names) for one in batch]
         yield [(STORED, None)]
-        until = self._clock.monotonic() + self._bounds.timeout_s
+        now = self._clock.monotonic()
         for one in batch:
+            until = now + self._time_of(one)
             self._tasks[one.call.n] = (one, self._runtime.spawn(self._run, one), until)
 
     def _run(self, one: Ready) -> None:
         """Run one call, in its task."""
-        caller = Caller(**self._who, call_id=one.call.call_id)
+        caller = self._caller(one.call)
         try:
             for output, is_last in _outputs(one.tool.run(one.given, caller)):
                 self._tell(one, is_last, _result_of(output, self._bounds.max_result_bytes))
         except ToolError as error:
             self._tell(one, True, {"error": storable(str(error))[:2000]})
+        except Question as question:
+            self._tell(one, True, question if self._may_ask else _unanswered(question))
         except TimeoutError:
             self._tell(one, True, {"error": "It took too long."})
         except Exception:
@@ -105,7 +113,18 @@ class Running:
             log.exception("tool %s failed", one.tool.name, extra={"error_id": error_id})
             self._tell(one, True, {"error": "The tool failed.", "error_id": error_id})
 
-    def _tell(self, one: Ready, is_last: bool, result: dict[str, Any]) -> None:
+    def _caller(self, call: Call) -> Caller:
+        who = self._who
+        caller = Caller(who["owner"], who["session_id"], who["run_id"], call.call_id, self._may_ask)
+        asked = call.approval or {}
+        if asked.get("kind") != "question":
+            return caller
+        return replace(caller, answer=call.answer, state=asked.get("state"))
+
+    def _time_of(self, one: Ready) -> float:
+        return one.tool.timeout_s or self._bounds.timeout_s
+
+    def _tell(self, one: Ready, is_last: bool, result: dict[str, Any] | Question) -> None:
         self._told.append((one.call.n, is_last, result))
         self._waiter.wake()
 
@@ -116,10 +135,14 @@ class Running:
             n, is_last, result = self._told.popleft()
             if n not in self._tasks:
                 continue  # its time was over
-            names = self._tasks[n][0].call.names
+            call = self._tasks[n][0].call
+            names = call.names
             if is_last:
                 del self._tasks[n]
-            else:
+            if isinstance(result, Question):
+                self.questions.append((call, result))
+                continue
+            if not is_last:
                 result = {**result, "preliminary": True}
             found.append((TOOL_RESULT, {**names, **result}))
         now = self._clock.monotonic()
@@ -127,7 +150,7 @@ class Running:
             if now >= until:
                 del self._tasks[n]
                 task.kill()
-                error = f"It took longer than {self._bounds.timeout_s:g} s and was ended."
+                error = f"It took longer than {self._time_of(one):g} s and was ended."
                 found.append((TOOL_RESULT, {**one.call.names, "error": error}))
         return found
 
@@ -147,13 +170,22 @@ def _outputs(returned: Any) -> Iterator[tuple[Any, bool]]:
     if not isinstance(returned, GeneratorType):
         yield returned, True
         return
-    output = None
+    last: Any = None
     try:
         for output in returned:
-            yield output, False
-        yield output, True
+            if isinstance(output, Preliminary):
+                yield output.output, False
+                continue
+            last = output
+            if not isinstance(output, Result):  # else it is no sight of what is to come
+                yield output, False
+        yield last, True
     finally:
         returned.close()
+
+
+def _unanswered(question: Question) -> dict[str, Any]:
+    return {"error": storable(f"{NOBODY_TO_ANSWER}{question}")[:2000]}
 
 
 def _result_of(output: Any, max_bytes: int) -> dict[str, Any]:

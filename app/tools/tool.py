@@ -6,7 +6,7 @@
 
 A tool returns text or JSON, or a `Result` with its sources; one that yields is shown as it goes,
 and what it yields last is its result. What it raises as ToolError the model reads; of any other
-error it is told only that there was one.
+error it is told only that there was one. One that raises a Question is run again with the answer.
 """
 
 from __future__ import annotations
@@ -27,6 +27,31 @@ class ToolError(Exception):
     """Why a call has no output, in words for the model and the user."""
 
 
+class Question(Exception):
+    """What a person must say before a tool can go on. The run waits, as for an approval; then the
+    tool is run again, its caller with the answer, also if that is no. Only where `may_ask`."""
+
+    def __init__(
+        self,
+        message: str,
+        schema: Mapping[str, Any] | None = None,
+        state: Any = None,
+        ttl_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.schema = schema  # of an object of plain values; None: yes or no is all there is to say
+        self.state = state  # JSON, stored, which comes back with the answer
+        self.ttl_s = ttl_s  # how long the answer is of use
+
+
+@dataclass(frozen=True, slots=True)
+class Preliminary:
+    """What a tool yields that is shown at once, and is never its result."""
+
+    output: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """A tool's output, with where it is from: `{"url": .., "title": ..}` each."""
@@ -38,12 +63,16 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who a tool is called for. A function that has a parameter of this type is handed it; the
-    model does not see that."""
+    model does not see that. `answer` is to the question that the call has asked before:
+    {approved, answer?, reason?}; `state` is that of the question."""
 
     owner: str
     session_id: str
     run_id: str
     call_id: str
+    may_ask: bool = False
+    answer: Mapping[str, Any] | None = None
+    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +86,7 @@ class Tool:
     approval: Approval = "never"
     idempotent: bool = False  # to be run again by itself where a crash left it unknown
     source: str = "server"
+    timeout_s: float | None = None  # None: as long as all
     check: Callable[[Input], Input] = dict  # raises ToolError
 
     def needs_approval(self, given: Input) -> bool:

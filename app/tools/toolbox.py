@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from app.chats.ports import OfferedTool
 from app.core.errors import InvalidRequest
@@ -16,7 +16,21 @@ from app.tools.loop import LoopRules, Surroundings, ToolLoop
 from app.tools.tool import Tool, tool_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")  # what all providers take
-More = Callable[[], Sequence[Tool]]  # tools that are known only when somebody asks
+
+
+class More(Protocol):
+    """Tools that are known only when somebody asks."""
+
+    def __call__(self) -> Sequence[Tool]:
+        """Return those that there are now."""
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """What may have more tools than it knows yet: an ability of some `More`, not a duty."""
+
+    def expected(self, name: str) -> Tool | None:
+        """Return what stands for a tool by that name, if it may come to be known."""
 
 
 class NoSuchTool(ValueError):
@@ -67,21 +81,29 @@ class Toolbox:
         found = {one.name: one for more in self._more for one in more()}
         return {**found, **self._own}
 
+    def _known(self, names: Iterable[str]) -> Mapping[str, Tool]:
+        """Return what these can be looked up in: others are asked only for what is not our own."""
+        return self._own if all(name in self._own for name in names) else self.tools()
+
+    def _expected(self, name: str) -> Tool | None:
+        found = (more.expected(name) for more in self._more if isinstance(more, Expecting))
+        return next((one for one in found if one is not None), None)
+
     def offered(self) -> list[OfferedTool]:
         """Return all that there are now, by name."""
         return [_offered(one) for _, one in sorted(self.tools().items())]
 
     def check(self, names: Iterable[str], field: str) -> None:
         """Raise InvalidRequest for a name that is no tool's."""
-        known = self.tools() if names else {}
+        known = self._known(names)
         for name in names:
-            if name not in known:
-                have = ", ".join(sorted(known)) or "none: none is set up"
+            if name not in known and self._expected(name) is None:
+                have = ", ".join(sorted(self.tools())) or "none: none is set up"
                 raise InvalidRequest({field: f"{name} is no tool of this server; it has {have}"})
 
     def definitions(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Return these tools as a provider is told of them; without those that have gone."""
-        known = self.tools() if names else {}
+        known = self._known(names)
         return [known[name].definition for name in names if name in known]
 
     def loop(
@@ -94,8 +116,9 @@ class Toolbox:
     ) -> Provider:
         """Return the provider with its calls of these tools run; `calls` are those of the run
         before it waited, `who` the owner, session and run."""
-        known = self.tools() if names else {}
-        tools = {name: known[name] for name in names if name in known}
+        known = self._known(names)
+        found = ((name, known.get(name) or self._expected(name)) for name in names)
+        tools = {name: one for name, one in found if one is not None}
         return ToolLoop(provider, tools, self._rules, self._around, calls, may_wait, who)
 
 

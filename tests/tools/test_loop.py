@@ -173,8 +173,8 @@ def test_what_a_tool_yields_is_shown_as_it_goes() -> None:
     made.scripted.enqueue(call(1, "report"), CALLED)
     results = of_kind(made.run(), TOOL_RESULT)
 
-    assert [one["output"] for one in results] == ["a", "ab", "abc", "abc"]
-    assert [one.get("preliminary", False) for one in results] == [True, True, True, False]
+    assert [one["output"] for one in results] == ["a", "ab", "abc"]
+    assert [one.get("preliminary", False) for one in results] == [True, True, False]
     last = results[-1]
     assert last["sources"] == [{"url": "https://a.example", "title": "A"}]
 
