@@ -9,7 +9,7 @@ from flask import Response, g, jsonify, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.tools import Reply, answers_in
-from app.dialects.native_answers import ApprovalBody, ResultsBody
+from app.dialects.native_answers import ApprovalBody, ResultsBody, check_answers
 from app.dialects.native_shapes import Status
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
@@ -109,7 +109,9 @@ def approve(run_id: str, approval_id: str, body: ApprovalBody) -> Response:
 
 def _answered(run_id: str, replies: Sequence[Reply]) -> Response:
     owner = g.principal.id
-    before = services().runs.find(owner, run_id).log.last_seq
+    waiting = services().runs.find(owner, run_id)
+    check_answers(replies, waiting.record.pending or ())
+    before = waiting.log.last_seq
     found = services().sessions.answer(owner, run_id, replies, g.caller)
     if request.accept_mimetypes.best == "text/event-stream":
         return stream(NATIVE, found, before, wanted_options())

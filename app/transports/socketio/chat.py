@@ -28,7 +28,7 @@ from app.core.errors import (
 from app.core.tools import Reply
 from app.dialects.frames import Body, validated
 from app.dialects.native import Wanted
-from app.dialects.native_answers import ApprovalBody, ResultsBody
+from app.dialects.native_answers import ApprovalBody, ResultsBody, check_answers
 from app.dialects.routes import NATIVE
 from app.transports.guards.rates import Kind, Window, admission, caller_of
 from app.transports.http.actions import taken
@@ -318,7 +318,9 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         """Answer a run that waits, and follow it from there on."""
         self._count("read", client)
         owner = client.principal.id
-        before = self._services.runs.find(owner, run_id).log.last_seq
+        waiting = self._services.runs.find(owner, run_id)
+        check_answers(replies, waiting.record.pending or ())
+        before = waiting.log.last_seq
         found = self._services.sessions.answer(owner, run_id, replies, client.caller)
         if not found.log.is_over(before):
             self._viewers.follow(sid, client.principal.name, found, before, wanted)

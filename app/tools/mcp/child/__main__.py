@@ -104,6 +104,7 @@ async def main() -> None:
     )
     child = Child(writer, json.loads(await reader.readline()))
     logging.getLogger().addHandler(Lines(child))
+    logging.getLogger("mcp").setLevel(logging.ERROR)  # what is wrong is said by who needs it
     beating = asyncio.create_task(child.beat())
     while line := await reader.readline():
         child.take(json.loads(line))

@@ -28,7 +28,6 @@ STATE_PAUSE_S = 0.25  # before a server is asked again that wants nothing but to
 PROGRESS_PAUSE_S = 0.5  # at least between two tellings of how far a call has come
 STRAY_S = 30.0  # how long a call that was broken off may still be what its server asks about
 MAX_STATE_BYTES = 64_000
-SESSION_OVER = "Session terminated"  # what the SDK says of a session that the server has forgotten
 WENT = "The MCP server went away during the call: whether it did anything is not known."
 NO_MEMORY = "The tool waits for this answer no longer; it would have to be called again."
 
@@ -69,10 +68,8 @@ class Call:
     async def _outcome(self, connection: Connection) -> dict[str, Any]:
         try:
             return await self._rounds(connection)
-        except MCPError as error:
-            if error.message == SESSION_OVER:
-                # Refused because the server has begun anew: it has not run it.
-                connection.drop()
+        except MCPError:
+            if connection.dropped():
                 return await self._rounds(connection)
             raise
 

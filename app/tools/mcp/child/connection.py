@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,6 +27,7 @@ MAX_PAGES = 100  # of a list: a server that never ends it is not to hang us
 MAX_TOOLS = 2000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # between attempts to connect
 HTTP_S, READ_S = 30.0, 300.0  # a server may keep a stream open in silence
+SESSION_HEADER = "mcp-session-id"
 NEWEST = "2026-07-28"  # the first without sessions
 
 
@@ -69,6 +70,7 @@ class Connection:
         self._opened: asyncio.Future[Client] | None = None
         self._holding: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()  # of the connection that there is
+        self._refusal = 0  # the last status by which it was refused as a session
         self._failures = 0
         self._not_before = 0.0
         self._why = ""
@@ -89,10 +91,21 @@ class Connection:
         """Ask for all tools, and return them. Raises Away, MCPError, TimeoutError."""
         return await self._listed(await self.client())
 
-    def drop(self) -> None:
-        """Close the connection, which is of no use any more; the next call makes another."""
-        self._gone.set()
-        self._opened = None
+    def dropped(self) -> bool:
+        """Close the connection if its session was refused, so that the next call makes another.
+        Return whether the server has forgotten the session, and so done nothing of a call.
+
+        MCP 2025-11-25, Transports, Session Management: 404; some say 400, of other things too.
+        """
+        refusal, self._refusal = self._refusal, 0
+        if refusal:
+            self._gone.set()
+            self._opened = None
+        return refusal == 404
+
+    async def _look_at(self, response: httpx2.Response) -> None:
+        if response.status_code in (400, 404) and SESSION_HEADER in response.request.headers:
+            self._refusal = response.status_code
 
     async def close(self) -> None:
         """Close the connection, and end the server if it is a process of ours."""
@@ -143,7 +156,7 @@ class Connection:
     @asynccontextmanager
     async def _client(self, gone: asyncio.Event) -> AsyncIterator[Client]:
         server = self.server
-        async with _http(server) as http:
+        async with _http(server, self._look_at) as http:
             if http is not None:
                 transport = streamable_http_client(server.url, http_client=http)
             else:
@@ -221,12 +234,15 @@ def _command(server: Server) -> StdioServerParameters:
 
 
 @asynccontextmanager
-async def _http(server: Server) -> AsyncIterator[httpx2.AsyncClient | None]:
+async def _http(
+    server: Server, look_at: Callable[[httpx2.Response], Awaitable[None]]
+) -> AsyncIterator[httpx2.AsyncClient | None]:
     if not server.url:
         yield None
         return
     timeout = httpx2.Timeout(HTTP_S, read=server.read_s)
-    async with httpx2.AsyncClient(headers=dict(server.headers or {}), timeout=timeout) as http:
+    headers, hooks = dict(server.headers or {}), {"response": [look_at]}
+    async with httpx2.AsyncClient(headers=headers, timeout=timeout, event_hooks=hooks) as http:
         yield http
 
 
