@@ -4,7 +4,6 @@ listens."""
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +37,7 @@ from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.runtimes.threads import ThreadRuntime
 from app.server import Tandem
-from app.settings import AllSettings, BadSetting, load
+from app.settings import AllSettings, BadSetting, environment, load
 from app.settings.sections import (
     AuthSettings,
     ChatSettings,
@@ -60,11 +59,10 @@ from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from app.tools.builtin.build import built_in
 from app.tools.loop import Surroundings
-from app.tools.toolbox import NoSuchTool, Toolbox, load_tools
-from app.tools.web.network import Network
 from app.tools.mcp.config import read_servers
 from app.tools.mcp.servers import McpServers
 from app.tools.toolbox import More, NoSuchTool, Toolbox, load_tools
+from app.tools.web.network import Network
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
@@ -346,7 +344,7 @@ def make_mcp(settings: ToolSettings, runtime: RunRuntime, clock: Clock) -> list[
     if not file:
         return []
     try:
-        servers = read_servers(file, os.environ)
+        servers = read_servers(file, environment())
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise BadSetting(f"MCP_SERVERS is {file!r}: {why}.") from None

@@ -41,6 +41,9 @@ MAIN = {
 }
 PURE = {"core", "runs", "usage", "chats"}  # the standard library alone, and no I/O
 WEB = {"flask", "flask_socketio", "socketio", "werkzeug", "flask_limiter", "flask_cors"}
+# The SDK of MCP runs on asyncio, which has no place where the standard library is patched.
+APART = {"mcp", "anyio", "asyncio"}
+APART_IN = "app.tools.mcp.child"
 GREEN = {"eventlet": "app.runtimes.eventlet", "gevent": "app.runtimes.gevent"}
 
 
@@ -111,6 +114,13 @@ def test_what_sees_all_is_seen_by_few(module: str) -> None:
 def test_green_threads_stay_in_their_folder(module: str) -> None:
     for library in outside(module) & GREEN.keys():
         assert module.startswith(GREEN[library])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_needs_a_process_of_its_own_stays_there(module: str) -> None:
+    if not module.startswith(APART_IN):
+        assert not {top(name) for name in IMPORTS[module]} & APART
+        assert not {name for name in IMPORTS[module] if name.startswith(APART_IN)}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -2,6 +2,14 @@
 environment at the start."""
 
 from app.settings.listing import Setting, secrets_of, settings_of
-from app.settings.load import AllSettings, BadSetting, load
+from app.settings.load import AllSettings, BadSetting, environment, load
 
-__all__ = ["AllSettings", "BadSetting", "Setting", "load", "secrets_of", "settings_of"]
+__all__ = [
+    "AllSettings",
+    "BadSetting",
+    "Setting",
+    "environment",
+    "load",
+    "secrets_of",
+    "settings_of",
+]

@@ -84,6 +84,11 @@ def load(model: type[Model], environ: Mapping[str, str] | None = None) -> Model:
         raise BadSetting("\n".join(dict.fromkeys(lines))) from None
 
 
+def environment() -> Mapping[str, str]:
+    """Return the process's own, for files that settings name and that may name its variables."""
+    return os.environ
+
+
 def written(environ: Mapping[str, str], name: str) -> str:
     """Return what the environment says of a setting."""
     return environ.get(name.upper(), "").strip()

@@ -234,8 +234,9 @@ class ToolLoop:
         about: dict[str, Any] = {
             "approval_id": new_approval_id(),
             "message": storable(question.message),
-            "schema": storable(question.schema),
         }
+        if question.schema is not None:
+            about["schema"] = storable(question.schema)
         pending.append({**_pending(call, "question", expires_at), **about})
         data = {**call.names, "kind": "question", "expires_at": expires_at, **about}
         return APPROVAL, {**data, "state": storable(question.state)}

@@ -17,7 +17,7 @@ from app.core.entries import TOOL_RESULT, TOOL_STARTED, storable
 from app.core.errors import new_error_id
 from app.core.tools import Call, bounded
 from app.runs.ports import ALIVE, STORED, Clock, Piece, PieceStream, Runtime, Task
-from app.tools.tool import Caller, Input, Preliminary, Question, Result, Tool, ToolError
+from app.tools.tool import Caller, Input, Question, Result, Tool, ToolError
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.0  # at most between signs of life while tools run
@@ -166,20 +166,19 @@ class Running:
 
 def _outputs(returned: Any) -> Iterator[tuple[Any, bool]]:
     """Yield what a tool has returned, or yields, each with whether it is the last: at the end what
-    came last is that."""
+    it returns is that, else what came last."""
     if not isinstance(returned, GeneratorType):
         yield returned, True
         return
-    last: Any = None
+    output = None
     try:
-        for output in returned:
-            if isinstance(output, Preliminary):
-                yield output.output, False
-                continue
-            last = output
-            if not isinstance(output, Result):  # else it is no sight of what is to come
-                yield output, False
-        yield last, True
+        while True:
+            try:
+                output = next(returned)
+            except StopIteration as end:
+                yield (output if end.value is None else end.value), True
+                return
+            yield output, False
     finally:
         returned.close()
 

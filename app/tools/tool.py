@@ -5,8 +5,9 @@
         \"\"\"Send a mail.\"\"\"
 
 A tool returns text or JSON, or a `Result` with its sources; one that yields is shown as it goes,
-and what it yields last is its result. What it raises as ToolError the model reads; of any other
-error it is told only that there was one. One that raises a Question is run again with the answer.
+and what it returns in the end, else what it yielded last, is its result. What it raises as
+ToolError the model reads; of any other error it is told only that there was one. One that raises a
+Question is run again with the answer.
 """
 
 from __future__ import annotations
@@ -43,13 +44,6 @@ class Question(Exception):
         self.schema = schema  # of an object of plain values; None: yes or no is all there is to say
         self.state = state  # JSON, stored, which comes back with the answer
         self.ttl_s = ttl_s  # how long the answer is of use
-
-
-@dataclass(frozen=True, slots=True)
-class Preliminary:
-    """What a tool yields that is shown at once, and is never its result."""
-
-    output: Any
 
 
 @dataclass(frozen=True, slots=True)

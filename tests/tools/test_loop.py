@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -164,10 +164,10 @@ def test_a_tool_that_takes_too_long_is_left(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_what_a_tool_yields_is_shown_as_it_goes() -> None:
-    def report() -> Iterator[Any]:
+    def report() -> Generator[Any, None, Result]:
         yield "a"
         yield "ab"
-        yield Result("abc", [{"url": "https://a.example", "title": "A"}])
+        return Result("abc", [{"url": "https://a.example", "title": "A"}])
 
     made = looped(report)
     made.scripted.enqueue(call(1, "report"), CALLED)

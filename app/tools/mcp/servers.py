@@ -8,7 +8,7 @@ somebody who comes while the first lists are under way waits for them, a moment.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,15 +18,16 @@ from app.tools.mcp.client import Client, last_of
 from app.tools.mcp.config import ServerOptions
 from app.tools.mcp.names import names_of
 from app.tools.mcp.process import Line
-from app.tools.tool import Caller, Input, Preliminary, Question, Result, Tool, ToolError
+from app.tools.tool import Caller, Input, Question, Result, Tool, ToolError
 
 log = logging.getLogger(__name__)
 FIRST_WAIT_S = 5.0  # at most, for the first lists
 LIST_AGE_S = 300.0  # then a list is asked for again: not every server tells of changes
 LIST_S = 100.0  # for a list: connecting may take 60 s of it
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # before a server that is away is asked again
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 10.0  # before a server that is away is asked again
 SPARE_S = 5.0  # the process ends calls itself; longer than that, and it hangs
 READ_S = 300.0  # that a stream of a server's may be silent
+Outputs = Generator[Any, None, Result]  # how far a call has come; and its result
 
 
 @dataclass(slots=True)
@@ -93,15 +94,15 @@ class McpServers:
                 return Tool(name, "", {}, run, options.approval, source=f"mcp:{server}")
         return None
 
-    def _later(self, server: str, name: str) -> Callable[[Input, Caller], Iterator[Any]]:
-        def run(given: Input, caller: Caller) -> Iterator[Any]:
+    def _later(self, server: str, name: str) -> Callable[[Input, Caller], Outputs]:
+        def run(given: Input, caller: Caller) -> Outputs:
             until = self._clock.monotonic() + self._time_of(server)
             self._ask_for_lists()
             self._wait(until, lambda: self._known[server].listed is None)
             for tool in self._tools:
                 if tool.name == name:
-                    yield from tool.run(given, caller)
-                    return
+                    result: Result = yield from tool.run(given, caller)
+                    return result
             away = self._known[server].said or "it has no such tool."
             raise ToolError(f"The MCP server {server} is away: {away}")
 
@@ -199,8 +200,8 @@ class McpServers:
             timeout_s=options.timeout_s,
         )
 
-    def _caller_of(self, server: str, tool: str) -> Callable[[Input, Caller], Iterator[Any]]:
-        def run(given: Input, caller: Caller) -> Iterator[Any]:
+    def _caller_of(self, server: str, tool: str) -> Callable[[Input, Caller], Outputs]:
+        def run(given: Input, caller: Caller) -> Outputs:
             timeout_s = self._time_of(server)
             line: dict[str, Any] = {
                 "do": "call",
@@ -214,15 +215,16 @@ class McpServers:
                 line |= {"answer": dict(caller.answer), "state": caller.state}
             with closing(self.client.ask(line, timeout_s + SPARE_S)) as answers:
                 for answer in answers:
-                    yield _outcome(answer)
+                    if "progress" not in answer:
+                        return _outcome(answer)
+                    yield answer["progress"]
+            raise ToolError("The call was ended.")
 
         return run
 
 
-def _outcome(answer: Line) -> Any:
+def _outcome(answer: Line) -> Result:
     """Return what a line says of a call. Raises Question."""
-    if "progress" in answer:
-        return Preliminary(answer["progress"])
     if "question" in answer:
         raise Question(**answer["question"])
     return Result(answer["output"], answer.get("sources", ()))

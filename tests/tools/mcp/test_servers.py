@@ -16,7 +16,7 @@ from app.runtimes.threads import ThreadRuntime
 from app.tools.mcp.client import Client, last_of
 from app.tools.mcp.config import servers_of
 from app.tools.mcp.servers import McpServers
-from app.tools.tool import Caller, Preliminary, Question, Tool, ToolError
+from app.tools.tool import Caller, Question, Tool, ToolError
 from tests.support.mcp_servers.running import HttpServer, below, is_alive, stdio, wait_until
 
 START_S = 120.0
@@ -68,7 +68,18 @@ def outputs(
     servers: McpServers, tool_name: str, caller: dict[str, Any] | None = None, **given: Any
 ) -> list[Any]:
     tool = named(servers, tool_name)
-    return list(tool.run(given, Caller("o", "s", "r", "c", **(caller or {}))))
+    return ran(tool, given, **(caller or {}))
+
+
+def ran(tool: Tool, given: dict[str, Any], **caller: Any) -> list[Any]:
+    """Run a tool; return what it yields, then what it returns."""
+    found: list[Any] = []
+
+    def kept() -> Iterator[Any]:
+        found.append((yield from tool.run(given, Caller("o", "s", "r", "c", **caller))))
+
+    steps = list(kept())
+    return steps + found
 
 
 def called(servers: McpServers, tool_name: str, **given: Any) -> Any:
@@ -103,7 +114,7 @@ def test_errors(servers: McpServers) -> None:
 
 def test_progress_is_preliminary(servers: McpServers) -> None:
     steps = outputs(servers, "ex_steps")
-    assert steps[0] == Preliminary({"progress": 1.0, "total": 2.0, "message": "half"})
+    assert steps[0] == {"progress": 1.0, "total": 2.0, "message": "half"}
     assert steps[-1].output == "done"
 
 
@@ -224,7 +235,7 @@ def test_servers_that_are_away_are_errors_and_the_others_go_on(make: Make, tmp_p
         assert tool is not None
         with pytest.raises(ToolError, match=f"The MCP server {name} is away: "):
             assert wait_until(lambda: servers._known[name].said != "", START_S)
-            list(tool.run({}, Caller("o", "s", "r", "c")))
+            ran(tool, {})
     assert servers.expected("ex_other") is None  # its list is known
     server.restart()
     try:
@@ -240,7 +251,7 @@ def test_a_process_that_is_killed_is_an_error_and_is_started_again(make: Make) -
 
     def hang() -> None:
         try:
-            list(tool.run({}, Caller("o", "s", "r", "c")))
+            ran(tool, {})
         except ToolError as error:
             failed.append(error)
 
@@ -260,7 +271,7 @@ def test_a_process_that_is_killed_is_an_error_and_is_started_again(make: Make) -
 def test_a_process_that_hangs_is_ended(make: Make) -> None:
     news: list[Any] = []
     setup = {"max_bytes": 1000, "servers": {"nobody": {"command": "/no/such/command"}}}
-    client = Client(setup, ThreadRuntime(), Clock(), news.append, silence_s=12)
+    client = Client(setup, ThreadRuntime(), Clock(), news.append, silence_s=20)
     with pytest.raises(ToolError, match="/no/such/command is not there"):
         last_of(client.ask({"do": "list", "server": "nobody"}, START_S))
     child = client.pid
