@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
-from app.providers.google import GoogleSettings
+from app.providers.google.provider import GoogleSettings
 from app.providers.http.streams import Bounds, Certificates, Reader
 from app.providers.local import LocalSettings
 from app.providers.openai.provider import OpenAISettings

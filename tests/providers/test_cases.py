@@ -10,7 +10,7 @@ import pytest
 
 from app.core.run_errors import RunError
 from app.core.usage import Usage
-from app.providers.google import GeminiChunks
+from app.providers.google.chunks import GeminiChunks
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.wire.adapting import StreamingRefused
 from app.providers.wire.pieces import read_pieces

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.run_errors import UpstreamAuth, UpstreamRateLimited, UpstreamRejected
 from app.core.usage import Usage
-from app.providers.google import request_body
+from app.providers.google.requests import request_body
 from app.providers.wire.adapting import NO_THOUGHTS
 from app.runs.ports import Provider
 from tests.support.asking import ask, joined, request_of

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from app.providers.google import GoogleProvider
+from app.providers.google.provider import GoogleProvider
 from app.providers.http.streams import Bounds
 from app.providers.openai.provider import OpenAICompatible
 from app.runs.ports import Provider

@@ -89,7 +89,6 @@ class CompletionChunks(StreamChunks):
         if self._calls and told and told[-1][0] == FINISH:
             finish = told.pop()
             self._calls.finish(told, finish[1] in {"length", "content_filter"})
-            self._calls = ReplyCalls(0, self._vendor)  # some repeat the reason
             told += self._wanted_back()
             told.append(finish)
         found += told

@@ -24,7 +24,7 @@ MAX_CALLS = 128  # of one step: OpenAI's own bound of tools
 class _Call:
     """One call on its way."""
 
-    __slots__ = ("n", "id", "key", "name", "args", "waiting", "told", "text", "index")
+    __slots__ = ("n", "id", "key", "name", "args", "waiting", "own", "told", "text", "index")
 
     def __init__(self, n: int, key: str, index: Any) -> None:
         self.n = n
@@ -34,6 +34,7 @@ class _Call:
         self.name = ""
         self.args: list[str] = []
         self.waiting: list[str] = []  # arguments that came before the name
+        self.own: dict[str, Any] = {}  # of its vendor, not told yet
         self.told = False
         self.text = WholeText()
 
@@ -67,7 +68,8 @@ class ReplyCalls:
         key = storable(str(key))[:MAX_NAME] if isinstance(key, str | int) else ""
         index = index if type(index) is int else None
         name = storable(name)[:MAX_NAME] if isinstance(name, str) else ""
-        call = self._of(key, index, name)
+        text = _written(args)
+        call = self._of(key, index, name, text)
         if call is None:
             if len(self._calls) == MAX_CALLS:
                 return
@@ -76,28 +78,27 @@ class ReplyCalls:
             self._calls.append(call)
         self._latest = call
         call.name = call.name or name
-        text = _written(args)
         if text and (text := call.text.take(text)):
             call.args.append(text)
             call.waiting.append(text)
+        call.own.update(own or {})
         self._tell(call, found)
-        if own:
-            found.append((OPAQUE, {"vendor": self._vendor, "call_id": call.id, **own}))
 
-    def _of(self, key: str, index: int | None, name: str) -> _Call | None:
+    def _of(self, key: str, index: int | None, name: str, text: str) -> _Call | None:
         """Return the call that the piece belongs to, None for a new one."""
-        if key:
-            same = next((call for call in self._calls if call.key == key), None)
-            unnamed = self._at(index) if index is not None else self._latest
-            if same is None and unnamed is not None and not unnamed.key and not unnamed.args:
-                unnamed.key = unnamed.id = key  # its id comes later than its name
-                return unnamed if not unnamed.told else None
-            return same
         call = self._at(index) if index is not None else self._latest
-        if call is not None and name and call.name and _parsed("".join(call.args)) is not None:
-            if call.args or name != call.name:
-                return None  # another whole call at the same index
-        return call
+        if key:
+            same = next((one for one in self._calls if one.key == key), None)
+            if same is None and call is not None and _may_be_of(call, name):
+                call.key = key
+                call.id = call.id if call.told else key
+                return call
+            return same
+        if call is None or not name or not call.name or (name == call.name and not text):
+            return call
+        if name == call.name and not call.args:
+            return call
+        return None if _parsed("".join(call.args)) is not None else call
 
     def _at(self, index: int | None) -> _Call | None:
         return next((call for call in reversed(self._calls) if call.index == index), None)
@@ -105,6 +106,9 @@ class ReplyCalls:
     def _tell(self, call: _Call, found: list[Piece]) -> None:
         if not call.name:
             return
+        if call.own:  # before the call: who is told of it needs both at once
+            found.append((OPAQUE, {"vendor": self._vendor, "call_id": call.id, **call.own}))
+            call.own = {}
         if not call.told:
             call.told = True
             found.append((TOOL_CALL, {**call.names, "source": CLIENT}))
@@ -112,7 +116,8 @@ class ReplyCalls:
         call.waiting.clear()
 
     def finish(self, found: list[Piece], is_cut: bool) -> None:
-        """Add what makes the calls whole; of a reply that is cut the latest never became so."""
+        """Add what makes the calls whole; of a reply that is cut the latest never became so. What
+        comes after that are other calls."""
         for call in self._calls:
             call.name = call.name or "unknown"
             self._tell(call, found)
@@ -123,6 +128,15 @@ class ReplyCalls:
                 found.append((TOOL_READY, {**whole, "invalid": text}))
             else:
                 found.append((TOOL_READY, {**whole, "input": parsed}))
+        self._calls, self._latest = [], None
+
+
+def _may_be_of(call: _Call, name: str) -> bool:
+    """Whether an id that nobody has yet is this call's, which has none: it came later than its
+    name."""
+    if call.key or (name and call.name and name != call.name):
+        return False
+    return not (name and call.args)
 
 
 def _written(args: Any) -> str:
