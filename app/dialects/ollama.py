@@ -5,30 +5,39 @@ Source: Ollama API reference, "Generate a chat completion". Clients set their ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.core.entries import REASONING, TEXT, Entry
-from app.core.errors import ChatError
-from app.core.messages import ProviderMessage, text_parts
+from app.core.entries import REASONING, TEXT, TOOL_READY, Entry
+from app.core.errors import ChatError, InvalidRequest
+from app.core.messages import Part, ProviderMessage, text_parts
+from app.core.tools import CLIENT
+from app.core.turns import calls_in
+from app.dialects.calls import call_parts, checked_tools, result_part, said_with_calls
 from app.dialects.client_held import HELLO, asked, explained, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, OnDisconnect, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
 DONE_REASONS = {"stopped": "stop", "length": "length"}
-REFUSED = ("format", "tools")
+NO_FORMAT = 'must be "json" or a JSON schema'
+Think = bool | Literal["low", "medium", "high"]
 
 
 class OllamaMessage(Body):
-    """One message; `images` are refused."""
+    """One message; `images` are refused. A result of a call has role `tool`, and which one it is of
+    by its name, or its place."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str = ""
+    content: str | None = ""
     images: list[Any] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_name: str | None = None
+    name: str | None = None  # what older clients call `tool_name`
+    tool_call_id: str | None = None
 
 
 class OllamaOptions(Body):
@@ -38,14 +47,64 @@ class OllamaOptions(Body):
     num_predict: int | None = None
 
 
-class OllamaBody(Body):
+class OllamaForm(Body):
+    """What a reply is to be like; both of Ollama's requests have it."""
+
+    options: OllamaOptions | None = None
+    format: str | dict[str, Any] | None = None
+    think: Think | None = None
+    on_disconnect: OnDisconnect = "stop"  # as with Ollama: who hangs up is done
+
+    def asked(self) -> dict[str, Any]:
+        """Return what a request has of it. Raises InvalidRequest."""
+        options = self.options or OllamaOptions()
+        return {
+            "temperature": options.temperature,
+            "max_tokens": _longest(options),
+            "stop_when_unwatched": self.on_disconnect == "stop",
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what is for a provider that takes it. Raises InvalidRequest."""
+        found: dict[str, Any] = {}
+        if isinstance(self.think, str):
+            found["reasoning_effort"] = self.think
+        if isinstance(self.format, dict) and self.format:
+            schema = {"name": "response", "schema": self.format}
+            found["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif self.format == "json":
+            found["response_format"] = {"type": "json_object"}
+        elif self.format:
+            raise InvalidRequest({"format": NO_FORMAT})
+        return found
+
+    def shown(self) -> dict[str, Any]:
+        """Return what the answer is to have: thoughts unless they are not wanted; a whole one only
+        if they are."""
+        return {} if self.think is None else {"thinking": bool(self.think)}
+
+
+class OllamaBody(OllamaForm):
     """The body of `POST /api/chat`; it streams unless told otherwise."""
 
     model: str
     messages: list[OllamaMessage]
     stream: bool = True
-    options: OllamaOptions | None = None
-    on_disconnect: OnDisconnect = "stop"  # as with Ollama: who hangs up is done
+    tools: list[dict[str, Any]] | None = None
+
+
+class OllamaFunction(TypedDict):
+    """What is called."""
+
+    index: int
+    name: str
+    arguments: dict[str, Any]
+
+
+class OllamaCall(TypedDict):
+    """A call, whole."""
+
+    function: OllamaFunction
 
 
 class OllamaReply(TypedDict):
@@ -54,6 +113,7 @@ class OllamaReply(TypedDict):
     role: Literal["assistant"]
     content: str
     thinking: NotRequired[str]
+    tool_calls: NotRequired[list[OllamaCall]]
 
 
 class OllamaFigures(TypedDict):
@@ -90,12 +150,16 @@ class OllamaEncoder(Encoder):
     fields = {TEXT: "content", REASONING: "thinking"}  # of what is said, by kind of entry
 
     @staticmethod
-    def said(texts: Mapping[str, str]) -> dict[str, Any]:
+    def said(texts: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a line has of the reply."""
         return {"message": {"role": "assistant", "content": "", **texts}}
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, thinking: bool = True) -> None:
         self._began_at = reply.record.created_at
+        self._shown = dict(self.fields)
+        if not thinking:
+            del self._shown[REASONING]
+        self._calls = 0
         self.opening = self._name(reply.answerer.model)
 
     def _name(self, model: str) -> bytes:
@@ -104,32 +168,40 @@ class OllamaEncoder(Encoder):
         self.heartbeat = self._line(self._began_at, {})
         return self.heartbeat
 
-    def _line(self, at: float, texts: Mapping[str, str]) -> bytes:
+    def _line(self, at: float, texts: Mapping[str, Any]) -> bytes:
         payload = {**_named(self._model, at), **self.said(texts), "done": False}
         return json_line(payload) + b"\n"
 
     @classmethod
-    def last(cls, model: str, entry: Entry, text: str) -> dict[str, Any]:
-        """Return the last line, or all of an answer that has `text`."""
-        texts = {cls.fields[TEXT]: text}
+    def last(cls, model: str, entry: Entry, texts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the last line, or all of an answer that has these texts."""
         return {**_named(model, entry.at), **cls.said(texts), **_figures(entry)}
 
     def piece(self, entry: Entry, count: int) -> bytes:
-        """Return a line of text, or of thinking."""
-        name = self.fields.get(entry.kind)
+        """Return a line of text, or of thinking, or of a call that has become whole."""
+        name = self._shown.get(entry.kind)
         if name:
             return self._line(entry.at, {name: entry.data})
+        if entry.kind == TOOL_READY:
+            return self._call(entry)
         named = named_by(entry)
         if named is not None:
             self._name(named.model)
         return b""
+
+    def _call(self, entry: Entry) -> bytes:
+        call = _call(entry.data, self._calls)
+        if call is None:
+            return b""
+        self._calls += 1
+        return self._line(entry.at, {"tool_calls": [call]})
 
     def ending(self, entry: Entry) -> bytes:
         """Return the last line."""
         error = entry.data["error"]
         if error:
             return json_line({"error": error["message"]}) + b"\n"
-        return json_line(self.last(self._model, entry, "")) + b"\n"
+        return json_line(self.last(self._model, entry, {})) + b"\n"
 
 
 class OllamaChat(Dialect):
@@ -150,39 +222,55 @@ class OllamaChat(Dialect):
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
         said = validated(OllamaBody, body)
-        for name in REFUSED:
-            if body.get(name):
-                raise unsupported(name)
-        options = said.options or OllamaOptions()
+        parameters = said.parameters()
+        if said.tools:
+            parameters["tools"] = checked_tools(said.tools)
         request = asked(
-            [_plain(message, index) for index, message in enumerate(said.messages)],
+            _conversation(said.messages),
             "messages",
             model=said.model,
-            temperature=options.temperature,
-            max_tokens=longest_of(options),
-            stop_when_unwatched=said.on_disconnect == "stop",
+            parameters=parameters,
+            **said.asked(),
         )
-        return Spoken(self, request, streams=said.stream)
+        return Spoken(self, request, said.shown(), streams=said.stream)
 
     def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
         """Return an encoder; it is the same from any cursor on."""
-        return self.lines(reply)
+        return self.lines(reply, options.get("thinking", True))
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer with `"stream": false`."""
         end = reply.log.end
         assert end is not None
-        return self.lines.last(reply.answerer.model, end, reply.log.text())
+        texts: dict[str, Any] = {self.lines.fields[TEXT]: reply.log.text()}
+        if options.get("thinking"):
+            thoughts = (one.data for one in reply.log.everything() if one.kind == REASONING)
+            texts[self.lines.fields[REASONING]] = "".join(thoughts)
+        calls: list[OllamaCall] = []
+        for part in calls_in(reply.log.content()):
+            call = _call(part, len(calls))
+            calls += [call] if call is not None else []
+        if calls:
+            texts["tool_calls"] = calls
+        return self.lines.last(reply.answerer.model, end, texts)
 
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the one key that Ollama's clients look for."""
         return {"error": explained(error.message, error.fields)}
 
 
-def longest_of(options: OllamaOptions) -> int | None:
+def _longest(options: OllamaOptions) -> int | None:
     """Return the longest reply asked for; Ollama's numbers below one mean none."""
     predicted = options.num_predict
     return predicted if predicted and predicted > 0 else None
+
+
+def _call(said: Mapping[str, Any], index: int) -> OllamaCall | None:
+    """Return a call that the client is to run; there is no place for others, nor for arguments that
+    are none."""
+    if said["source"] != CLIENT or "input" not in said:
+        return None
+    return {"function": {"index": index, "name": said["name"], "arguments": said["input"]}}
 
 
 def _named(model: str, at: float) -> dict[str, Any]:
@@ -204,9 +292,43 @@ def _figures(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _plain(message: OllamaMessage, index: int) -> ProviderMessage:
-    if message.role == "tool":
-        raise unsupported(f"messages.{index}.role")
-    if message.images:
-        raise unsupported(f"messages.{index}.images")
-    return ProviderMessage(message.role, text_parts(message.content))
+def _conversation(messages: Sequence[OllamaMessage]) -> list[ProviderMessage]:
+    """Return the messages. Raises InvalidRequest for a result that no call waits for."""
+    waiting: list[Part] = []
+    said = []
+    for index, message in enumerate(messages):
+        field = f"messages.{index}"
+        if message.images:
+            raise unsupported(f"{field}.images")
+        if message.role == "tool":
+            call = _answered(message, waiting, field)
+            waiting.remove(call)
+            result = result_part(call["call_id"], call["name"], message.content or "")
+            said.append(ProviderMessage("tool", (result,)))
+            continue
+        calls = _calls(message, field)
+        waiting += calls
+        content = said_with_calls(message.content or "", calls) if calls else None
+        content = content or text_parts(message.content or "")
+        said.append(ProviderMessage(message.role, content))
+    return said
+
+
+def _calls(message: OllamaMessage, field: str) -> list[Part]:
+    if message.tool_calls and message.role != "assistant":
+        raise InvalidRequest({f"{field}.tool_calls": "only an assistant's message has them"})
+    return call_parts(message.tool_calls or (), f"{field}.tool_calls")
+
+
+def _answered(message: OllamaMessage, waiting: Sequence[Part], field: str) -> Part:
+    """Return the call that the result is of: the first without one that is named so, or that there
+    is."""
+    if not waiting:
+        raise InvalidRequest({field: "must follow a message whose `tool_calls` it is a result of"})
+    call_id, name = message.tool_call_id, message.tool_name or message.name
+    by_id = next((call for call in waiting if call["call_id"] == call_id), None)
+    named = next((call for call in waiting if call["name"] == name), None)
+    call = by_id or (named if name else waiting[0])
+    if call is None:
+        raise InvalidRequest({f"{field}.tool_name": "must be the name of a call without a result"})
+    return call

@@ -198,9 +198,7 @@ OPENAI_COMPLETIONS = Golden(
 UI_USAGE = '"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7}'
 UI_FINISH = (
     'data: {"type":"finish-step"}\n\n'
-    'data: {"type":"finish","messageMetadata":{"finishReason":"stop",%s}}\n\n'
-    % UI_USAGE
-    + DONE
+    'data: {"type":"finish","messageMetadata":{"finishReason":"stop",%s}}\n\n' % UI_USAGE + DONE
 )
 
 

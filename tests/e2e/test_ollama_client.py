@@ -110,7 +110,7 @@ def test_models_are_listed_and_shown(client):
     names = [model.model for model in client.list().models]
     assert names and "demo" in names
     shown = client.show("demo")
-    assert shown.capabilities == ["completion"]
+    assert shown.capabilities == ["completion", "tools"]
     with pytest.raises(ollama.ResponseError) as refused:
         client.show("none")
     assert refused.value.status_code == 404

@@ -13,26 +13,24 @@ from typing import Any
 from typing_extensions import NotRequired
 
 from app.chats.request import ChatRequest
-from app.core.entries import REASONING, TEXT
+from app.core.entries import REASONING, TEXT, Entry
 from app.core.messages import text_parts
 from app.dialects.client_held import unsupported
 from app.dialects.dialect import Spoken
-from app.dialects.frames import Body, OnDisconnect, Said, validated
-from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaFigures, OllamaOptions, longest_of
+from app.dialects.frames import Said, validated
+from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaFigures, OllamaForm
 
 NO_PLACE = "this server takes a prompt in plain words only"
-REFUSED = ("context", "format", "images", "raw", "suffix", "template")
+REFUSED = ("context", "images", "raw", "suffix", "template")
 
 
-class GenerateBody(Body):
+class GenerateBody(OllamaForm):
     """The body of `POST /api/generate`; it streams unless told otherwise."""
 
     model: str
     prompt: Said
     system: str | None = None
     stream: bool | None = True
-    options: OllamaOptions | None = None
-    on_disconnect: OnDisconnect = "stop"  # as with Ollama: who hangs up is done
 
 
 class GenerateLine(OllamaFigures):
@@ -48,9 +46,12 @@ class GenerateEncoder(OllamaEncoder):
     fields = {TEXT: "response", REASONING: "thinking"}
 
     @staticmethod
-    def said(texts: Mapping[str, str]) -> dict[str, Any]:
+    def said(texts: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a line has of the reply."""
         return {"response": "", **texts}
+
+    def _call(self, entry: Entry) -> bytes:
+        return b""  # there is no place for one
 
 
 class OllamaGenerate(OllamaChat):
@@ -72,15 +73,13 @@ class OllamaGenerate(OllamaChat):
         for name in REFUSED:
             if body.get(name):
                 raise unsupported(name, NO_PLACE)
-        options = said.options or OllamaOptions()
         request = ChatRequest(
             text_parts(said.prompt),
             model=said.model,
             system=said.system or None,
-            temperature=options.temperature,
-            max_tokens=longest_of(options),
-            stop_when_unwatched=said.on_disconnect == "stop",
             history=(),
+            parameters=said.parameters(),
             names={"message": "prompt", "history": "prompt"},
+            **said.asked(),
         )
-        return Spoken(self, request, streams=said.stream is not False)
+        return Spoken(self, request, said.shown(), streams=said.stream is not False)

@@ -10,7 +10,7 @@ from app.chats.request import ChatRequest
 from app.core.errors import UnsupportedParameter
 from app.core.messages import text_parts
 from app.dialects.prompts.ollama_generate import OllamaGenerate
-from tests.dialects.speech import refusal, streamed, thought
+from tests.dialects.speech import refusal, streamed, thought, whole
 
 DIALECT = OllamaGenerate()
 BODY: dict[str, Any] = {"model": "llama", "prompt": "hi"}
@@ -80,7 +80,6 @@ def test_wrong_field_is_named(change: dict[str, Any], field: str) -> None:
     "change",
     [
         {"context": [1, 2]},
-        {"format": "json"},
         {"images": ["AA=="]},
         {"raw": True},
         {"suffix": "}"},
@@ -93,3 +92,17 @@ def test_what_is_no_plain_prompt_is_not_supported(change: dict[str, Any]) -> Non
 
     assert isinstance(refused, UnsupportedParameter)
     assert set(refused.fields) == set(change)
+
+
+def test_format_and_effort_are_passed_on() -> None:
+    schema = {"type": "object"}
+    spoken = DIALECT.parse({**BODY, "format": schema, "think": "high"}, {})
+
+    form = {"type": "json_schema", "json_schema": {"name": "response", "schema": schema}}
+    assert spoken.request.parameters == {"response_format": form, "reasoning_effort": "high"}
+
+
+def test_thoughts_are_hidden_from_who_wants_none() -> None:
+    assert '"thinking"' not in streamed(DIALECT, thought("hm", "Yes"), thinking=False)
+    assert whole(DIALECT, thought("hm", "Yes"), thinking=True)["thinking"] == "hm"
+    assert "thinking" not in whole(DIALECT, thought("hm", "Yes"))

@@ -122,7 +122,7 @@ def show(body: ShowBody) -> ShownModel:
         "template": "",
         "details": _details(provider),
         "model_info": {"general.architecture": provider.name, "general.basename": asked},
-        "capabilities": ["completion"],
+        "capabilities": ["completion", *(["tools"] if "tools" in provider.parameters else [])],
         "modified_at": UNKNOWN_TIME,
     }
 

@@ -38,7 +38,7 @@ def test_a_model_is_shown(http: FlaskClient, name: str) -> None:
     shown = http.post("/ollama/api/show", json={name: "demo", "verbose": True})
 
     assert shown.status_code == 200
-    assert shown.get_json()["capabilities"] == ["completion"]
+    assert shown.get_json()["capabilities"] == ["completion", "tools"]
     assert shown.get_json()["model_info"]["general.architecture"] == "demo"
 
 
