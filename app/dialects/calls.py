@@ -42,8 +42,11 @@ class CallParameters(Body):
         if tools and self.tool_choice != "none":
             found["tools"] = list(tools)
             found.update(self.of_calls())
-        if self.response_format and self.response_format.get("type") != "text":
-            found["response_format"] = storable(self.response_format)
+        form = self.response_format
+        if form and form.get("type") != "text":
+            if form.get("type") == "json_schema" and not isinstance(form.get("json_schema"), dict):
+                raise InvalidRequest({"response_format.json_schema": "must be an object"})
+            found["response_format"] = storable(form)
         for name in ("reasoning_effort", "seed", "stop"):
             if (value := getattr(self, name)) is not None:
                 found[name] = storable(value)
@@ -57,11 +60,25 @@ class CallParameters(Body):
             raise InvalidRequest(
                 {"tool_choice": f"must be one of {', '.join(CHOICES)}, or an object"}
             )
+        if isinstance(choice, dict):
+            _check_choice(choice)
         if choice is not None and choice != "auto":
             found["tool_choice"] = storable(choice)
         if self.parallel_tool_calls is False:
             found["parallel_tool_calls"] = False
         return found
+
+
+def _check_choice(choice: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest unless it names one function, or those that are allowed."""
+    if choice.get("type") == "allowed_tools":
+        allowed = choice.get("allowed_tools")
+        named = allowed.get("tools") if isinstance(allowed, dict) else None
+        if not isinstance(allowed, dict) or allowed.get("mode") not in ("auto", "required"):
+            raise InvalidRequest({"tool_choice.allowed_tools.mode": "must be auto or required"})
+        checked_tools(named if isinstance(named, list) else [named], "tool_choice.allowed_tools")
+        return
+    _checked(choice, "tool_choice")
 
 
 def checked_tools(tools: Sequence[Any] | None, field: str = "tools") -> list[dict[str, Any]]:

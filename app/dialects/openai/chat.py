@@ -12,6 +12,7 @@ from typing import Any
 
 from app.core.entries import (
     LOGPROBS,
+    OPAQUE,
     REASONING,
     REFUSAL,
     TEXT,
@@ -22,9 +23,7 @@ from app.core.entries import (
 from app.core.errors import ChatError
 from app.core.run_errors import RunError
 from app.core.tools import CLIENT
-from app.dialects.calls import (
-    checked_tools,
-)
+from app.dialects.calls import checked_tools
 from app.dialects.client_held import HELLO, asked, explained, token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import event_frame, validated
@@ -109,6 +108,8 @@ class CompletionEncoder(ChunkEncoder):
         }
         super().__init__(base, include_usage)
         self._indexes: dict[int, int] = {}  # of the client's calls, by their numbers
+        self._places: dict[str, int] = {}  # the same, by their ids
+        self._extras: dict[str, Any] = {}  # what a vendor wants back of calls to come
         if not after:
             first = {"role": "assistant", "content": ""}
             choice = {"index": 0, "delta": first, "finish_reason": None}
@@ -121,13 +122,15 @@ class CompletionEncoder(ChunkEncoder):
             return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
         if kind == LOGPROBS:
             return {"index": 0, "delta": {}, "logprobs": said, "finish_reason": None}
-        call = self._call(kind, said) if kind in (TOOL_CALL, TOOL_ARGS) else None
+        call = self._call(kind, said) if kind in (TOOL_CALL, TOOL_ARGS, OPAQUE) else None
         if call is None:
             return None
         return {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
 
     def _call(self, kind: str, said: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a piece of a call that the client is to run; there is no place for others."""
+        if kind == OPAQUE:
+            return self._extra(said.get("call_id"), said.get("extra_content"))
         n = said["n"]
         if kind == TOOL_ARGS:
             if n not in self._indexes:
@@ -135,9 +138,23 @@ class CompletionEncoder(ChunkEncoder):
             return {"index": self._indexes[n], "function": {"arguments": said["delta"]}}
         if said["source"] != CLIENT:
             return None
-        index = self._indexes[n] = len(self._indexes)
+        call_id = said["call_id"]
+        index = self._indexes[n] = self._places[call_id] = len(self._indexes)
         function = {"name": said["name"], "arguments": ""}
-        return {"index": index, "id": said["call_id"], "type": "function", "function": function}
+        call = {"index": index, "id": call_id, "type": "function", "function": function}
+        extra = self._extras.pop(call_id, None)
+        return {**call, "extra_content": extra} if extra else call
+
+    def _extra(self, call_id: str | None, extra: Any) -> dict[str, Any] | None:
+        """Return what a vendor wants back with a call, which its client is to hold; where the call
+        comes later it goes with that."""
+        if call_id is None or not extra:
+            return None
+        if call_id not in self._places:
+            self._extras[call_id] = extra
+            return None
+        function = {"arguments": ""}
+        return {"index": self._places[call_id], "function": function, "extra_content": extra}
 
 
 def reason_of(end: Mapping[str, Any]) -> str:

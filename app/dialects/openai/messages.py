@@ -7,10 +7,7 @@ from typing import Any
 
 import orjson
 
-from app.core.entries import (
-    LOGPROBS,
-    storable,
-)
+from app.core.entries import LOGPROBS, storable
 from app.core.errors import InvalidRequest
 from app.core.messages import Part, ProviderMessage, text_parts
 from app.core.tools import CLIENT
@@ -30,19 +27,20 @@ ROLES = {"developer": "system"}
 
 
 def calls_of(reply: Reply) -> list[dict[str, Any]]:
-    """Return the calls that the client is to run, as a message has them."""
-    return [
-        {
-            "id": part["call_id"],
-            "type": "function",
-            "function": {
-                "name": part["name"],
-                "arguments": part.get("invalid") or orjson.dumps(part.get("input", {})).decode(),
-            },
-        }
-        for part in calls_in(reply.log.content())
-        if part["source"] == CLIENT
-    ]
+    """Return the calls that the client is to run, as a message has them; each with what its vendor
+    wants back."""
+    content = reply.log.content()
+    kept = (part for part in content if part["type"] == "opaque")
+    extras = {part.get("call_id"): part.get("extra_content") for part in kept}
+    calls = (part for part in calls_in(content) if part["source"] == CLIENT)
+    return [_call(part, extras.get(part["call_id"])) for part in calls]
+
+
+def _call(part: Part, extra: Any) -> dict[str, Any]:
+    arguments = part.get("invalid") or orjson.dumps(part.get("input", {})).decode()
+    function = {"name": part["name"], "arguments": arguments}
+    call = {"id": part["call_id"], "type": "function", "function": function}
+    return {**call, "extra_content": extra} if extra else call
 
 
 def tokens_of(reply: Reply) -> dict[str, Any] | None:

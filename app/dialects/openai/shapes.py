@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
 
-from app.dialects.calls import (
-    CallParameters,
-)
+from app.dialects.calls import CallParameters
 from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, OnDisconnect
 
@@ -71,6 +69,7 @@ class CallDelta(TypedDict):
     id: NotRequired[str]
     type: NotRequired[Literal["function"]]
     function: CalledFunction
+    extra_content: NotRequired[dict[str, Any]]  # to be sent back with the call, as it is
 
 
 class Delta(TypedDict):
@@ -123,6 +122,7 @@ class AnswerCall(TypedDict):
     id: str
     type: Literal["function"]
     function: CalledFunction
+    extra_content: NotRequired[dict[str, Any]]
 
 
 class AnswerMessage(TypedDict):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from app.core.messages import Part, ProviderMessage
+from app.core.run_errors import UpstreamRejected
 from app.core.runs import ProviderRequest
 from app.core.tools import result_text
 from app.core.turns import taking_turns
@@ -80,6 +81,8 @@ def _config(request: ProviderRequest, adapted: frozenset[str]) -> dict[str, Any]
 def _format(asked: Mapping[str, Any] | None) -> dict[str, Any]:
     if not asked:
         return {}
+    if asked.get("type") not in ("json_object", "json_schema"):
+        raise UpstreamRejected()
     schema = (asked.get("json_schema") or {}).get("schema")
     config: dict[str, Any] = {"responseMimeType": "application/json"}
     return {**config, "responseJsonSchema": schema} if schema is not None else config
@@ -121,7 +124,7 @@ def _chosen(choice: Any) -> tuple[list[str], str]:
     """Return the functions that a `tool_choice` names, and Gemini's mode."""
     if isinstance(choice, str):
         return [], MODES[choice]
-    if choice["type"] == "function":
+    if choice.get("type") != "allowed_tools":
         return [choice["function"]["name"]], "ANY"
     allowed = choice["allowed_tools"]
     return [one["function"]["name"] for one in allowed["tools"]], MODES[allowed["mode"]]
