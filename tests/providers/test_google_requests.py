@@ -169,7 +169,7 @@ def test_tokens_are_told_as_openai_does(provider: Provider, model_server: Upstre
 
     e_acute = {"token": "é", "logprob": -0.5, "bytes": [195, 169]}
     others = [e_acute, {"token": "e", "logprob": -2, "bytes": [101]}]
-    assert said["logprobs"] == [
+    assert said["logprobs"]["content"] == [
         {**e_acute, "top_logprobs": others},
         {"token": "!", "logprob": -1.0, "bytes": [33], "top_logprobs": []},
     ]

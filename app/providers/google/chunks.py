@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.core.entries import LOGPROBS, OPAQUE
+from app.core.entries import LOGPROBS, OPAQUE, storable
 from app.core.run_errors import UpstreamMalformed
 from app.core.usage import Usage
 from app.providers.google.signatures import kept
@@ -53,7 +53,7 @@ class GeminiChunks(StreamChunks):
         except (AttributeError, IndexError, KeyError, TypeError):
             raise UpstreamMalformed() from None
         if tokens := _tokens_in(candidate.get("logprobsResult")):
-            found.append((LOGPROBS, tokens))
+            found.append((LOGPROBS, {"content": storable(tokens)}))
         if blocked:
             self._finish("content_filter", found)
         elif reason and is_reason(reason):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.entries import storable
 from app.core.messages import Part, text_parts
 from app.core.turns import calls_in
 
@@ -19,7 +20,7 @@ MISSING = "skip_thought_signature_validator"  # of a call that another model mad
 
 def kept(signature: str) -> dict[str, Any]:
     """Return what an opaque part has of a signature."""
-    return {"extra_content": {"google": {"thought_signature": signature}}}
+    return {"extra_content": {"google": {"thought_signature": storable(signature)}}}
 
 
 @dataclass(frozen=True, slots=True)

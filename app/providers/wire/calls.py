@@ -65,7 +65,7 @@ class ReplyCalls:
         own: dict[str, Any] | None = None,
     ) -> None:
         """Add what a piece says: each of it may be missing, or of another type than is usual."""
-        key = storable(str(key))[:MAX_NAME] if isinstance(key, str | int) else ""
+        key = storable(str(key))[:MAX_NAME] if type(key) in (str, int) else ""
         index = index if type(index) is int else None
         name = storable(name)[:MAX_NAME] if isinstance(name, str) else ""
         text = _written(args)
