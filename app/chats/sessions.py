@@ -283,6 +283,13 @@ class SessionService:
         self._tell_started(run)
         return FoundRun.of(run)
 
+    def run_of(self, owner: str, session_id: str, message_id: str) -> str:
+        """Return the run that the reply is of. Raises NotFound."""
+        reply = self.tree(owner, session_id).get(message_id)
+        if reply is None or reply.run_id is None:
+            raise NotFound()
+        return reply.run_id
+
     def answer(
         self, owner: str, run_id: str, replies: Sequence[Reply], caller: str = ""
     ) -> FoundRun:

@@ -24,6 +24,7 @@ from app.core.entries import (
     TOOL_RESULT,
     TOOL_STARTED,
     Entry,
+    is_pause,
     storable,
 )
 from app.core.messages import Message
@@ -259,6 +260,35 @@ def asked_in(entries: Iterable[Entry]) -> set[tuple[str, str]]:
         elif entry.kind == TOOL_READY and entry.data["source"] == CLIENT:
             asked.add((TOOL_RESULT, entry.data["call_id"]))
     return asked
+
+
+def pause_at_end(entries: Sequence[Entry]) -> Entry | None:
+    """Return the entry that says what the run waits for, if it waits after these: what came since
+    are answers, and not to all of it."""
+    answered: set[str] = set()
+    for entry in reversed(entries):
+        if is_pause(entry):
+            pending = entry.data["requires_action"]
+            keys = {action.get("approval_id") or action["call_id"] for action in pending}
+            return entry if keys - answered else None
+        if entry.kind == APPROVAL_ANSWER:
+            answered.add(entry.data["approval_id"])
+        elif entry.kind == TOOL_RESULT:
+            answered.add(entry.data["call_id"])
+        else:
+            return None
+    return None
+
+
+def pause_before(entries: Sequence[Entry], replies: Sequence[Reply]) -> Entry | None:
+    """Return the entry that has asked last for what one of these answers."""
+    asked = [
+        entry
+        for entry in entries
+        if is_pause(entry)
+        and any(one.is_for(action) for one in replies for action in entry.data["requires_action"])
+    ]
+    return asked[-1] if asked else None
 
 
 def answers_in(entries: Iterable[Entry], replies: Iterable[Reply]) -> list[dict[str, Any]]:

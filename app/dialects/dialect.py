@@ -13,6 +13,7 @@ from app.core.entries import END, STATUS, Entry, is_content
 from app.core.entries import joined as entries_joined
 from app.core.errors import ChatError
 from app.core.runs import RunRecord
+from app.core.tools import Reply as AnswerReply
 from app.runs.log import RunLog
 
 SSE_CONTENT_TYPE = "text/event-stream; charset=utf-8"
@@ -22,16 +23,32 @@ MERGE_ABOVE = 64  # a viewer this many entries behind gets one larger piece inst
 
 
 @dataclass(frozen=True, slots=True)
+class Answers(ABC):
+    """What a request brings in the place of a message: answers to what a run waits for. The run is
+    named by its id, or by that of its reply in a session."""
+
+    session_id: str
+    run_id: str | None
+    message_id: str
+    field: str  # where they are in the request
+
+    @abstractmethod
+    def replies(self, max_bytes: int, by: str) -> list[AnswerReply]:
+        """Return them; outputs are cut to so many bytes, approvals are that person's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """A parsed request: who speaks, what the dialect wants to remember of it for the answer, and,
     where that is asked for in the body, whether the answer is to be streamed, or only the run's
-    ids."""
+    ids. One that has `answers` asks for nothing new."""
 
     dialect: Dialect
     request: ChatRequest
     options: Mapping[str, Any] = field(default_factory=dict)
     streams: bool | None = None
     detached: bool = False
+    answers: Answers | None = None
 
 
 class Answerer(NamedTuple):
@@ -115,9 +132,10 @@ class Encoder(ABC):
     def ending(self, entry: Entry) -> bytes:
         """Return the frames of the end."""
 
-    def close(self) -> None:
-        """All entries were encoded. Raises ReplyCut where the framing cannot say that the reply is
-        cut."""
+    def close(self) -> bytes:
+        """Return what follows all entries, where the run waits and its last one does not say so.
+        Raises ReplyCut where the framing cannot say that the reply is cut."""
+        return b""
 
 
 class Dialect(ABC):
@@ -135,6 +153,7 @@ class Dialect(ABC):
     content_type = SSE_CONTENT_TYPE
     last_data: str | None = None  # what the last event carries, where that is not JSON
     own_headers: Mapping[str, str] = {}  # that its answers may have, and what they say
+    query: Mapping[str, str] = {}  # what may be in the query as well as in the body, and what it is
     detached: Any = None  # type of the answer that has the ids of a run only, if there is one
     holds_headers = False  # until the first piece or a failure: its clients retry on a status only
 

@@ -26,7 +26,8 @@ class PlainTextEncoder(Encoder):
         self._cut = entry.data["status"] != "completed"
         return b""
 
-    def close(self) -> None:
+    def close(self) -> bytes:
         """Raise ReplyCut if what was encoded is not the whole reply."""
         if self._cut:
             raise ReplyCut()
+        return b""

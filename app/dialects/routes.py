@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from app.dialects.ai_sdk import AiSdk
+from app.dialects.ai_sdk.chat import AiSdk
 from app.dialects.dialect import Dialect
 from app.dialects.documents.completions import CompletionsStream
 from app.dialects.documents.conversation import ConversationChat

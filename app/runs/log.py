@@ -11,14 +11,24 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
-from app.core.entries import END, Entry, content_of, is_pause, texts_of
+from app.core.entries import (
+    APPROVAL_ANSWER,
+    END,
+    STEP_END,
+    TOOL_RESULT,
+    Entry,
+    content_of,
+    texts_of,
+)
 from app.core.errors import BadCursor, LogReset
 from app.core.messages import Content, extended, text_parts
+from app.core.tools import pause_at_end
 from app.runs.locks import Lock
 from app.runs.packed_entries import PackedEntries
 from app.runs.ports import Waiter
 
 PACK_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
+MAY_WAIT = frozenset({APPROVAL_ANSWER, STEP_END, TOOL_RESULT})  # after one of these a run may wait
 READ_LIMIT = 1024  # entries a read returns at most: a reader far behind is served in bounded steps
 
 
@@ -81,15 +91,14 @@ class RunLog:
 
     @property
     def pause(self) -> Entry | None:
-        """The entry that says what the run waits for, if it is the newest; else None."""
+        """The entry that says what the run waits for, if it does: what is newer are answers to some
+        of that."""
         with self._lock:
-            newest = self._tail[-1] if self._tail and self._end is None else None
-        return newest if newest is not None and is_pause(newest) else None
+            return pause_at_end(self._tail) if self._end is None else None
 
     def is_over(self, after: int) -> bool:
         """Whether nothing comes after that entry: the run has ended, or waits."""
-        last = self.end or self.pause
-        return last is not None and after >= last.seq
+        return after >= self.last_seq and (self.end or self.pause) is not None
 
     def everything(self) -> list[Entry]:
         """Return all entries, in order."""
@@ -251,6 +260,6 @@ class LogReader:
         if entries:
             last = entries[-1]
             self.after, self.done = last.seq, last.kind == END
-            if is_pause(last):
+            if last.kind in MAY_WAIT:
                 self.done = self._log.is_over(last.seq)
         return entries

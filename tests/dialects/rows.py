@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from app.core.errors import ChatError
-from app.dialects.ai_sdk import AiSdk
+from app.dialects.ai_sdk.chat import AiSdk
 from app.dialects.native import Native
 from app.dialects.native_tools import KINDS_SHOWN
 from app.dialects.ollama import OllamaChat
@@ -242,7 +242,7 @@ AI_SDK = Golden(
     },
     problem=lambda error, sentence: {"error": {**error.payload(), "message": sentence}},
     text_of=lambda event: event["delta"] if event["type"] == "text-delta" else "",
-    shows=frozenset({"reasoning"}),
+    shows=frozenset({"reasoning", "step_end", "tool_call", "tool_ready", "tool_result"}),
 )
 
 OLLAMA_AT = '"model":"scripted-1","created_at":"2023-11-14T22:13:2%d.000Z"'

@@ -49,8 +49,7 @@ def streamed(dialect: Dialect, entries: Sequence[Entry], after: int = 0, **optio
     """Return all that a viewer at `after` gets of an answer."""
     encoder = dialect.encoder(reply_of(entries), after, options)
     encoded = encoder.opening + encoder.encode(entries[after:])
-    encoder.close()
-    return encoded.decode()
+    return (encoded + encoder.close()).decode()
 
 
 def whole(dialect: Dialect, entries: Sequence[Entry], **options: Any) -> dict[str, Any]:

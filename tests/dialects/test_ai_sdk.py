@@ -11,7 +11,7 @@ from app.chats.request import ChatRequest
 from app.core.entries import Entry
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import text_parts
-from app.dialects.ai_sdk import AiSdk
+from app.dialects.ai_sdk.chat import AiSdk
 from tests.dialects.speech import STOPPED, TIMED_OUT, refusal, reply_of, said, streamed, thought
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, texts
@@ -117,9 +117,10 @@ def test_body_with_all_fields_is_read() -> None:
         provider="p",
         system="Be brief.",
         temperature=1,
+        waits=True,
         names={"message": "messages.2.parts", "session_id": "id"},
     )
-    assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, None)
+    assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {"version": 5}, None)
 
 
 def test_text_parts_are_joined_and_others_passed_over() -> None:

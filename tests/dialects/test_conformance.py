@@ -132,8 +132,8 @@ def test_entry_without_a_place_is_skipped_and_never_misread(name: str, kind: str
 def test_kind_that_has_a_place_is_shown(row: Golden) -> None:
     assert row.shows <= set(OTHER_KINDS)
     for kind in row.shows:
-        entries = [entry_of(kind, 1), end_entry(2)]
-        assert streamed(row.dialect, entries) != streamed(row.dialect, said())
+        entries = [*texts("a"), entry_of(kind, 2), *texts("b", first=3), end_entry(4)]
+        assert streamed(row.dialect, entries) != streamed(row.dialect, said("a", "b"))
 
 
 @each

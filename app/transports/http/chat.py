@@ -11,9 +11,10 @@ from flask import Flask, Response, g, jsonify, request
 from app.chats.request import check_request
 from app.core.cursor import parse_cursor
 from app.core.entries import is_content
-from app.core.errors import InvalidRequest, StorageUnavailable
+from app.core.errors import InvalidRequest, NotFound, StorageUnavailable
 from app.core.run_errors import RunError
-from app.dialects.dialect import Spoken
+from app.core.tools import asked_in, pause_before
+from app.dialects.dialect import Answers, Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
 from app.transports.guards.body import read_object
@@ -46,6 +47,8 @@ def _view(route: Route) -> Callable[..., Response]:
         spoken = _parsed(route, path)
         if request.headers.get("Last-Event-ID"):
             return _resumed(spoken)
+        if spoken.answers is not None:
+            return _answered(spoken, spoken.answers)
         found = _started(spoken)
         if spoken.detached:
             return detached(spoken.dialect, found, spoken.options)
@@ -61,7 +64,9 @@ def _view(route: Route) -> Callable[..., Response]:
 
 def _parsed(route: Route, path: dict[str, str]) -> Spoken:
     """Return what is asked, `streams` too. From here on errors are those of the dialect spoken."""
-    spoken = route.dialect.parse(read_object(request, services().max_body_bytes), path)
+    body = read_object(request, services().max_body_bytes)
+    asked = {name: request.args[name] for name in route.dialect.query if name in request.args}
+    spoken = route.dialect.parse({**asked, **body}, path)
     g.dialect = spoken.dialect
     streams = bool(spoken.streams) if route.answer == "asked" else route.answer == "stream"
     return replace(spoken, streams=streams)
@@ -93,6 +98,25 @@ def _resumed(spoken: Spoken) -> Response:
     count("read")
     found = services().runs.find(g.principal.id, run_id)
     return stream(spoken.dialect, found, after, spoken.options)
+
+
+def _answered(spoken: Spoken, answers: Answers) -> Response:
+    """Take answers to what a run waits for, those that it has asked for; follow it from there."""
+    count("stream")
+    owner, sessions = g.principal.id, services().sessions
+    run_id = answers.run_id or sessions.run_of(owner, answers.session_id, answers.message_id)
+    found = services().runs.find(owner, run_id)
+    if found.record.session_id != answers.session_id:
+        raise NotFound()
+    log = found.log.everything()
+    asked = asked_in(log)
+    given = answers.replies(services().toolbox.max_result_bytes, g.principal.name)
+    replies = [reply for reply in given if (reply.kind, reply.key) in asked]
+    pause = pause_before(log, replies)
+    if pause is None:
+        raise InvalidRequest({answers.field: "has no answer to what this reply has asked for"})
+    found = sessions.answer(owner, run_id, replies, g.caller)
+    return stream(spoken.dialect, found, pause.seq, spoken.options)
 
 
 def _hold_headers(found: FoundRun) -> None:

@@ -143,7 +143,8 @@ def _frames(
                 silent += 1
                 if silent % looks == 0 or (silent == 1 and client()):
                     yield encoder.silence(services.runs.age_s(found))
-        encoder.close()
+        if last := encoder.close():
+            yield last
 
 
 def _next_frame(reader: LogReader, encoder: Encoder) -> bytes | None:

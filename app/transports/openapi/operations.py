@@ -197,8 +197,17 @@ def operation_of(route: Route) -> Operation:
         examples=dialect.examples,
         answers=tuple(_answers(route)),
         errors=(*OF_A_START, *resumed, *failed),
-        parameters=(IDEMPOTENCY_KEY, LAST_EVENT_ID) if streams else (IDEMPOTENCY_KEY,),
+        parameters=(
+            IDEMPOTENCY_KEY,
+            *((LAST_EVENT_ID,) if streams else ()),
+            *query_of(dialect),
+        ),
     )
+
+
+def query_of(dialect: Dialect) -> tuple[Parameter, ...]:
+    """Return what the dialect's requests may have in their query."""
+    return tuple(Parameter(name, what, {"type": "string"}) for name, what in dialect.query.items())
 
 
 def about(dialect: Dialect) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import Response, g
+from flask import Response, g, request
 
 from app.chats.request import check_session_id
 from app.core.errors import NotFound
@@ -17,6 +17,7 @@ from app.transports.openapi.operations import (
     Routes,
     about,
     operation,
+    query_of,
     stream_of,
 )
 from app.transports.services import services
@@ -30,12 +31,15 @@ NOTHING = Answer("Nothing is under way in this chat.", 204)
     "Follow the reply under way, from its start",
     Answer("The reply.", 200, stream_of(AI_SDK), OF_A_RUN, AI_SDK.own_headers),
     NOTHING,
+    parameters=query_of(AI_SDK),
 )
 def resume(chat_id: str) -> Response | None:
     run_id = _active_run(chat_id)
     if run_id is None:
         return None  # `resumeStream` takes a 204 for: nothing is under way
-    return stream(AI_SDK, services().runs.find(g.principal.id, run_id), 0, {})
+    asked = {name: request.args[name] for name in AI_SDK.query if name in request.args}
+    found = services().runs.find(g.principal.id, run_id)
+    return stream(AI_SDK, found, 0, AI_SDK.wanted(asked))
 
 
 @routes.post("/<chat_id>/stop")

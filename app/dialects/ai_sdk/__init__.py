@@ -1,0 +1,1 @@
+"""The dialect of Vercel's AI SDK."""

@@ -1,0 +1,122 @@
+"""The dialect of Vercel's AI SDK: UI message stream v1, `POST /api/ai-sdk/chat`.
+
+Source: AI SDK, "Stream Protocols", data stream protocol. The chat's id is the session; of what the
+client sends only the last user's message is new, or what it answers to a reply that waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.chats.placing import AT_LEAF, Place
+from app.chats.request import ChatRequest
+from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
+from app.core.messages import text_parts
+from app.dialects.ai_sdk.answers import answers_in
+from app.dialects.ai_sdk.parts import LAST_DATA, UiEncoder
+from app.dialects.ai_sdk.shapes import UiChatBody, UiMessage, UiOptions, UiPart, UiReply
+from app.dialects.calls import checked_tools
+from app.dialects.client_held import explained
+from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
+from app.dialects.frames import validated
+from app.dialects.native_shapes import Problem
+
+HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
+VERSION = (
+    "The version of the package `ai`: from 6 on the stream has approvals, and what came later."
+)
+
+
+class AiSdk(Dialect):
+    """The dialect of Vercel's AI SDK."""
+
+    name = "ai_sdk"
+    body = UiChatBody
+    event = UiPart
+    answer = UiReply
+    problem = Problem
+    examples = (
+        {
+            "id": "chat-1",
+            "messages": [{"id": "1", "role": "user", "parts": [{"type": "text", "text": "Hello"}]}],
+        },
+    )
+    last_data = LAST_DATA
+    own_headers = {"x-vercel-ai-ui-message-stream": "The protocol's version, `v1`."}
+    query = {"version": VERSION}
+
+    def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
+        """Return the request, or the answers to a reply that waits. Raises InvalidRequest,
+        UnsupportedParameter."""
+        said = validated(UiChatBody, body)
+        options = {"version": said.version}
+        if said.trigger == "submit-message" and said.messages:
+            answers = answers_in(said)
+            if answers is not None:
+                return Spoken(self, ChatRequest((), said.id), options, answers=answers)
+        asked = [index for index, one in enumerate(said.messages) if one.role == "user"]
+        if not asked:
+            raise InvalidRequest({"messages": "must have a message of the user"})
+        last = said.messages[asked[-1]]
+        _check_parts(last, asked[-1])
+        systems = [one.text() for one in said.messages if one.role == "system"]
+        request = ChatRequest(
+            text_parts(last.text()),
+            session_id=said.id,
+            model=said.model,
+            provider=said.provider,
+            system=said.system or "\n\n".join(systems) or None,
+            temperature=said.temperature,
+            stop_when_unwatched=said.on_disconnect == "stop",
+            place=_place(said, said.messages[: asked[-1]]),
+            parameters=said.passed_on(_definitions(said)),
+            server_tools=tuple(one for one in said.tools or () if isinstance(one, str)),
+            waits=True,
+            names={"message": f"messages.{asked[-1]}.parts", "session_id": "id"},
+        )
+        return Spoken(self, request, options)
+
+    def wanted(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a stream that is resumed. Raises InvalidRequest."""
+        return {"version": validated(UiOptions, asked).version}
+
+    def encoder(self, reply: Reply, after: int, options: Mapping[str, Any]) -> Encoder:
+        """Return an encoder; its client makes a message anew, so it is asked from the start, or
+        from where the reply has waited for it."""
+        return UiEncoder(reply, after, int(options.get("version", 5)))
+
+    def headers(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:
+        """Return the header by which clients know the protocol."""
+        return HEADERS
+
+    def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the reply as the client's own message; no route asks for it yet."""
+        parts = [{"type": "text", "text": reply.log.text()}]
+        return {"id": reply.record.message_id, "role": "assistant", "parts": parts}
+
+    def error(self, error: ChatError) -> dict[str, Any]:
+        """Return the native error body: the client shows whatever it is."""
+        payload = error.payload()
+        return {"error": {**payload, "message": explained(error.message, error.fields)}}
+
+
+def _check_parts(message: UiMessage, index: int) -> None:
+    if any(part.get("type") == "file" for part in message.parts):
+        name = f"messages.{index}.parts"
+        why = {name: "this server takes text only"}
+        raise UnsupportedParameter(f"`{name}` cannot be honoured here.", fields=why)
+
+
+def _definitions(said: UiChatBody) -> list[dict[str, Any]]:
+    """Return the tools that the client runs. Raises InvalidRequest."""
+    return checked_tools([one for one in said.tools or () if not isinstance(one, str)])
+
+
+def _place(said: UiChatBody, before: Sequence[UiMessage]) -> Place:
+    """Return where the turn goes: replies carry our ids, users' messages the client's own."""
+    replies = [one.id for one in before if one.role == "assistant"]
+    reply = replies[-1] if replies else None
+    if said.trigger == "regenerate-message":
+        return Place("again", reply)
+    return AT_LEAF if said.messageId is None else Place("after", reply)
