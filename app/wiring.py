@@ -54,6 +54,7 @@ from app.settings.sections import (
 )
 from app.stores.calls import StoreCalls
 from app.stores.memory import MemoryStore, NoLocks
+from app.stores.searches import Searches
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
@@ -130,8 +131,9 @@ def create_app(
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox)
     daily = DailyLimits(settings.usage)
+    searches = Searches(store, runtime)
     sessions = SessionService(
-        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily
+        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
     )
     services = _make_services(
         settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox
@@ -145,7 +147,8 @@ def create_app(
         session_map.evict_idle,
         lambda: runtime.run_blocking(store.tidy, clock.wall()),
     ]
-    ticks = [parts.runs.tick, parts.broker.wake_due, app.extensions["tandem.sockets"].drop_expired]
+    sockets = app.extensions["tandem.sockets"]
+    ticks = [parts.runs.tick, parts.broker.wake_due, sockets.drop_expired, searches.tick]
     return Tandem(
         app=app,
         runtime=runtime,

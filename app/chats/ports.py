@@ -1,10 +1,12 @@
-"""The seams of chats: what they need of the catalog of providers, and of the server's tools."""
+"""The seams of chats: what they need of the catalog of providers, of searches, and of the server's
+tools."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from app.core.sessions import ChatSession, Page
 from app.core.tools import Calls
 from app.runs.ports import Choice, Provider
 
@@ -63,3 +65,13 @@ class Toolbox(Protocol):
     ) -> Provider:
         """Return the provider with its calls of these tools run; `calls` are those of the run
         before it waited, `who` the owner, session and run."""
+
+
+class Searches(Protocol):
+    """Searches among an owner's sessions (stores/searches.py)."""
+
+    def __call__(
+        self, owner: str, page: Page, is_gone: Callable[[], bool] = ...
+    ) -> list[ChatSession]:
+        """Return the page; nothing once nobody waits for it. Raises OverCapacity,
+        StorageUnavailable."""

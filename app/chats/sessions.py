@@ -9,6 +9,7 @@ from typing import NamedTuple
 from app.chats.key_locks import KeyLocks
 from app.chats.numbers import numbered_session
 from app.chats.placing import AT_LEAF, parent_of
+from app.chats.ports import Searches
 from app.chats.request import ChatRequest, check_session_id, check_texts
 from app.chats.session_map import SessionMap
 from app.core.broker import Broker, Listener, News
@@ -69,6 +70,7 @@ class SessionService:
         broker: Broker,
         clock: Clock,
         daily: DailyLimits,
+        searches: Searches,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -78,6 +80,7 @@ class SessionService:
         self._keys = KeyLocks()
         self._clock = clock
         self._daily = daily
+        self._searches = searches
 
     def usage(self, owner: str, days: int) -> list[UsedTokens]:
         """Return what the owner used on each of the last days: a day, provider and model each."""
@@ -121,8 +124,13 @@ class SessionService:
             raise NotFound()
         return found
 
-    def list(self, owner: str, page: Page = Page()) -> list[ChatSession]:
-        """Return a page of the owner's sessions, newest first."""
+    def list(
+        self, owner: str, page: Page = Page(), is_gone: Callable[[], bool] = lambda: False
+    ) -> list[ChatSession]:
+        """Return a page of the owner's sessions, newest first. A search is given up once `is_gone`;
+        raises OverCapacity where too many wait."""
+        if page.query:
+            return self._searches(owner, page, is_gone)
         found: list[ChatSession] = self._calls(self._store.list_sessions, owner, page)
         return found
 

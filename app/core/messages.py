@@ -141,11 +141,3 @@ def prompt_of(
     holds the conversation has its prompt in there.
     """
     return request or session or ("" if client_has_one else default)
-
-
-def title_from(text: str, length: int = 60) -> str:
-    """Return a title from a first message: its first line, cut at a word."""
-    line = " ".join(text.split("\n", 1)[0].split())
-    if len(line) <= length:
-        return line
-    return line[:length].rsplit(" ", 1)[0] + "…"

@@ -3,8 +3,8 @@
 - A call either does all that it says or raises and changes nothing. What it has returned from
   survives any death of the process, in a store that is not memory.
 - Every look-up is for an owner: what is somebody else's answers exactly like what is absent.
-- Calls may block and may come from any thread, at most `threads` at a time; those of `Immediate`
-  never block and come from the hub.
+- Calls may block and may come from any thread, at most `threads` at a time; a search comes beside
+  them, and those of `Immediate` never block and come from the hub.
 - The entries of a run are stored in order without a gap, by its own worker only, and nothing after
   its end. A run ends once, whoever brings the end.
 - Every method raises StorageUnavailable where the store does not answer or cannot write.
@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -66,7 +66,16 @@ class SessionStore(Protocol):
         """Return the record, or None."""
 
     def list_sessions(self, owner: str, page: Page = Page()) -> list[ChatSession]:
-        """Return a page of the owner's listed sessions, newest first."""
+        """Return a page of the owner's listed sessions, newest first, whatever its query."""
+
+    def search_sessions(
+        self, owner: str, page: Page, given_up: Callable[[], bool]
+    ) -> list[ChatSession]:
+        """Return a page of those whose title, or a message, says what its query says, however it is
+        written; nothing once the search is given up.
+
+        May take long. Comes from a thread of its own, one call at a time, beside all others.
+        """
 
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
         """Set the title or system prompt of a session; False if it is not there."""

@@ -104,6 +104,9 @@ class Runtime(Protocol):
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that blocks (the store) without holding up the other tasks."""
 
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call one that blocks for long, without holding up what `run_blocking` calls either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:

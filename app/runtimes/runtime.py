@@ -72,6 +72,13 @@ class Concurrency(Protocol):
         function does.
         """
 
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that blocks for long in a thread of its own, which holds up neither the
+        other tasks nor what `run_blocking` calls. Returns and raises what the function does.
+
+        A task that is killed meanwhile leaves the thread to itself.
+        """
+
 
 class Readers(Protocol):
     """Reading from model servers."""

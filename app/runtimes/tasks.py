@@ -110,9 +110,20 @@ def call_and_log(function: Callable[[], None]) -> None:
         log.exception("a call at the end of a turn failed")
 
 
-def outcome_of(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Exception | None]:
+Outcome = tuple[Any, Exception | None]
+
+
+def outcome_of(function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
     """Return what a function returned, or what it raised."""
     try:
         return function(*args), None
     except Exception as error:
         return None, error
+
+
+def value_of(outcome: Outcome) -> Any:
+    """Return what a function returned; raises what it raised."""
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result

@@ -61,6 +61,9 @@ class ThreadRuntime:
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args)
+
     def serve(self, listener: socket.socket, served: Served) -> None:
         raise RuntimeError("ASYNC_MODE=threading cannot serve; use eventlet or gevent")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.core.messages import Content, Message, branch, extended
 from app.core.runs import KEY_TTL_S, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch, WorkerLost
+from app.core.texts import searchable
 from app.core.tools import Answered, Reply, Why, taken
 from app.core.usage import CostOf, UsedTokens, no_cost
 from app.stores.decisions import (
@@ -67,14 +68,22 @@ class MemorySessions:
             mine.sort(key=lambda s: (s.updated_at, s.id), reverse=True)
             if page.before is not None:
                 mine = [s for s in mine if (s.updated_at, s.id) < page.before]
-            if page.query:
-                mine = [s for s in mine if self._mentions(s, page.query.casefold())]
             return [self._counted(s) for s in mine[: page.limit or len(mine)]]
 
-    def _mentions(self, chat_session: ChatSession, query: str) -> bool:
-        messages = self._messages.get((chat_session.owner, chat_session.id), {}).values()
-        texts = (chat_session.title, *(message.text for message in messages))
-        return any(query in text.casefold() for text in texts)
+    def search_sessions(
+        self, owner: str, page: Page, given_up: Callable[[], bool]
+    ) -> list[ChatSession]:
+        wanted, found = searchable(page.query), list[ChatSession]()
+        for chat_session in self.list_sessions(owner, page._replace(limit=0)):
+            texts = [chat_session.title]
+            texts += [one.text for one in self.read_tree(owner, chat_session.id).values()]
+            if given_up():
+                return []
+            if any(wanted in searchable(text) for text in texts):
+                found.append(chat_session)
+            if page.limit and len(found) == page.limit:
+                break
+        return found
 
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
         with self._lock:

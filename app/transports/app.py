@@ -50,6 +50,7 @@ EXPOSED_HEADERS = [
     "X-Session-Id",
     "X-Conversation-Id",
     "X-Request-Id",
+    "Content-Disposition",
     "Retry-After",
     "RateLimit",
     "RateLimit-Policy",

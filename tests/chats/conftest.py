@@ -12,7 +12,9 @@ from app.core.store import Store
 from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock, Runtime
 from app.runs.service import RunService
+from app.runtimes.threads import ThreadRuntime
 from app.stores.memory import MemoryStore
+from app.stores.searches import Searches
 from app.stores.sqlite.store import SqliteStore
 from app.usage.limits import DailyLimits
 from app.wiring import RunParts
@@ -51,7 +53,10 @@ def service_of(
     daily: DailyLimits = NO_LIMITS,
 ) -> SessionService:
     """Return the service of sessions whose runs are of these parts."""
-    return SessionService(store, parts.calls, session_map, parts.runs, parts.broker, clock, daily)
+    searches = Searches(store, ThreadRuntime())
+    return SessionService(
+        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
+    )
 
 
 @pytest.fixture

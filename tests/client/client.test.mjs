@@ -281,6 +281,29 @@ test("a session is followed through cuts; a run that ended meanwhile is told", a
   await fake.of(route)[1].closed;
 });
 
+test("an exported file has its conversation's name", async () => {
+  const names = [];
+  for (const written of ["attachment; filename=gr-e.md; filename*=UTF-8''Gr%C3%B6%C3%9Fe%20%21.md", "attachment"]) {
+    const headers = { "Content-Disposition": written, "Content-Type": "text/markdown" };
+    const client = new TandemClient({ fetch: async () => new Response("# Hi", { headers }) });
+    names.push((await client.sessions.export("s1", "markdown")).name);
+  }
+  assert.deepEqual(names, ["Größe !.md", "conversation"]);
+});
+
+test("a search that is overtaken is given up", async () => {
+  const fetch = (url, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  const client = new TandemClient({ fetch });
+  for (const call of ["page", "list"]) {
+    const overtaken = new AbortController();
+    const found = client.sessions[call]({ search: "a", signal: overtaken.signal });
+    setImmediate(() => overtaken.abort());
+    await assert.rejects(found, { name: "TandemError" });
+  }
+});
+
 test("a watch tells of another branch, and ends with its session", async (t) => {
   const { fake, client } = await setUp(t);
   const news = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

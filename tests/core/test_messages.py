@@ -1,4 +1,4 @@
-"""A conversation's tree: branches, what the model is given, titles."""
+"""A conversation's tree: branches, what the model is given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from app.core.messages import (
     in_order,
     prompt_of,
     text_parts,
-    title_from,
 )
 
 
@@ -92,19 +91,3 @@ def test_only_text_parts_are_text() -> None:
     parts = ({"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"})
 
     assert Message("m", "user", parts, 0.0).text == "ab"
-
-
-@pytest.mark.parametrize(
-    "text,title",
-    [
-        ("Hello", "Hello"),
-        ("  two   words \nsecond line", "two words"),
-        ("", ""),
-        ("\nsecond", ""),
-        ("x" * 60, "x" * 60),
-        ("x" * 61, "x" * 60 + "…"),
-        ("word " * 20, "word " * 11 + "word…"),
-    ],
-)
-def test_title_is_the_first_line_cut_at_a_word(text: str, title: str) -> None:
-    assert title_from(text) == title

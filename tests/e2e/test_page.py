@@ -152,7 +152,7 @@ def test_rename_export_and_delete(page, server, upstream):
     for entry, suffix, start in [("Markdown", "md", "# Renamed"), ("JSON", "json", "{")]:
         with page.tab.expect_download() as download:
             page.menu("Renamed", f"Export as {entry}")
-        assert download.value.suggested_filename == f"renamed.{suffix}"
+        assert download.value.suggested_filename == f"Renamed.{suffix}"
         assert Path(download.value.path()).read_text().startswith(start)
     page.menu("Renamed", "Delete")
     page.tab.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -65,6 +65,10 @@ class ManualRuntime:
         finally:
             self.in_store_thread = False
 
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call it, here and now."""
+        return function(*args)
+
     def deadline(self, seconds: float) -> AbstractContextManager[object]:
         """Return a block that nothing breaks off."""
         return nullcontext()

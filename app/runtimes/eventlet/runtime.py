@@ -18,7 +18,15 @@ from app.runtimes.eventlet.http import request_handler
 from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
-from app.runtimes.tasks import EventWaiter, GreenWaiter, Tasks, call_and_log
+from app.runtimes.tasks import (
+    EventWaiter,
+    GreenWaiter,
+    Outcome,
+    Tasks,
+    call_and_log,
+    outcome_of,
+    value_of,
+)
 from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
@@ -32,12 +40,14 @@ class EventletRuntime:
 
     def __init__(self, store_threads: int = 1, places: Places | None = None) -> None:
         import eventlet
-        from eventlet import hubs, tpool
+        from eventlet import hubs, patcher, tpool
         from eventlet.green import os as green_os
 
         self._eventlet = eventlet
         self._tpool = tpool
         self._green_os = green_os
+        self._native_socket = patcher.original("socket")
+        self._native_thread = patcher.original("_thread")
         self._places = places or eventlet_places()
         self._tricks = find_tricks(self._places)
         if self._tricks.hub:
@@ -113,6 +123,20 @@ class EventletRuntime:
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._tpool.execute(function, *args)
+
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        # Its pool of threads is one, for all that blocks: this needs another.
+        ours, theirs = self._native_socket.socketpair()
+        outcomes: list[Outcome] = []
+
+        def work() -> None:
+            with theirs:  # whose end wakes the task
+                outcomes.append(outcome_of(function, args))
+
+        with self._eventlet.green.socket.socket(fileno=ours.detach()) as done:
+            self._native_thread.start_new_thread(work, ())
+            done.recv(1)
+        return value_of(outcomes[0])
 
     def serve(self, listener: socket.socket, served: Served) -> None:
         from eventlet import wsgi

@@ -12,11 +12,12 @@ from app.runtimes.gevent.checks import Places, find_tricks, gevent_places
 from app.runtimes.gevent.http import Times, request_handler
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
-from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of
+from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of, value_of
 from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
 MAX_ACCEPTED = 4  # connections, before others get their turn
+OTHER_THREADS = 10  # as many as there may be; they are made when they are needed
 
 
 class GeventRuntime:
@@ -32,6 +33,7 @@ class GeventRuntime:
         self._tasks = Tasks()
         self.task_count = self._tasks.count
         self._store_threads = ThreadPool(store_threads)
+        self._other_threads = ThreadPool(OTHER_THREADS)
         self._tricks = find_tricks(places or gevent_places())
         hub = gevent.get_hub()
         next_turn = hub.loop.timer(0).start
@@ -78,10 +80,10 @@ class GeventRuntime:
 
     def run_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         # gevent prints the traceback of whatever is raised in its threads, refusals too.
-        result, error = self._store_threads.apply(outcome_of, (function, args))
-        if error is not None:
-            raise error
-        return result
+        return value_of(self._store_threads.apply(outcome_of, (function, args)))
+
+    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any:
+        return value_of(self._other_threads.apply(outcome_of, (function, args)))
 
     def serve(self, listener: socket.socket, served: Served) -> None:
         from gevent import pywsgi

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     func,
     select,
@@ -45,16 +44,12 @@ def find_session(connection: Connection, owner: str, session_id: str) -> ChatSes
     return session_from(row._asdict()) if row else None
 
 
-def list_sessions(
-    connection: Connection, owner: str, page: Page, mentioned: ColumnElement[bool] | None
-) -> list[ChatSession]:
+def list_sessions(connection: Connection, owner: str, page: Page) -> list[ChatSession]:
     table = sessions.c
     wanted = select(sessions, ACTIVE_RUN, MESSAGE_COUNT).where(table.owner == owner, table.listed)
     if page.before is not None:
         at, last_id = page.before
         wanted = wanted.where(tuple_(table.updated_at, table.id) < (at, last_id))
-    if mentioned is not None:
-        wanted = wanted.where(mentioned)
     wanted = wanted.order_by(table.updated_at.desc(), table.id.desc())
     if page.limit:
         wanted = wanted.limit(page.limit)

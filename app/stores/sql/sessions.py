@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from app.core.messages import Message
 from app.core.sessions import ChatSession, Page
@@ -30,10 +30,6 @@ class SqlSessions(ABC):
     def _reading(self) -> AbstractContextManager[Connection]:
         """Read what one moment holds. Raises StorageUnavailable."""
 
-    @abstractmethod
-    def _mentions(self, query: str) -> ColumnElement[bool]:
-        """Return the condition that a session's title or a message of it has the text."""
-
     def create_session(self, chat_session: ChatSession) -> ChatSession:
         with self._transaction() as connection:
             connection.execute(
@@ -49,8 +45,7 @@ class SqlSessions(ABC):
 
     def list_sessions(self, owner: str, page: Page = Page()) -> list[ChatSession]:
         with self._reading() as connection:
-            wanted = self._mentions(page.query) if page.query else None
-            return queries.list_sessions(connection, owner, page, wanted)
+            return queries.list_sessions(connection, owner, page)
 
     def update_session(self, owner: str, session_id: str, values: Mapping[str, Any]) -> bool:
         wanted = (sessions.c.owner == owner) & (sessions.c.id == session_id)

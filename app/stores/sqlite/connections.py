@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-import orjson
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -90,18 +89,6 @@ def _prepare(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     # A checkpoint inside a commit holds up every run for milliseconds; the store's thread does it.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    # SQLite's own LIKE knows the case of ASCII only.
-    connection.create_function("contains", 2, _contains, deterministic=True)
-    connection.create_function("contains_text", 2, _contains_text, deterministic=True)
-
-
-def _contains(text: str, query: str) -> bool:
-    return query.casefold() in text.casefold()
-
-
-def _contains_text(content: str, query: str) -> bool:
-    """Whether a message's content, a JSON list of parts, has the text."""
-    return any(_contains(part.get("text", ""), query) for part in orjson.loads(content))
 
 
 def _begin(connection: Connection) -> None:

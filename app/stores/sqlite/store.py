@@ -1,7 +1,8 @@
 """The store in a SQLite file, in WAL mode.
 
-Two connections. One belongs to the store's thread; one to the hub, which begins turns and commits
-what runs have new on it (the methods that end in `_now`) without ever waiting for a lock.
+Three connections. One belongs to the store's thread, one to searches; one to the hub, which begins
+turns and commits what runs have new on it (the methods that end in `_now`) without ever waiting for
+a lock.
 docs/architecture.md tells why.
 """
 
@@ -9,25 +10,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Text,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, insert, select, update
 
 from app.core.entries import Entry
 from app.core.messages import Message
 from app.core.runs import RunRecord, Turn
+from app.core.sessions import ChatSession, Page
 from app.core.store import Batch
 from app.core.tools import Answered, Reply, Why
 from app.core.usage import CostOf, no_cost
@@ -38,10 +29,11 @@ from app.stores.sql.entries import read_entries
 from app.stores.sql.housekeeping import delete_old, fold, take_over
 from app.stores.sql.rows import run_from
 from app.stores.sql.sessions import SqlSessions
-from app.stores.sql.tables import messages, runs, sessions, workers
+from app.stores.sql.tables import runs, workers
 from app.stores.sql.turns import TooLong, begin_turn
 from app.stores.sqlite.appends import SqliteAppends
 from app.stores.sqlite.connections import ThreadConnection, all_or_nothing, open_hub_connection
+from app.stores.sqlite.searches import SqliteSearches
 
 
 class SqliteStore(SqlSessions):
@@ -53,6 +45,7 @@ class SqliteStore(SqlSessions):
     def __init__(self, path: str, busy_timeout_s: float = 5) -> None:
         self._thread = ThreadConnection(path, busy_timeout_s)
         self._hub = open_hub_connection(path)
+        self._searches = SqliteSearches(path)
         # Only ever tried: in the hub nobody may wait. Without a hub (threading) who does not get it
         # goes by way of the other connection.
         self._hub_lock = threading.Lock()
@@ -67,14 +60,12 @@ class SqliteStore(SqlSessions):
     def close(self) -> None:
         self._hub.close()
         self._thread.close()
+        self._searches.close()
 
-    def _mentions(self, query: str) -> ColumnElement[bool]:
-        said = (
-            exists()
-            .where(messages.c.owner == sessions.c.owner, messages.c.session_id == sessions.c.id)
-            .where(func.contains_text(type_coerce(messages.c.content, Text), query) == 1)
-        )
-        return or_(func.contains(sessions.c.title, query) == 1, said)
+    def search_sessions(
+        self, owner: str, page: Page, given_up: Callable[[], bool]
+    ) -> list[ChatSession]:
+        return self._searches.search(owner, page, given_up)
 
     # --- runs -----------------------------------------------------------------------------------
 

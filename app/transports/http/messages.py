@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, cast
+from urllib.parse import quote
 
 from flask import Response, g, jsonify, request
 from typing_extensions import NotRequired, TypedDict
@@ -12,12 +14,15 @@ from typing_extensions import NotRequired, TypedDict
 from app.core.errors import InvalidRequest
 from app.core.messages import HIDDEN, Message, branch, siblings
 from app.core.sessions import ChatSession
+from app.core.texts import title_from
 from app.dialects.frames import Body, timestamp
 from app.dialects.native_shapes import UsageShape
 from app.transports.openapi.operations import Answer, Content, Parameter, Routes, operation
 from app.transports.services import services
 
 WHO = {"user": "You", "assistant": "Assistant", "system": "System"}
+# What no name has: of a path, of a pattern, what cannot be seen.
+UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
 FORMAT = Parameter(
     "format", "Of the file.", {"type": "string", "enum": ["json", "markdown"], "default": "json"}
 )
@@ -61,10 +66,13 @@ class Export(TypedDict):
     messages: list[StoredMessage]
 
 
-def file_name(chat_session: ChatSession, suffix: str) -> str:
-    """Return a name of plain ASCII, which no file system refuses and no header needs escaped."""
-    words = re.sub(r"[^A-Za-z0-9]+", "-", chat_session.title).strip("-").lower()
-    return f"{words[:40] or 'conversation'}.{suffix}"
+def as_file(title: str, suffix: str) -> str:
+    """Return the Content-Disposition of a file of that title (RFC 6266): its name, without what
+    some file system refuses, and one of plain ASCII for who cannot read that."""
+    words = title_from(UNFIT.sub(" ", unicodedata.normalize("NFC", title))).strip(" .")
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-").lower()[:40]
+    name = quote(f"{words or 'conversation'}.{suffix}", safe="")
+    return f"attachment; filename={plain or 'conversation'}.{suffix}; filename*=UTF-8''{name}"
 
 
 def as_json(chat_session: ChatSession, messages: Iterable[StoredMessage]) -> Export:
@@ -122,6 +130,7 @@ def choose_branch(session_id: str, body: BranchBody) -> StoredMessages:
         "All branches as JSON, or the one in use as Markdown.",
         200,
         (Content("application/json", Export), Content("text/markdown")),
+        may_have={"Content-Disposition": "Names the file (RFC 6266)."},
     ),
     parameters=(FORMAT,),
 )
@@ -137,8 +146,8 @@ def export_session(session_id: str) -> Response:
         response = Response(text, content_type="text/markdown; charset=utf-8")
     else:
         raise InvalidRequest({"format": "must be json or markdown"})
-    name = file_name(found, "json" if asked == "json" else "md")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    named = as_file(found.title, "json" if asked == "json" else "md")
+    response.headers["Content-Disposition"] = named
     return response
 
 

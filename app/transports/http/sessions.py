@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal, cast
 
 from flask import Response, g, request
@@ -16,7 +17,7 @@ from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
 from app.dialects.frames import Body, Id, json_line, timestamp
 from app.dialects.native_shapes import PendingAction, Status
-from app.transports.http.streams import event_stream
+from app.transports.http.streams import event_stream, presence
 from app.transports.openapi.operations import (
     Answer,
     Parameter,
@@ -136,7 +137,8 @@ def create_session(body: SessionBody = SessionBody()) -> Session:
 def list_sessions() -> Sessions:
     page = _page()
     # One more than is asked for tells whether there is a page after this one.
-    found = services().sessions.list(g.principal.id, page._replace(limit=page.limit + 1))
+    is_gone = partial(presence().is_gone, asks=True)
+    found = services().sessions.list(g.principal.id, page._replace(limit=page.limit + 1), is_gone)
     shown = found[: page.limit]
     following = _page_cursor(shown[-1]) if len(found) > len(shown) else None
     return {"sessions": [_row(chat_session) for chat_session in shown], "next": following}

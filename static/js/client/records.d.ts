@@ -94,6 +94,10 @@ export type ListOptions = {
      * Only those whose title or messages have this text.
      */
     search?: string | undefined;
+    /**
+     * Aborting it gives up the search, at the server too.
+     */
+    signal?: AbortSignal | undefined;
 };
 /**
  * A conversation as a file.

@@ -89,6 +89,7 @@
  * @property {number} [limit]
  * @property {string} [before] The `next` of the page before.
  * @property {string} [search] Only those whose title or messages have this text.
+ * @property {AbortSignal} [signal] Aborting it gives up the search, at the server too.
  */
 
 /**

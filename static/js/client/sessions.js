@@ -6,6 +6,7 @@ import { path, query } from "./http.js";
 /** @import { Exported, ListOptions, Sessions } from "./records.js" */
 
 const BASE = "/api/chat/sessions";
+const NAME = /filename\*=UTF-8''([\w.%!~-]+)/; // RFC 6266, 4.3
 
 /**
  * @param {Http} http
@@ -13,8 +14,8 @@ const BASE = "/api/chat/sessions";
  */
 export function sessionRoutes(http) {
   return {
-    list: async (options) => (await http.json("GET", BASE + query(listed(options)))).sessions,
-    page: (options) => http.json("GET", BASE + query(listed(options))),
+    list: async (options) => (await page(http, options)).sessions,
+    page: (options) => page(http, options),
     create: (sessionId, { system } = {}) => {
       const json = { session_id: sessionId || undefined, system: system || undefined };
       return http.json("POST", BASE, { json });
@@ -39,9 +40,12 @@ function of(sessionId, rest = "") {
   return path`/api/chat/sessions/${sessionId}` + rest;
 }
 
-/** @param {ListOptions} [options] */
-function listed({ limit, before, search } = {}) {
-  return { limit, before, q: search || undefined };
+/**
+ * @param {Http} http
+ * @param {ListOptions} [options]
+ */
+function page(http, { limit, before, search, signal } = {}) {
+  return http.json("GET", BASE + query({ limit, before, q: search || undefined }), { signal });
 }
 
 /**
@@ -51,9 +55,9 @@ function listed({ limit, before, search } = {}) {
  */
 async function exported(http, url) {
   const response = await http.request("GET", url);
-  const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  const [, encoded] = NAME.exec(response.headers.get("Content-Disposition") ?? "") ?? [];
   return {
-    name: named?.[1] ?? "conversation",
+    name: encoded ? decodeURIComponent(encoded) : "conversation",
     type: response.headers.get("Content-Type"),
     text: await response.text(),
   };

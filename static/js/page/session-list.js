@@ -11,6 +11,7 @@ export class SessionList {
   #tell; // other tabs
   #asked = 0;
   #deleting = new Set(); // what is deleted here: no news
+  #reading = new AbortController();
 
   constructor(client, store, { onError, tell }) {
     this.#client = client;
@@ -114,8 +115,10 @@ export class SessionList {
   async #read(asked, shownOf) {
     this.#asked += 1;
     const mine = this.#asked;
+    this.#reading.abort(); // else the server would look for what nobody wants any more
+    const { signal } = (this.#reading = new AbortController());
     try {
-      const page = await this.#client.sessions.page(asked);
+      const page = await this.#client.sessions.page({ ...asked, signal });
       if (mine === this.#asked) this.#store.set({ ...shownOf(page), listing: "ready" });
     } catch (error) {
       if (mine !== this.#asked) return;

@@ -270,9 +270,7 @@ def test_who_hangs_up_leaves_a_whole_answer_to_nobody(
     never = threading.Event()
     scripted.enqueue(never, "Hello", STOP)
 
-    left = client.post(
-        "/api/chat", json=HELLO, environ_overrides=GONE
-    )
+    left = client.post("/api/chat", json=HELLO, environ_overrides=GONE)
 
     never.set()
     assert (left.status_code, left.data) == (204, b"")
