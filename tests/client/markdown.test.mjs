@@ -96,6 +96,14 @@ test("samples after each other, cut anywhere, are settled as they are parsed at 
   }
 });
 
+test("emphasis is emphasis beside letters of scripts without spaces", () => {
+  const of = (text) => parse(text)[1].children.filter(({ content }) => content).map(({ content, level }) => [content, level]);
+  assert.deepEqual(of("これは**「強調」**です"), [["これは", 0], ["「強調」", 1], ["です", 0]]);
+  assert.deepEqual(of("**这是（重点）。**然后"), [["这是（重点）。", 1], ["然后", 0]]);
+  assert.deepEqual(of("**중요(重要)**는"), [["중요(重要)", 1], ["는", 0]]);
+  assert.deepEqual(of("a**\"b\"**c"), [["a**\"b\"**c", 0]]);
+});
+
 test("no block is parsed again and again while it grows", () => {
   const counted = { characters: 0 };
   const counting = (source, options) => {

@@ -3,9 +3,9 @@ async () => {
   const { createMarkdownView, renderMarkdown } = await import("/static/js/markdown/markdown-view.js");
   const TAGS = {
     A: ["href", "rel", "target", "dir", "title"], BDI: ["class"], BLOCKQUOTE: ["dir"], BR: [], BUTTON: ["type", "class"],
-    CODE: ["dir", "data-language"], DIV: ["class", "tabindex", "role", "aria-label"], EM: [], H3: ["dir"], H4: ["dir"],
+    CODE: ["dir", "translate", "data-language"], DIV: ["class", "tabindex", "role", "aria-label"], EM: [], H3: ["dir"], H4: ["dir"],
     H5: ["dir"], H6: ["dir"], HR: [], INPUT: ["type", "disabled", "checked", "aria-label"], LI: [], OL: ["dir", "start"],
-    P: ["dir"], PRE: ["dir", "tabindex"], S: [], SPAN: ["class", "dir", "role", "data-name"], STRONG: [], TABLE: [],
+    P: ["dir"], PRE: ["dir", "translate", "tabindex"], S: [], SPAN: ["class", "dir", "translate", "role", "data-name"], STRONG: [], TABLE: [],
     TBODY: [], TD: ["dir", "class"], TH: ["dir", "class"], THEAD: [], TR: [], UL: ["dir"],
   };
   const violations = [];

@@ -24,6 +24,11 @@ export const RECIPE = [
     texts: ["markdown-it", "entities", "linkify-it", "mdurl", "punycode.js", "uc.micro"],
   },
   {
+    package: "markdown-it-cjk-friendly",
+    bundle: { "markdown-it-cjk-friendly.mjs": "./node_modules/markdown-it-cjk-friendly/dist/index.js" },
+    texts: ["markdown-it-cjk-friendly", "get-east-asian-width"],
+  },
+  {
     package: "@highlightjs/cdn-assets",
     files: { "highlight.min.mjs": "es/highlight.min.js" },
     texts: ["@highlightjs/cdn-assets"],

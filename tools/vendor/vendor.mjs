@@ -17,7 +17,7 @@ const LICENCE_FILE = /^licen[sc]e/i;
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-/** React comes as CommonJS only; this is its production build as one module. */
+/** What comes as CommonJS only (React, its production build), or in parts, as one module. */
 function bundled(entry) {
   const built = buildSync({
     absWorkingDir: HERE,

@@ -4,6 +4,7 @@
 // drawn already ("[a][1]" stays as it is written).
 
 import MarkdownIt from "../../vendor/markdown-it.esm.min.mjs";
+import cjkFriendly from "../../vendor/markdown-it-cjk-friendly.mjs";
 
 import { calmed } from "./calm.js";
 import { isAllowed } from "./links.js";
@@ -14,6 +15,7 @@ const OFF = ["html_block", "html_inline", "image", "reference"];
 /** Return `parse(source, {open})`: the tokens of markdown-it. `open`: the source is not at its end. */
 export function createParser() {
   const markdown = new MarkdownIt({ html: false, linkify: true, breaks: false });
+  markdown.use(cjkFriendly); // CommonMark's emphasis wants spaces, which Chinese and Japanese have not
   markdown.disable(OFF);
   markdown.validateLink = isAllowed;
   // Names without a scheme: "setup.py" and "node.js" are files more often than hosts.
