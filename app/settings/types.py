@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +21,10 @@ Tokens = Annotated[int, Unit("tokens")]
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
 _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:\*\.)?{_HOST}(?::(?:\d+|\*))?")
 _HOSTS = re.compile(rf"(?:\*?\.)?{_HOST}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+_NAME = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+_PAGE_HOST = re.compile(
+    rf"(?:\*?\.)?{_NAME}(?::\d{{1,5}})?|\[(?P<six>.*)\](?::\d{{1,5}})?|(?P<bare>[^\[]*:.*:.*)"
+)
 
 
 def _origin(value: str) -> str:
@@ -42,12 +47,21 @@ def _host_name(value: str) -> str:
 
 
 def _page_host(value: str) -> str:
-    if not _HOSTS.fullmatch(value):
+    found = _PAGE_HOST.fullmatch(value)
+    six = found and (found["six"] or found["bare"])
+    if not found or (six and not _is_address(six)):
         raise ValueError(
             "host names and addresses like wiki.my.org, 10.0.0.7:8080, [fd00::7], separated by "
             "commas, without a scheme; .my.org for it and all names below it"
         )
     return value
+
+
+def _is_address(value: str) -> bool:
+    try:
+        return bool(ip_address(value))
+    except ValueError:
+        return False
 
 
 def _optional_address(value: str) -> str:
