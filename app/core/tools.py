@@ -262,15 +262,20 @@ def asked_in(entries: Iterable[Entry]) -> set[tuple[str, str]]:
     return asked
 
 
+def _key_of(action: Pending) -> str:
+    """Return the key of the reply to it."""
+    return str(action.get("approval_id") or action["call_id"])
+
+
 def pause_at_end(entries: Sequence[Entry]) -> Entry | None:
-    """Return the entry that says what the run waits for, if it waits after these: what came since
-    are answers, and not to all of it."""
+    """Return the entry that says what the run waits for, if it waits after these: of what it says
+    only what the answers that came since have left."""
     answered: set[str] = set()
     for entry in reversed(entries):
         if is_pause(entry):
             pending = entry.data["requires_action"]
-            keys = {action.get("approval_id") or action["call_id"] for action in pending}
-            return entry if keys - answered else None
+            left = [one for one in pending if _key_of(one) not in answered]
+            return entry._replace(data={**entry.data, "requires_action": left}) if left else None
         if entry.kind == APPROVAL_ANSWER:
             answered.add(entry.data["approval_id"])
         elif entry.kind == TOOL_RESULT:

@@ -91,8 +91,7 @@ class RunLog:
 
     @property
     def pause(self) -> Entry | None:
-        """The entry that says what the run waits for, if it does: what is newer are answers to some
-        of that."""
+        """The entry that says what the run waits for, if it does; without what was answered."""
         with self._lock:
             return pause_at_end(self._tail) if self._end is None else None
 

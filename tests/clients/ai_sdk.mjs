@@ -1,53 +1,14 @@
 // The AI SDK as useChat uses it: node ai_sdk.mjs <server> <case> <chat id> <package>
+import { chats, textOf } from "./ai_chat.mjs";
 import { print } from "./print.mjs";
 
 const [server, what, id, name] = process.argv.slice(2);
-const { AbstractChat, DefaultChatTransport, readUIMessageStream } = await import(name);
+const sdk = await import(name);
+const { DefaultChatTransport, readUIMessageStream } = sdk;
 const api = `${server}/api/ai-sdk/chat`;
 const transport = new DefaultChatTransport({ api });
 
-const textOf = (message) =>
-  message.parts.filter((part) => part.type === "text").map((part) => part.text).join("");
-
-// What @ai-sdk/react keeps in React's state. Each change of a reply is printed.
-class State {
-  status = "ready";
-  error = undefined;
-  messages = [];
-  constructor(who) {
-    this.who = who;
-  }
-  pushMessage(message) {
-    this.messages = [...this.messages, message];
-    this.show(message);
-  }
-  popMessage() {
-    this.messages = this.messages.slice(0, -1);
-  }
-  replaceMessage(index, message) {
-    this.messages = this.messages.map((old, at) => (at === index ? message : old));
-    this.show(message);
-  }
-  show(message) {
-    if (message.role !== "assistant") return;
-    print({ who: this.who, text: textOf(message), status: this.status });
-    if (textOf(message)) this.shown?.();
-  }
-  snapshot = structuredClone;
-}
-
-class Chat extends AbstractChat {
-  constructor(who = "first", chatId = id) {
-    const state = new State(who);
-    super({ id: chatId, transport, state });
-    this.saysSomething = new Promise((resolve) => (state.shown = resolve));
-  }
-  report() {
-    const { status, messages } = this;
-    print({ messages, status, error: this.error?.message ?? null });
-  }
-}
-
+const Chat = chats(sdk, transport, id);
 const user = (text) => ({ id: "u1", role: "user", parts: [{ type: "text", text }] });
 const asked = { chatId: id, trigger: "submit-message", messages: [user("hi")] };
 

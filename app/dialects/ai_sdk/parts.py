@@ -21,7 +21,7 @@ from app.core.entries import (
     Entry,
     is_pause,
 )
-from app.core.tools import CLIENT, Calls, result_text
+from app.core.tools import Calls, result_text
 from app.core.usage import Usage
 from app.dialects.ai_sdk.shapes import NEWER
 from app.dialects.dialect import OPEN, Encoder, Reply
@@ -36,7 +36,8 @@ INVALID = "The arguments were no JSON object, or were cut off."
 
 class UiEncoder(Encoder):
     """A stream is a message from its start; after a pause it is what the client's message gets
-    more."""
+    more. Calls of the server's tools look like all others: a client that takes them for done before
+    somebody has allowed them sends the message again and again."""
 
     def __init__(self, reply: Reply, after: int, version: int = 5) -> None:
         record = reply.record
@@ -45,7 +46,6 @@ class UiEncoder(Encoder):
         self._open: str | None = None  # the kind of part that has begun
         self._parts = 0
         before = [one for one in reply.log.everything() if one.seq <= after] if after else []
-        self._servers = {one.data["n"]: _is_servers(one) for one in before if one.kind == TOOL_CALL}
         self._ids = {one.data["n"]: one.data["call_id"] for one in before if one.kind == TOOL_CALL}
         ended = [one.seq for one in before if one.kind == STEP_END]
         said = [one.seq for one in before if one.kind in STREAMED_PARTS or one.kind == TOOL_CALL]
@@ -90,30 +90,23 @@ class UiEncoder(Encoder):
         return b""
 
     def _called(self, entry: Entry) -> bytes:
-        n, call_id = entry.data["n"], entry.data["call_id"]
-        self._ids[n], self._servers[n] = call_id, _is_servers(entry)
+        call_id = self._ids[entry.data["n"]] = entry.data["call_id"]
         begun = self._begin_step() + self._finish_part()
         self._has_tools = True
         names = {"toolCallId": call_id, "toolName": entry.data["name"]}
-        return begun + event_frame({"type": "tool-input-start", **names, **self._run_by(n)})
-
-    def _run_by(self, n: int) -> dict[str, Any]:
-        """Return what says that the client is not to run that call."""
-        return {"providerExecuted": True} if self._servers.get(n) else {}
+        return begun + event_frame({"type": "tool-input-start", **names})
 
     def _ready(self, data: Mapping[str, Any]) -> bytes:
         names = {"toolCallId": data["call_id"], "toolName": data["name"]}
-        by = self._run_by(data["n"])
         if "input" in data:
-            said = {"type": "tool-input-available", **names, "input": data["input"], **by}
-            return event_frame(said)
+            return event_frame({"type": "tool-input-available", **names, "input": data["input"]})
         if not self._knows_newer:
             return b""  # its result tells
         error = {"input": data["invalid"], "errorText": INVALID}
-        return event_frame({"type": "tool-input-error", **names, **error, **by})
+        return event_frame({"type": "tool-input-error", **names, **error})
 
     def _result(self, data: Mapping[str, Any]) -> bytes:
-        of = {"toolCallId": data["call_id"], **self._run_by(data["n"])}
+        of: dict[str, Any] = {"toolCallId": data["call_id"]}
         if data.get("preliminary"):
             if not self._knows_newer:
                 return b""
@@ -122,7 +115,7 @@ class UiEncoder(Encoder):
             said = {"type": "tool-output-available", **of, "output": data["output"]}
             return event_frame(said) + self._sources(data)
         if data.get("denied") and self._knows_newer:
-            return event_frame({"type": "tool-output-denied", "toolCallId": data["call_id"]})
+            return event_frame({"type": "tool-output-denied", **of})
         text = data["error"] if "error" in data else result_text(data)
         return event_frame({"type": "tool-output-error", **of, "errorText": text})
 
@@ -206,10 +199,6 @@ class UiEncoder(Encoder):
 
     def _part_id(self) -> str:
         return f"{self._prefix}{self._parts}"
-
-
-def _is_servers(entry: Entry) -> bool:
-    return bool(entry.data["source"] != CLIENT)
 
 
 def _usage(usage: Usage) -> dict[str, int]:

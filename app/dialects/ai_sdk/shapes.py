@@ -99,7 +99,6 @@ class UiPart(TypedDict):
     input: NotRequired[Any]
     output: NotRequired[Any]
     preliminary: NotRequired[bool]
-    providerExecuted: NotRequired[bool]
     approvalId: NotRequired[str]
     sourceId: NotRequired[str]
     url: NotRequired[str]
