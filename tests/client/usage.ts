@@ -19,6 +19,7 @@ const client = new TandemClient({
   fallbackOnError: true,
   fetch,
   debug: true,
+  share: true,
 });
 
 export async function send(signal: AbortSignal): Promise<string> {
@@ -56,6 +57,15 @@ export function say(error: unknown): string {
   // @ts-expect-error: how a reply is delivered is no business of its reader
   client.send("Hello").restart();
   return String(error);
+}
+
+export async function all(): Promise<string | null> {
+  for await (const event of client.watchAll({ retry: { mostMs: 30_000 } })) {
+    if (event.type === "reconnected") continue;
+    if (event.type === "session_deleted") return event.sessionId;
+    say(event.sessionId);
+  }
+  return null;
 }
 
 export async function others(): Promise<number> {

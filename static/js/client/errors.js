@@ -56,7 +56,9 @@ export function connectionError(error, signal) {
 }
 
 // A fault of the server's, or a proxy's: the same request may do better, and joins by its key.
-const CONNECTION = new Set(["network", "chunk_timeout", "bad_answer", "internal_error"]);
+const CONNECTION = new Set([
+  "network", "chunk_timeout", "not_shared", "bad_answer", "internal_error",
+]);
 
 /**
  * Return what can be done: "connection" (try again), "busy" (the server says when), "reset" (read

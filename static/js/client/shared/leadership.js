@@ -36,16 +36,19 @@ export class Leadership {
     this.#post({ type: "who" });
     const { locks } = globalThis.navigator ?? {};
     if (locks) this.#waitForLock(locks);
-    else this.#claimIn(ANSWER_MS);
+    else this.#claimUnlessAnswered();
   }
 
   get leads() {
     return this.leader?.id === this.#id;
   }
 
-  /** Lead from now on. */
-  claim() {
-    const leader = { id: this.#id, term: this.#term + 1 };
+  /**
+   * Lead from now on. A term is the time of the claim, which is newer than any this tab may not have
+   * heard of.
+   */
+  claim(time = Date.now()) {
+    const leader = { id: this.#id, term: Math.max(this.#term + 1, time) };
     this.#post({ type: "leads", leader });
     this.#follow(leader);
   }
@@ -64,7 +67,7 @@ export class Leadership {
     else if (type === "leads") this.#heard(leader);
     else if (this.leader?.id === leader.id) {
       this.#follow(null);
-      if (!this.#locks) this.#claimIn(Math.random() * APART_MS);
+      if (!this.#locks) this.#claimIn(Math.random() * APART_MS, Date.now());
     }
   }
 
@@ -88,10 +91,18 @@ export class Leadership {
     this.#onChange();
   }
 
-  /** @param {number} ms */
-  #claimIn(ms) {
+  /** A leader that is slow to answer stays one: this claim is older than its own. */
+  #claimUnlessAnswered() {
+    this.#claimIn(ANSWER_MS, 0);
+  }
+
+  /**
+   * @param {number} ms
+   * @param {number} time
+   */
+  #claimIn(ms, time) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.leader ?? this.claim(), ms);
+    this.#timer = setTimeout(() => this.leader ?? this.claim(time), ms);
   }
 
   /**
@@ -107,7 +118,7 @@ export class Leadership {
     this.#locks = true;
     locks.request(this.#name, { signal }, held).catch(() => {
       this.#locks = false; // forbidden, or this tab has left
-      if (!signal.aborted) this.#claimIn(ANSWER_MS);
+      if (!signal.aborted) this.#claimUnlessAnswered();
     });
   }
 
