@@ -52,7 +52,7 @@ class Hosts:
         return False
 
     def addresses_of(self, target: Target) -> Sequence[Address]:
-        """Return the addresses to connect to, the best first. Raises ToolError."""
+        """Return the addresses to connect to, the best first. Raises ToolError, TimeoutError."""
         allowed = ("public", "private") if self.check(target) else ("public",)
         found = [target.address] if target.address is not None else self._looked_up(target)
         if not found or any(kind_of(address) not in allowed for address in found):
@@ -64,6 +64,8 @@ class Hosts:
         try:
             found = self._resolver(target.host, target.port)
             return [ip_address(one) for one in dict.fromkeys(found)]
+        except TimeoutError:
+            raise
         except (OSError, ValueError):
             return []
 

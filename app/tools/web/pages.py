@@ -60,6 +60,7 @@ WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (http.client.IncompleteRead, "The connection was closed before the page was whole."),
     (ConnectionError, "The server closed the connection."),
 )
+TOO_LONG = "The page took too long."
 THROUGH_PROXY = (
     "This server reaches the web through a proxy, which looks names up itself; "
     "its operator has not allowed that for pages (FETCH_PAGE_PROXY)."
@@ -105,7 +106,7 @@ class Pages:
         target = parse(url)
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                with self._asked(target) as response:
+                with self._asked(target, until) as response:
                     location = response.headers.get("Location")
                     if response.status not in REDIRECTS or location is None:
                         return self._page(target, response, until)
@@ -115,24 +116,25 @@ class Pages:
         raise ToolError(f"It redirects more than {MAX_REDIRECTS} times.")
 
     @contextmanager
-    def _asked(self, target: Target) -> Iterator[urllib3.BaseHTTPResponse]:
-        pool, response = self._open(target)
+    def _asked(self, target: Target, until: float) -> Iterator[urllib3.BaseHTTPResponse]:
+        pool, response = self._open(target, until)
         try:
             yield response
         finally:
             response.close()
             pool.close()
 
-    def _open(self, target: Target) -> tuple[Pool, urllib3.BaseHTTPResponse]:
+    def _open(self, target: Target, until: float) -> tuple[Pool, urllib3.BaseHTTPResponse]:
         """Return the answer, and the connections that it came on."""
-        ways = list(self._ways(target))
-        for way in ways:
+        failure: HTTPError | None = None
+        for way in self._ways(target):
+            if self._now() > until:
+                break
             try:
                 return way.pool, self._sent(way, target)
-            except (NewConnectionError, ConnectTimeoutError):
-                if way is ways[-1]:
-                    raise
-        raise AssertionError("a host has an address")
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                failure = error
+        raise failure or ToolError(TOO_LONG)
 
     def _ways(self, target: Target) -> Iterator[Way]:
         """Yield how the target may be asked, the best first. Raises ToolError."""
@@ -171,7 +173,7 @@ class Pages:
         while len(body) <= MAX_BYTES and (data := response.read1(READ_BYTES, decode_content=True)):
             body += data
             if self._now() > until:
-                raise ToolError("The page took too long.")
+                raise ToolError(TOO_LONG)
         is_cut = len(body) > MAX_BYTES
         content_type = response.headers.get("Content-Type", "")
         return Page(target.url, content_type, bytes(body[:MAX_BYTES]), is_cut)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.tools.web.hosts import Hosts
+from app.tools.web.hosts import Hosts, Resolver
 from app.tools.web.network import Http, Network, no_proxy
 from app.tools.web.pages import Pages
 from tests.support.web import Names
@@ -28,7 +28,7 @@ def make_pages() -> Callable[..., Pages]:
 
     def make(
         *listed: str,
-        names: Names | None = None,
+        names: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         proxied: Any = no_proxy,
         through_proxy: bool = False,

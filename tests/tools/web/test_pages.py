@@ -343,6 +343,31 @@ def test_a_page_that_drips_longer_than_its_time_is_ended(
     assert site.exchanges[0].closed.wait(30)
 
 
+def test_redirects_count_to_the_time_of_a_page(make_pages: MakePages, site: Upstream) -> None:
+    seconds = itertools.count(step=20)
+    site.reply = redirect("/x")
+    pages = make_pages(listed(site), now=lambda: next(seconds))
+    assert failure(pages, at(site)) == "The page took too long."
+    assert len(site.exchanges) == 1
+
+
+def test_no_further_address_is_asked_once_the_time_is_over(
+    make_pages: MakePages, site: Upstream
+) -> None:
+    seconds = itertools.count(step=20)
+    names = Names(site_test=[["127.0.0.2", "127.0.0.1"]])
+    pages = make_pages(listed(site, "site.test"), names=names, now=lambda: next(seconds))
+    assert failure(pages, at(site, "x", "site.test")) == "The server cannot be reached."
+    assert site.exchanges == []
+
+
+def test_a_look_up_that_takes_too_long(make_pages: MakePages) -> None:
+    def slow(host: str, port: int) -> list[str]:
+        raise TimeoutError
+
+    assert failure(make_pages(names=slow), "http://site.test/") == "The server took too long."
+
+
 # --- proxies ------------------------------------------------------------------------------------
 
 
