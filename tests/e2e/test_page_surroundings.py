@@ -1,5 +1,5 @@
-"""The page where its surroundings are odd: browsers that block, mistake or translate, servers that are
-long away, addresses and lists of any kind."""
+"""The page where its surroundings are odd: browsers that block, mistake or translate, servers that
+are long away, addresses and lists of any kind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tests.support.upstream import Steps, say
 
 SAYS_OFFLINE = """Object.defineProperty(Navigator.prototype, "onLine", {
     get: () => false, configurable: true });"""
-# What translators do: they put an element of theirs in the place of each text, unless it is told apart.
+# What translators do: they put an element of theirs in the place of each text that is not spared.
 TRANSLATOR = """() => {
     const own = (node) => node.parentElement.closest("[translate=no], font, script, style");
     const translate = () => {
-        const texts = document.createTreeWalker(document.getElementById("messages"), NodeFilter.SHOW_TEXT);
+        const all = document.getElementById("messages");
+        const texts = document.createTreeWalker(all, NodeFilter.SHOW_TEXT);
         const found = [];
         while (texts.nextNode()) if (!own(texts.currentNode)) found.push(texts.currentNode);
         for (const node of found) {

@@ -1,4 +1,4 @@
-"""Many tabs of one browser: it has six connections to a server, and one is enough for all of them."""
+"""Many tabs of one browser: it has six connections to a server, and one is enough for all."""
 
 from __future__ import annotations
 
