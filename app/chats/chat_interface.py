@@ -24,11 +24,11 @@ from app.core.messages import (
     ProviderMessage,
     prompt_of,
     text_parts,
+    title_from,
 )
 from app.core.run_errors import RunError
 from app.core.runs import NEVER_IGNORED, ProviderRequest, RunRecord, Turn, new_id
 from app.core.sessions import ChatSession
-from app.core.texts import title_from
 from app.core.tools import Answered, Calls
 from app.runs.ports import Clock, Provider
 from app.runs.run import Run

@@ -11,11 +11,10 @@ from typing import Any
 
 from app.core.entries import END, Entry, folded
 from app.core.errors import NotFound, SessionBusy
-from app.core.messages import Content, Message, branch, extended
+from app.core.messages import Content, Message, branch, extended, searchable
 from app.core.runs import KEY_TTL_S, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch, WorkerLost
-from app.core.texts import searchable
 from app.core.tools import Answered, Reply, Why, taken
 from app.core.usage import CostOf, UsedTokens, no_cost
 from app.stores.decisions import (

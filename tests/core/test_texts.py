@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.texts import TITLE_LENGTH, searchable, title_from
+from app.core.messages import TITLE_LENGTH, searchable, title_from
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def test_who_sends_without_an_end_gives_up_turns(far, flood):
     reading = threading.Thread(target=client.rest, daemon=True)
     reading.start()
     assert client.websocket().wait() is None
+    client.near.close()
+    reading.join(10)
     assert client.turns > 1
 
 

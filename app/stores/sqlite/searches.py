@@ -13,8 +13,8 @@ from collections.abc import Callable
 import orjson
 
 from app.core.errors import StorageUnavailable
+from app.core.messages import searchable
 from app.core.sessions import ChatSession, Page
-from app.core.texts import searchable
 from app.stores.sql.rows import session_from
 from app.stores.sql.tables import sessions
 

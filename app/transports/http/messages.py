@@ -12,9 +12,8 @@ from flask import Response, g, jsonify, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import InvalidRequest
-from app.core.messages import HIDDEN, Message, branch, siblings
+from app.core.messages import HIDDEN, Message, branch, siblings, title_from
 from app.core.sessions import ChatSession
-from app.core.texts import title_from
 from app.dialects.frames import Body, timestamp
 from app.dialects.native_shapes import UsageShape
 from app.transports.openapi.operations import Answer, Content, Parameter, Routes, operation

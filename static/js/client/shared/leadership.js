@@ -44,8 +44,8 @@ export class Leadership {
   }
 
   /**
-   * Lead from now on. A term is the time of the claim, which is newer than any this tab may not have
-   * heard of.
+   * Lead from now on. A term is the time of the claim, which is newer than any this tab may not
+   * have heard of.
    */
   claim(time = Date.now()) {
     const leader = { id: this.#id, term: Math.max(this.#term + 1, time) };
