@@ -39,6 +39,8 @@ function show(event: ReplyEvent): string | number {
       return event.attempt;
     case "status":
       return event.status;
+    case "tool":
+      return event.error ?? event.state;
     case "warning":
       return event.data;
     case "start":

@@ -151,6 +151,8 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             error = InternalError()
             log.exception("event failed", extra={"error_id": error.error_id})
             ack = self._failed(event, sid, error)
+        if client.refused >= MAX_REFUSED:
+            self._end(sid)  # once it was told why
         if event != REFUSED and not client.is_over:
             self._log_event(event, sid, client, ack, error, began)
         return {**ack, "rate_limit": client.window.to_json()} if client.window else ack
@@ -199,8 +201,6 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
             raise Unauthorized()
         if event == REFUSED:
             client.refused += 1
-            if client.refused >= MAX_REFUSED:
-                self._end(sid)
             raise BadJson(f"The event was refused: {args[0]}.")
         handler = self._handlers.get(event)
         if handler is None:
