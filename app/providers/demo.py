@@ -39,8 +39,8 @@ make run
 |---|---|
 | stream over HTTP | `POST /api/chat/stream` |
 | stream over Socket.IO | the event `chat_stream` |
-| stop a reply | `POST /api/runs/<run_id>/stop` |
 | see a tool called | the message `/call current_time {{"zone": "UTC"}}`, with that tool |
+| stop a reply | `POST /api/runs/<run_id>/stop` |
 """
 CALL = re.compile(r"^/call ([A-Za-z0-9_-]{1,64})[ \t]*(.*)$", re.M)
 DONE = "The tool `{name}` answered:\n\n> {result}\n\n"

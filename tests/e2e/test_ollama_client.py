@@ -61,17 +61,47 @@ def test_options_reach_the_model(upstream, ask):
     assert body["messages"] == history
 
 
-@pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("format", "json"), ("tools", [{"type": "function", "function": {"name": "f"}}])],
-)
-def test_what_cannot_be_honoured_is_refused(upstream, ask, name, value, stream):
+def test_an_image_is_refused(upstream, ask):
+    image = {"role": "user", "content": "see", "images": ["AA=="]}
     with pytest.raises(ollama.ResponseError) as refused:
-        list(ask(stream=stream, **{name: value}))
+        ask(messages=[image])
     assert refused.value.status_code == 400
-    assert name in refused.value.error
+    assert "messages.0.images" in refused.value.error
     assert upstream.exchanges == []
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "form"),
+    [
+        ("json", {"type": "json_object"}),
+        (SCHEMA, {"type": "json_schema", "json_schema": {"name": "response", "schema": SCHEMA}}),
+    ],
+)
+def test_a_format_reaches_the_model(upstream, client, ask, wanted, form):
+    ask(format=wanted)
+    client.generate("any/model", "go", format=wanted)
+    assert [one.body["response_format"] for one in upstream.exchanges] == [form, form]
+
+
+@pytest.mark.parametrize(
+    ("think", "shown", "effort"),
+    [(True, True, None), (False, False, None), ("high", True, "high"), (None, True, None)],
+)
+def test_thoughts_are_as_they_were_asked_for(upstream, ask, think, shown, effort):
+    def reply(exchange):
+        exchange.start()
+        for delta in ({"reasoning_content": "Hm."}, {"content": "Yes."}):
+            exchange.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        exchange.finish()
+
+    upstream.reply = reply
+    thoughts = "".join(part.message.thinking or "" for part in ask(stream=True, think=think))
+    assert thoughts == ("Hm." if shown else "")
+    assert ask(think=think).message.thinking == ("Hm." if think else None)
+    assert upstream.exchanges[0].body.get("reasoning_effort") == effort
 
 
 def test_a_failure_is_raised(upstream, ask):

@@ -177,11 +177,9 @@ def test_the_rate_limit_is_waited_for(start_server, upstream, sdk, stream):
 
 
 REFUSED = {
-    "tools": [{"type": "function", "function": {"name": "f"}}],
     "n": 2,
-    "logprobs": True,
+    "audio": {"voice": "alloy", "format": "mp3"},
     "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
-    "messages ": [{"role": "tool", "tool_call_id": "1", "content": "x"}],
 }
 
 

@@ -77,7 +77,9 @@ OF_A_PAGE = {
     "Access-Control-Expose-Headers": "What that page may read of these headers.",
 }
 NUMBERS = frozenset(name for name in OF_A_RATE if name.startswith("X-")) | {"Retry-After"}
-NOT_COUNTED = frozenset({401, 403, 405})  # refused before
+# Other errors have them too, and the two are of every answer to another origin: in each place all
+# that would make the document twice as long.
+TOO_MANY = 429
 _IN_RULE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 ID = {"type": "string", "minLength": 1}
 SESSION_ID = {"type": "string", "pattern": SESSION_ID_PATTERN}
@@ -183,8 +185,8 @@ def _operation(place: Place, schemas: Schemas, has_tokens: bool) -> Json:
     for status in sorted(_errors(place, has_tokens)):
         responses.setdefault(status, _error(status, place, schemas))
     for status, response in responses.items():
-        counted = () if place.is_open or status in NOT_COUNTED else OF_A_RATE
-        response["headers"] |= _headers(*counted, *OF_A_PAGE)
+        if not place.is_open and (status < 300 or status == TOO_MANY):
+            response["headers"] |= _headers(*OF_A_RATE)
     described: Json = {
         "operationId": re.sub(r"\W", "_", place.endpoint),
         "tags": [place.tag],
