@@ -68,7 +68,7 @@ def test_failed_stopped_editing_and_offline(page, upstream):
     upstream.reply = lambda exchange: exchange.cut()
     page.send("go")
     expect(page.tab.locator(".notice.failed")).to_be_visible()
-    page.tab.evaluate("dispatchEvent(new Event('offline'))")
+    page.tab.context.set_offline(True)
     expect(page.tab.locator(".banner")).to_be_visible()
     assert_no_violation(page)
     page.tab.get_by_role("button", name="Edit").click()
