@@ -47,4 +47,4 @@ def test_an_operation_opens_and_is_tried_out(page, server):
 
 def test_a_schema_opens(page):
     page.click(".models .models-control")
-    expect(page.locator(".models")).to_contain_text("NativeBody")
+    expect(page.locator(".models")).to_contain_text("ActiveRun")
