@@ -98,12 +98,13 @@ class McpServers:
         def run(given: Input, caller: Caller) -> Outputs:
             until = self._clock.monotonic() + self._time_of(server)
             self._ask_for_lists()
-            self._wait(until, lambda: self._known[server].listed is None)
+            known = self._known[server]
+            self._wait(until, lambda: known.listed is None and known.is_asked)
             for tool in self._tools:
                 if tool.name == name:
                     result: Result = yield from tool.run(given, caller)
                     return result
-            away = self._known[server].said or "it has no such tool."
+            away = known.said or "it has no such tool."
             raise ToolError(f"The MCP server {server} is away: {away}")
 
         return run

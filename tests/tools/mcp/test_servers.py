@@ -23,13 +23,18 @@ START_S = 120.0
 Make = Callable[..., McpServers]
 
 
-@pytest.fixture(scope="module")
+def made_of(text: str, timeout_s: float = 60) -> McpServers:
+    servers = servers_of(text, Path("."), {})
+    return McpServers(servers, timeout_s, 1000, ThreadRuntime(), Clock())
+
+
+@pytest.fixture
 def make() -> Iterator[Make]:
+    """Make servers that end with the test."""
     made: list[McpServers] = []
 
     def make_one(text: str, timeout_s: float = 60) -> McpServers:
-        servers = servers_of(text, Path("."), {})
-        made.append(McpServers(servers, timeout_s, 1000, ThreadRuntime(), Clock()))
+        made.append(made_of(text, timeout_s))
         return made[-1]
 
     yield make_one
@@ -45,13 +50,14 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
 
 
 @pytest.fixture(scope="module", params=["stdio auto", "stdio 2025", "http auto", "http 2025"])
-def servers(request: pytest.FixtureRequest, make: Make, http: HttpServer) -> McpServers:
+def servers(request: pytest.FixtureRequest, http: HttpServer) -> Iterator[McpServers]:
     """One server, over each transport, in each protocol."""
     transport, protocol = request.param.split()
     table = stdio("ex", protocol) if transport == "stdio" else http.table("ex", protocol)
-    servers = make(table)
+    servers = made_of(table)
     named(servers, "ex_add")
-    return servers
+    yield servers
+    servers.close()
 
 
 def named(servers: McpServers, name: str) -> Tool:
@@ -268,7 +274,7 @@ def test_a_process_that_is_killed_is_an_error_and_is_started_again(make: Make) -
     assert servers.client.pid != child
 
 
-def test_a_process_that_hangs_is_ended(make: Make) -> None:
+def test_a_process_that_hangs_is_ended() -> None:
     news: list[Any] = []
     setup = {"max_bytes": 1000, "servers": {"nobody": {"command": "/no/such/command"}}}
     client = Client(setup, ThreadRuntime(), Clock(), news.append, silence_s=20)
