@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.support.browser import SCREENSHOTS, ChatPage
 from tests.support.doors import SECRET
+from tests.support.proxy import CuttingProxy
 from tests.support.upstream import Exchange, Steps, say, silent
 
 WIDE = {"viewport": {"width": 1440, "height": 900}}
@@ -59,14 +60,14 @@ def shown(start_one):
 def opened(browser, shown, upstream) -> Iterator:
     contexts = []
 
-    def opened_as(screen, theme, panel=False, **more) -> ChatPage:
+    def opened_as(screen, theme, panel=False, url=shown.url, **more) -> ChatPage:
         context = browser.new_context(**screen, color_scheme=theme, locale="en-GB", **more)
         contexts.append(context)
         context.route("**/api/chat/sessions?*", aged)
         context.add_init_script(
             f"localStorage['tandem.preferences'] = '{json.dumps({'panel': panel})}'"
         )
-        return ChatPage(context, shown.url).open()
+        return ChatPage(context, url).open()
 
     yield opened_as
     for context in contexts:
@@ -212,14 +213,17 @@ def test_failed(opened, upstream):
     saved(page, "08-failed-wide-dark")
 
 
-def test_offline(opened, upstream):
-    page = opened(PHONE, "light")
+def test_offline(opened, shown, upstream):
+    proxy = CuttingProxy(shown.port)
+    page = opened(PHONE, "light", url=proxy.url)
     reply = streaming(page, upstream, 40)
     page.tab.context.set_offline(True)
+    proxy.cut()  # a stream that goes on is none of an offline machine
     expect(page.tab.locator(".banner")).to_be_visible()
     saved(page, "09-offline-phone-light")
     page.tab.context.set_offline(False)
     reply.finish()
+    proxy.close()
 
 
 def test_list(opened, upstream):

@@ -62,9 +62,12 @@ class ChatPage:
         return self
 
     def send(self, text: str) -> None:
-        """Write a message, and Enter."""
+        """Write a message, and Enter; on a phone, where that is a new line, the button."""
         self.tab.fill("#message", text)
-        self.tab.press("#message", "Enter")
+        if self.tab.evaluate("matchMedia('(pointer: coarse)').matches"):
+            self.tab.click("#send")
+        else:
+            self.tab.press("#message", "Enter")
 
     @property
     def session_id(self) -> str:

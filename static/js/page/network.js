@@ -5,7 +5,7 @@
 export function watchNetwork(client, store, onBack) {
   async function look() {
     if (navigator.onLine) return void store.set({ offline: false });
-    const reached = await client.sessions.page({ limit: 1 }).then(() => true, ({ code }) => code !== "network");
+    const reached = await client.models().then(() => true, ({ code }) => code !== "network");
     store.set({ offline: !reached && !navigator.onLine });
   }
   addEventListener("offline", look);
@@ -13,6 +13,9 @@ export function watchNetwork(client, store, onBack) {
     store.set({ offline: false });
     onBack();
   });
+  // A cut says more than the answer to the first look: that may have come just before it.
+  const isCut = (state) => state?.live?.phase === "reconnecting";
+  store.show((state, before) => isCut(state) && !isCut(before) && look());
   look();
   return look;
 }
