@@ -129,11 +129,13 @@ def describe(app: Flask, auth: str) -> Json:
     places = list(_places(app))
     schemas = _schemas(places)
     paths: dict[str, Json] = {}
+    errors: dict[str, Json] = {}
     for place in places:
-        described = _operation(place, schemas, auth != "off")
+        described = _operation(place, schemas, errors, auth != "off")
         paths.setdefault(_IN_RULE.sub(r"{\1}", place.rule), {})[place.method.lower()] = described
     components = {
         "schemas": schemas.components,
+        "responses": errors,
         "headers": {
             **{name: _header(name, what, True) for name, what in HEADERS.items()},
             **{name: _header(name, what, False) for name, what in (OF_A_RATE | OF_A_PAGE).items()},
@@ -179,14 +181,17 @@ def _schemas(places: Sequence[Place]) -> Schemas:
     return Schemas(bodies, [*shapes, *problems, Problem])
 
 
-def _operation(place: Place, schemas: Schemas, has_tokens: bool) -> Json:
+def _operation(place: Place, schemas: Schemas, errors: Json, has_tokens: bool) -> Json:
+    """Return the operation. What it may fail with is put among `errors`, and referred to."""
     told = place.operation
     responses = {answer.status: _answer(answer, schemas) for answer in told.answers}
-    for status in sorted(_errors(place, has_tokens)):
-        responses.setdefault(status, _error(status, place, schemas))
-    for status, response in responses.items():
-        if not place.is_open and (status < 300 or status == TOO_MANY):
+    if not place.is_open:
+        for response in responses.values():
             response["headers"] |= _headers(*OF_A_RATE)
+    for status in sorted(_errors(place, has_tokens) - responses.keys()):
+        name = _name_of_error(status, place)
+        errors.setdefault(name, _error(status, place, schemas))
+        responses[status] = {"$ref": f"#/components/responses/{name}"}
     described: Json = {
         "operationId": re.sub(r"\W", "_", place.endpoint),
         "tags": [place.tag],
@@ -246,13 +251,29 @@ def _errors(place: Place, has_tokens: bool) -> set[int]:
     return errors
 
 
+def _name_of_error(status: int, place: Place) -> str:
+    """Return a name that all errors have that are described alike."""
+    of_dialect = "" if _problem(status, place) is Problem else f"-{place.tag}"
+    return f"{status}{of_dialect}{'-of-a-path' if _may_be_another_path(status, place) else ''}"
+
+
+def _problem(status: int, place: Place) -> Any:
+    return Problem if status in BEFORE_A_DIALECT else place.problem
+
+
+def _may_be_another_path(status: int, place: Place) -> bool:
+    """Whether a slash in what stands for a name may make it another path, that nobody has."""
+    return status == 404 and "<" in place.rule and place.problem is not Problem
+
+
 def _error(status: int, place: Place, schemas: Schemas) -> Json:
     headers = _headers("X-Request-Id", *filter(None, [ERROR_HEADERS.get(status)]))
     if status == 409:
         headers["X-Run-Id"] = _header("X-Run-Id", "The run that is in the way.", False)
-    schema = schemas.answered(Problem if status in BEFORE_A_DIALECT else place.problem)
-    if status == 404 and "<" in place.rule and place.problem is not Problem:
-        # A slash in what stands for a name may make it another path, that nobody has.
+    if status == TOO_MANY:
+        headers |= _headers(*OF_A_RATE)
+    schema = schemas.answered(_problem(status, place))
+    if _may_be_another_path(status, place):
         schema = {"anyOf": [schema, schemas.answered(Problem)]}
     content = {"application/json": {"schema": schema}}
     return {"description": ERRORS[status], "headers": headers, "content": content}

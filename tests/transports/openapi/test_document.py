@@ -45,6 +45,12 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield f"{method.upper()} {path}", operation
 
 
+def response(document: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of an operation, or what it refers to."""
+    name = told.get("$ref", "").removeprefix("#/components/responses/")
+    return document["components"]["responses"][name] if name else told
+
+
 def names(shape: Any) -> set[str]:
     """Return the names of the shapes that a type is a union of."""
     return {one.__name__ for one in get_args(shape) or (shape,)}
@@ -118,7 +124,8 @@ def test_requests_and_problems_are_those_of_the_dialect(
 ) -> None:
     operation = document["paths"][template(route.path)]["post"]
     assert referred(operation["requestBody"]) == names(route.dialect.body)
-    assert referred(operation["responses"]["400"]) == names(route.dialect.problem)
+    refusal = response(document, operation["responses"]["400"])
+    assert referred(refusal) == names(route.dialect.problem)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
@@ -174,7 +181,8 @@ def test_headers_of_an_answer_are_described(
 
     assert [answer.status_code for answer in answers] == statuses
     for answer in answers:
-        told = document["paths"][path][method]["responses"][str(answer.status_code)]["headers"]
+        responses = document["paths"][path][method]["responses"]
+        told = response(document, responses[str(answer.status_code)])["headers"]
         is_counted = answer.status_code < 300 or answer.status_code == TOO_MANY
         unsaid = UNSAID if is_counted else UNSAID | set(OF_A_RATE)
         assert set(answer.headers.keys()) - unsaid <= set(told)
@@ -184,7 +192,7 @@ def test_headers_that_a_page_may_read_are_described(document: dict[str, Any]) ->
     described = {
         name
         for _, operation in operations(document)
-        for response in operation["responses"].values()
-        for name in response["headers"]
+        for told in operation["responses"].values()
+        for name in response(document, told)["headers"]
     }
     assert set(EXPOSED_HEADERS) <= described
