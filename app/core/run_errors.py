@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.errors import ChatError
+from app.core.errors import ChatError, RequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,17 @@ class RunError(ChatError):
     retryable = True
     said: Said | None = None
     details = ""  # of `said`, where the operator lets a client see it
-    loading = False  # the server has yet to load the model: worth asking again and again
     wait_s = 0.0  # `retry_after_s` exactly; what retries go by
     loading = False  # its server still loads the model: to be asked again for as long as may be
+
+    @staticmethod
+    def of(error: Exception) -> RunError:
+        """Return how a run fails whose model cannot be asked because of this error."""
+        if isinstance(error, RunError):
+            return error
+        if isinstance(error, RequestError):  # such as a provider that is not set up any more
+            return CannotGoOn(error.message)
+        return RunInternalError()
 
     def end_data(self) -> dict[str, Any]:
         """Return what the run's `end` keeps of the error."""
@@ -228,6 +236,18 @@ class RunInterrupted(RunError):
     code = "shutting_down"
     http_status = 503
     message = "The server restarted while the reply was coming. What came is kept; continue it."
+
+
+class CannotGoOn(RunError):
+    """A run that waited cannot ask its model any more: settings have changed since."""
+
+    code = "cannot_go_on"
+    http_status = 409
+    retryable = False
+    message = "The reply cannot go on."
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(f"{self.message} {why}".strip())
 
 
 class RunInternalError(RunError):

@@ -24,10 +24,9 @@ from app.core.run_errors import RunInternalError, RunStorageFailed
 from app.core.runs import RunEnd, RunPause
 from app.core.store import Batch, EndedRun, Immediate, PausedRun, Store, WorkerLost
 from app.core.usage import CostOf, Usage, no_cost
-from app.runs.locks import Lock
 from app.runs.log import LogReader
 from app.runs.log_lines import figures_of, level_of, size_of
-from app.runs.ports import Calls, Clock, RunMetrics, Runtime
+from app.runs.ports import Calls, Clock, Lock, RunMetrics, Runtime
 from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
 from app.runs.worker import Worker

@@ -23,9 +23,8 @@ from app.core.entries import (
 from app.core.errors import BadCursor, LogReset
 from app.core.messages import Content, extended, text_parts
 from app.core.tools import pause_at_end
-from app.runs.locks import Lock
 from app.runs.packed_entries import PackedEntries
-from app.runs.ports import Waiter
+from app.runs.ports import Lock, Waiter
 
 PACK_AT = 256  # entries kept as objects for the readers that are up to date; older ones are packed
 MAY_WAIT = frozenset({APPROVAL_ANSWER, STEP_END, TOOL_RESULT})  # after one of these a run may wait

@@ -4,6 +4,7 @@ reverse."""
 from __future__ import annotations
 
 import time
+from _thread import RLock
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from app.core.runs import ProviderRequest, RunRecord
+
+
+# For sections that never wait. The one lock of the standard library's that neither eventlet nor
+# gevent replaces: in a patched process `threading.Lock` is a green task's, written in Python. Where
+# no task is switched under it, the system's own keeps threads apart too, at a quarter of the cost.
+Lock = RLock
 
 
 class Waiter(Protocol):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from app.core.errors import OverCapacity, ShuttingDown
-from app.runs.locks import Lock
+from app.runs.ports import Lock
 from app.runs.run import Run
 
 KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute

@@ -35,9 +35,8 @@ from app.core.run_errors import (
 from app.core.runs import Attempt, ProviderRequest, RunEnd, RunPause, RunRecord, Status
 from app.core.tools import CLIENT, TOOL_KINDS, Calls, Why, closing_pieces
 from app.core.usage import Usage
-from app.runs.locks import Lock
 from app.runs.log import RunLog
-from app.runs.ports import ALIVE, FINISH, STORED, USAGE, Clock, Piece, PieceStream, Task
+from app.runs.ports import ALIVE, FINISH, STORED, USAGE, Clock, Lock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 

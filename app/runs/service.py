@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.broker import Broker, News, Stop
-from app.core.errors import NotFound, StorageUnavailable
+from app.core.errors import ChatError, NotFound, StorageUnavailable
 from app.core.messages import Message
-from app.core.run_errors import RunError, RunTimeout, UpstreamTimeout
+from app.core.run_errors import RunError
 from app.core.runs import (
     ENDED,
     WAITS,
@@ -24,6 +24,7 @@ from app.core.runs import (
 from app.core.store import Immediate, Store, WorkerLost
 from app.core.tools import Answered, Reply, Why
 from app.runs.committer import Committer
+from app.runs.deadlines import due
 from app.runs.log import LogReader, RunLog
 from app.runs.ports import (
     Calls,
@@ -40,9 +41,8 @@ from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
 from app.runs.worker import Worker
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
-FINISH_GRACE_S = 5.0  # from the finish reason to the stream's end: the usage comes in between
 EXPIRED_AT_ONCE = 50
 STARTING_WAIT_S = 1.0  # from a run's being stored to its being registered: milliseconds
 STARTING_LOOK_S = 0.005
@@ -126,11 +126,14 @@ class RunService:
         self._registry.reserve(caller)
         try:
             turn, branch = self._begin(turn)
-            record = replace(turn.run, status="running")
-            run = self._make_run(record, make_request(branch), provider, caller)
         except BaseException:
             self._registry.release(caller)
             raise
+        record = replace(turn.run, status="running")
+        try:
+            run = self._make_run(record, make_request(branch), caller)
+        except Exception as error:
+            return self._fail(record, caller, error)
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
             run.base = branch[-1].content
@@ -140,26 +143,34 @@ class RunService:
         self,
         record: RunRecord,
         request: ProviderRequest,
-        provider: Provider,
         caller: str,
         log: RunLog | None = None,
     ) -> Run:
-        limits = self.limits
-        run = Run(
+        return Run(
             record,
             request,
             self._committer,
             self._clock,
-            limits.max_reply_bytes,
+            self.limits.max_reply_bytes,
             caller,
-            limits.max_piece_bytes,
+            self.limits.max_piece_bytes,
             log,
         )
-        own_s = own_patience_s(provider)
-        run.first_delta_timeout_s = limits.first_delta_timeout_s if own_s is None else own_s
+
+    def _fail(
+        self, record: RunRecord, caller: str, error: Exception, log: RunLog | None = None
+    ) -> Run:
+        """End a run that the store has, and whose model cannot be asked."""
+        if not isinstance(error, ChatError):
+            logger.error("run %s cannot ask its model", record.id, exc_info=error)
+        run = self._make_run(record, ProviderRequest((), record.model), caller, log)
+        self._registry.add(run)
+        run.end_with(Outcome("failed", "error", RunError.of(error)))
         return run
 
     def _launch(self, run: Run, provider: Provider) -> Run:
+        own_s, ours_s = own_patience_s(provider), self.limits.first_delta_timeout_s
+        run.first_delta_timeout_s = ours_s if own_s is None else own_s
         self._registry.add(run)
         # Not before it is registered: a run may be over as soon as it is spawned.
         run.task = self._runtime.spawn(lambda: run.drive(provider.stream(run.request)))
@@ -203,12 +214,15 @@ class RunService:
             if done.branch is None:
                 self._registry.release(caller)
                 return self.find(owner, run_id)
-            provider, request = go_on(done)
-            run = self._make_run(done.record, request, provider, caller, RunLog(done.log))
         except BaseException:
             self._registry.release(caller)
             raise
-        return FoundRun.of(self._launch(run, provider))
+        record, run_log = done.record, RunLog(done.log)
+        try:
+            provider, request = go_on(done)
+        except Exception as error:
+            return FoundRun.of(self._fail(record, caller, error, run_log))
+        return FoundRun.of(self._launch(self._make_run(record, request, caller, run_log), provider))
 
     def _take_answers(self, owner: str, run_id: str, replies: Sequence[Reply]) -> Answered:
         answer, now = self._store.answer, self._clock.wall()
@@ -335,27 +349,9 @@ class RunService:
         self._remote.wake_due(now)
         for run in self._registry.going():
             run.log.wake_due(now)
-            outcome = self._due(run, now)
+            outcome = due(run, now, self.limits)
             if outcome is not None and not run.ending:
                 self._runtime.spawn(run.end_with, outcome)
-
-    def _due(self, run: Run, now: float) -> Outcome | None:
-        finished_at = run.finished_at
-        if finished_at is not None and now - finished_at >= FINISH_GRACE_S:
-            return run.completed()
-        error = None if finished_at is not None else self._overdue(run, now)
-        if error is not None:
-            return Outcome("failed", "error", error)
-        return STOPPED if run.abandoned(now, self.limits.orphan_run_s) else None
-
-    def _overdue(self, run: Run, now: float) -> RunError | None:
-        age = now - run.started_at
-        if age >= self.limits.run_timeout_s:
-            return RunTimeout()
-        if not run.has_answered and now - run.asked_at < run.first_delta_timeout_s:
-            return None
-        silent = now - run.last_sign_at >= self.limits.delta_timeout_s
-        return UpstreamTimeout() if silent else None
 
     def counts(self) -> dict[str, int]:
         """Return how many are going, starting, and have ended since the start."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.errors import BadCursor, NotFound, SessionBusy
+from app.core.errors import BadCursor, NotFound, ProviderNotConfigured, SessionBusy
 from app.core.messages import Message
 from app.core.run_errors import UpstreamTimeout
-from app.core.runs import Turn
+from app.core.runs import ProviderRequest, Turn
 from app.metrics.counts import Metrics
 from app.runs.log import LogReader
 from app.runs.ports import Clock
@@ -61,6 +61,35 @@ def test_turn_takes_the_store_thread_only_where_it_cannot_be_stored_now(
     assert taken == [locked]
     assert not runs._calls.failing
     assert store.find_run("ann", "run-1") is not None
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (ProviderNotConfigured("openai", "OPENAI_API_KEY"), "cannot_go_on"),
+        (UpstreamTimeout(), "upstream_timeout"),
+        (LookupError("ours"), "internal_error"),
+    ],
+)
+def test_a_run_that_cannot_ask_its_model_fails_and_its_session_is_free(
+    runs: RunService,
+    memory_store: MemoryStore,
+    runtime: ManualRuntime,
+    scripted: ScriptedProvider,
+    error: Exception,
+    code: str,
+) -> None:
+    def make_request(_: list[Message]) -> ProviderRequest:
+        raise error
+
+    runs.start(turn_of(), scripted, make_request)
+    runtime.run()
+    ended = memory_store.find_run("ann", "run-1")
+
+    assert ended is not None and ended.error is not None
+    assert (ended.status, ended.error["code"]) == ("failed", code)
+    assert runs.counts()["running"] == 0
+    runs.start(turn_of(run_id="run-2"), scripted, lambda _: provider_request())
 
 
 def test_run_is_followed_to_its_end(start: Start, runs: RunService) -> None:

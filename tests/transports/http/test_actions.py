@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -291,6 +292,25 @@ def test_what_has_expired_is_denied_and_the_model_not_asked() -> None:
     events = events_of(http.get(f"/api/runs/{last['run_id']}/events").data)
     assert [one.data["tool"]["state"] for one in events if "tool" in one.data][-1] == "denied"
     assert len(provider.requests) == 1
+
+
+def test_a_run_whose_provider_has_gone_fails_when_it_is_answered(tmp_path: Path) -> None:
+    settings = load_settings({**DEFAULTS, "DATABASE_URL": f"sqlite:///{tmp_path}/tandem.db"})
+    provider = ScriptedProvider()
+    provider.parameters = frozenset({"tools"})
+    provider.enqueue(call(1, "look"), CALLED)
+    before = create_app(settings, {"scripted": provider}, ThreadRuntime())
+    last = asked(before.app.test_client(), "gone", tools=[LOOK])
+    before.stopping()
+
+    http = create_app(settings, {}, ThreadRuntime()).app.test_client()
+    results = {"results": [{"call_id": "c1", "output": "seen"}]}
+    answer = http.post(f"/api/runs/{last['run_id']}/results", json=results)
+    run = http.get(f"/api/runs/{last['run_id']}").json
+
+    assert (answer.status_code, run["status"]) == (200, "failed")
+    assert run["error"]["code"] == "cannot_go_on" and "provider" in run["error"]["message"]
+    assert http.post("/api/chat", json={"message": "hi", "session_id": "gone"}).status_code == 200
 
 
 def test_the_server_s_tools_are_listed(http: FlaskClient) -> None:
