@@ -50,7 +50,11 @@ PASSED_ON = (
 )
 NO_LIMIT = (-1, 0)  # what some clients say for: as long as the model likes
 FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
-REFUSED = ("audio", "function_call", "functions")
+REFUSED = {
+    "audio": "this server takes text only",
+    "function_call": "send `tool_choice`, which took its place",
+    "functions": "send `tools`, which took their place",
+}
 
 
 class ChunkEncoder(Encoder):
@@ -187,9 +191,9 @@ class OpenAIChat(Dialect):
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
         said = validated(CompletionBody, body)
-        for name in REFUSED:
+        for name, why in REFUSED.items():
             if body.get(name) and not _asks_for_none(name, body):
-                raise unsupported(name)
+                raise unsupported(name, why)
         if set(said.modalities or ()) - {"text"}:
             raise unsupported("modalities")
         request = asked(
