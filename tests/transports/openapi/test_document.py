@@ -155,9 +155,9 @@ UNSAID = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def counting() -> Any:
-    limits = {f"RATE_LIMIT_{kind}": "4 per minute" for kind in ("STREAM", "CHAT", "READ")}
+    limits = {f"RATE_LIMIT_{kind}": "4 per day" for kind in ("STREAM", "CHAT", "READ")}
     return built(**limits).app.test_client()
 
 
@@ -166,7 +166,7 @@ def counting() -> Any:
     [
         ("get", "/health", None, [200, 200]),
         ("get", "/api/chat/sessions", None, [200, 200, 200, 200, 429]),
-        ("get", "/api/chat/sessions/{session_id}", None, [429]),
+        ("get", "/api/chat/sessions/{session_id}", None, [404, 404, 404, 404, 429]),
         ("post", "/api/chat", {"message": "hi"}, [200, 200, 200, 200, 429]),
         ("post", "/api/chat/stream", {"message": "hi"}, [200, 200]),
         ("post", "/api/chat/stream", {"message": 1}, [400, 400]),
