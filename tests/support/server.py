@@ -17,8 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import Forked, nurseries
+
 ROOT = Path(__file__).parent.parent.parent
 START_S = 120.0
+MODES = {"eventlet", "gevent"}
+Process = Forked | subprocess.Popen[bytes]
 # Coverage's, where it is to measure the servers too.
 MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
@@ -70,7 +74,7 @@ class Server(Asked):
         folder.mkdir(parents=True, exist_ok=True)
         self.process = self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Process:
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -88,18 +92,30 @@ class Server(Asked):
             **MEASURED,
         }
         # A file, not a pipe: a pipe that nobody reads is full one day, and then the server waits.
-        with open(self.folder / "output.txt", "w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", str(self.script)],
-                cwd=self.folder,
-                env=environ,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        output = self.folder / "output.txt"
+        output.write_text("")
+        process = self._forked(environ, output) or self._begun(environ, output)
         self.port = self._read_port(process)
         return process
 
-    def _read_port(self, process: subprocess.Popen[bytes]) -> int:
+    def _forked(self, environ: Mapping[str, str], output: Path) -> Forked | None:
+        """Start what is run.py just before it begins; None where that is not the same."""
+        is_plain = self.script == ROOT / "run.py" and environ["ASYNC_MODE"] in MODES
+        if MEASURED or not is_plain or (self.folder / ".env").exists():
+            return None
+        return nurseries.fork(environ, self.folder, output)
+
+    def _begun(self, environ: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+        with open(output, "w") as file:
+            return subprocess.Popen(
+                [sys.executable, "-W", "ignore", str(self.script)],
+                cwd=self.folder,
+                env=environ,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _read_port(self, process: Process) -> int:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             found = re.search(r"Tandem .* on http://.*:(\d+)\n", self.output)

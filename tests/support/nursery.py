@@ -1,0 +1,104 @@
+"""A process that has imported what run.py imports, and forks a server for whoever asks.
+
+Most of a start is the importing; a suite that starts hundreds of servers would spend most of its
+time on that. A server that is forked here goes on where run.py calls `main`: with an environment,
+a folder and an output of its own. `python nursery.py <path>` listens on a Unix socket at that path.
+A request is a line of JSON; the answers are a line with the pid, and in the end one with the code.
+"""
+
+from __future__ import annotations
+
+import _socket  # neither eventlet's nor gevent's: nothing here may wake a hub before the fork
+import gc
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).parent.parent.parent)
+
+LOOK_S = 5.0  # after whoever started this one
+
+
+def main(path: str) -> None:
+    """Serve until whoever started this has gone."""
+    parent = os.getppid()
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(8)
+    import run  # patches as its first act, then imports all the rest
+
+    gc.collect()
+    gc.freeze()
+    listener.settimeout(LOOK_S)
+    while os.getppid() == parent:
+        try:
+            asked, _ = listener._accept()
+        except TimeoutError:
+            _reap()
+            continue
+        os.set_blocking(asked, True)
+        if os.fork() == 0:
+            listener.close()
+            _keep(asked, run.main)
+        os.close(asked)
+        _reap()
+
+
+def _reap() -> None:
+    """Let those rest whose servers have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _keep(asked: int, serve: Any) -> None:
+    """Fork the server, and tell how it ends. Does not return."""
+    request = b""
+    while not request.endswith(b"\n"):
+        more = os.read(asked, 65_536)
+        if not more:
+            os._exit(0)
+        request += more
+    told = json.loads(request)
+    server = os.fork()
+    if server == 0:
+        os.close(asked)
+        _become(told, serve)
+    try:
+        os.write(asked, b"%d\n" % server)
+        _, status = os.waitpid(server, 0)
+        os.write(asked, b"%d\n" % os.waitstatus_to_exitcode(status))
+    except OSError:  # nobody wants to know any more
+        pass
+    os._exit(0)
+
+
+def _become(told: dict[str, Any], serve: Any) -> None:
+    """Be the server. Does not return."""
+    os.environ.clear()
+    os.environ.update(told["environ"])
+    os.chdir(told["folder"])
+    output = os.open(told["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    gc.unfreeze()
+    code: Any = 1
+    try:
+        code = serve()
+    except SystemExit as left:
+        code = left.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
