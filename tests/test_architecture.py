@@ -4,6 +4,7 @@ too."""
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -153,3 +154,12 @@ def test_no_import_goes_in_a_circle() -> None:
         free = {module for module, imported in waiting.items() if not imported & waiting.keys()}
         assert free, f"a circle among {sorted(waiting)}"
         waiting = {module: waiting[module] for module in waiting.keys() - free}
+
+
+def test_what_is_not_used_is_not_imported() -> None:
+    """A start without a key and without tools of others' does not pay for their libraries."""
+    later = ("openai", "mcp", "anyio")
+    code = f"import sys, app.wiring; print([name for name in {later} if name in sys.modules])"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed == "[]\n"

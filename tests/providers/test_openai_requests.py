@@ -15,7 +15,8 @@ from app import __version__
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
 from app.providers.http.streams import USER_AGENT
-from app.providers.openai.provider import OpenAICompatible, completions_head
+from app.providers.openai.head import completions_head
+from app.providers.openai.provider import OpenAICompatible
 from app.providers.openai.requests import body_bytes
 from tests.support.asking import ask, request_of
 from tests.support.upstream import Exchange, Upstream, completion

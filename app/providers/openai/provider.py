@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-import httpx2
-import openai
 from pydantic import BaseModel, SecretStr
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
-from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
+from app.providers.http.streams import Bounds, HttpStream, HttpStreams
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
@@ -108,7 +105,9 @@ class OpenAICompatible:
         self._splits_thoughts = splits_thoughts
         self._bounds = bounds
         self._secrets = (api_key,)
-        # At the start: the SDK's imports take 20 ms, and a run would hold up all others for it.
+        # At the start, and only where it is wanted: the SDK's imports take a third of a start.
+        from app.providers.openai.head import completions_head
+
         self._heads = {
             stream: completions_head(api_key, base_url, stream) for stream in (True, False)
         }
@@ -168,61 +167,3 @@ def max_tokens_field_of(base_url: str) -> str:
 def is_openai(base_url: str) -> bool:
     """Whether OpenAI's own servers are at that address, at Azure too."""
     return (urlsplit(base_url).hostname or "").endswith(OWN_HOSTS)
-
-
-NO_KEY = "none"  # the SDK wants one; servers without authentication ignore it
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """A request without its body, and so without the body's length."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-
-
-def completions_head(api_key: str, base_url: str, stream: bool) -> RequestHead | None:
-    """Return the head of each request for chat completions to that server, None for a key that
-    cannot be in a header.
-
-    Nobody is asked. What is in the environment now (OPENAI_ORG_ID and the like) counts.
-    """
-    client = _Client(
-        api_key=api_key or NO_KEY,
-        base_url=base_url,
-        max_retries=0,
-        http_client=httpx2.Client(transport=httpx2.MockTransport(_unsent)),
-    )
-    try:
-        with client.chat.completions.with_streaming_response.create(
-            model="",
-            messages=[],
-            stream=stream,
-            # Compression would hold back deltas until a block is full.
-            extra_headers={"Accept-Encoding": "identity"},
-        ):
-            raise AssertionError("nobody was asked, and somebody has answered")
-    except openai.APIConnectionError as error:
-        return _head_of(error.request)
-    except UnicodeEncodeError:
-        return None
-
-
-def _unsent(request: httpx2.Request) -> httpx2.Response:
-    # The SDK's error has the request. An answer would be logged like a real one.
-    raise httpx2.ConnectError("only the request is wanted")
-
-
-class _Client(openai.OpenAI):
-    """The SDK, under our name: OPENAI_CUSTOM_HEADERS may set another."""
-
-    user_agent = USER_AGENT
-
-
-def _head_of(request: httpx2.Request) -> RequestHead:
-    # It is not the SDK that sends it, and some firewalls block what looks like the SDK. A user in
-    # the address is in the Authorization by now, and nobody else's business.
-    headers = {k: v for k, v in request.headers.items() if not k.startswith("x-stainless-")}
-    del headers["content-length"]
-    return RequestHead(request.method, str(request.url.copy_with(userinfo=b"")), headers)
