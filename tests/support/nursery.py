@@ -8,7 +8,6 @@ A request is a line of JSON; the answers are a line with the pid, and in the end
 
 from __future__ import annotations
 
-import _socket  # neither eventlet's nor gevent's: nothing here may wake a hub before the fork
 import gc
 import json
 import os
@@ -16,6 +15,10 @@ import sys
 import traceback
 from pathlib import Path
 from typing import Any
+
+# As they are beneath what eventlet and gevent put in their places: those would wake a hub here.
+import _socket
+import posix
 
 sys.path[0] = str(Path(__file__).parent.parent.parent)
 
@@ -40,17 +43,17 @@ def main(path: str) -> None:
             _reap()
             continue
         os.set_blocking(asked, True)
-        if os.fork() == 0:
+        if posix.fork() == 0:
             listener.close()
             _keep(asked, run.main)
-        os.close(asked)
+        posix.close(asked)
         _reap()
 
 
 def _reap() -> None:
     """Let those rest whose servers have ended."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
+        while posix.waitpid(-1, os.WNOHANG)[0]:
             pass
     except ChildProcessError:
         pass
@@ -60,22 +63,36 @@ def _keep(asked: int, serve: Any) -> None:
     """Fork the server, and tell how it ends. Does not return."""
     request = b""
     while not request.endswith(b"\n"):
-        more = os.read(asked, 65_536)
+        more = posix.read(asked, 65_536)
         if not more:
             os._exit(0)
         request += more
     told = json.loads(request)
-    server = os.fork()
+    server = posix.fork()
     if server == 0:
-        os.close(asked)
+        posix.close(asked)
+        _renew_hub()
         _become(told, serve)
     try:
-        os.write(asked, b"%d\n" % server)
-        _, status = os.waitpid(server, 0)
-        os.write(asked, b"%d\n" % os.waitstatus_to_exitcode(status))
+        posix.write(asked, b"%d\n" % server)
+        _, status = posix.waitpid(server, 0)
+        posix.write(asked, b"%d\n" % os.waitstatus_to_exitcode(status))
     except OSError:  # nobody wants to know any more
         pass
     os._exit(0)
+
+
+def _renew_hub() -> None:
+    """Leave the hub that was made before the fork: its epoll is one for all who have it."""
+    if "eventlet" in sys.modules:
+        from eventlet import hubs
+
+        assert not hubs.get_hub().running
+        hubs.use_hub()
+    else:
+        import gevent
+
+        gevent.reinit()
 
 
 def _become(told: dict[str, Any], serve: Any) -> None:
@@ -83,7 +100,7 @@ def _become(told: dict[str, Any], serve: Any) -> None:
     os.environ.clear()
     os.environ.update(told["environ"])
     os.chdir(told["folder"])
-    output = os.open(told["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    output = posix.open(told["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)

@@ -101,7 +101,8 @@ class Server(Asked):
     def _forked(self, environ: Mapping[str, str], output: Path) -> Forked | None:
         """Start what is run.py just before it begins; None where that is not the same."""
         is_plain = self.script == ROOT / "run.py" and environ["ASYNC_MODE"] in MODES
-        if MEASURED or not is_plain or (self.folder / ".env").exists():
+        by_itself = "PYTHONPATH" in environ or (self.folder / ".env").exists()
+        if MEASURED or by_itself or not is_plain:
             return None
         return nurseries.fork(environ, self.folder, output)
 
