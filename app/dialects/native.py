@@ -152,11 +152,13 @@ class NativeEvents:
         return Event("chat_tool", entry.seq, payload)
 
     def _step_end(self, entry: Entry) -> Event | None:
-        """Return what the run waits for, if it does: the last event, unless it has gone on."""
-        if not is_pause(entry):
+        """Return what the run waits for, if it still does: a stream that goes on beyond a pause
+        says nothing there, since its client would take that for the end."""
+        pause = self._reply.log.pause if is_pause(entry) else None
+        if pause is None or pause.seq != entry.seq:
             return None
         record = self._reply.record
-        waits = {"requires_action": entry.data["requires_action"]}
+        waits = {"requires_action": pause.data["requires_action"]}
         names = {"run_id": record.id, "session_id": record.session_id, "seq": entry.seq}
         return Event("chat_requires_action", entry.seq, {**waits, **names})
 

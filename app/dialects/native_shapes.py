@@ -137,6 +137,7 @@ class ToolChange(TypedDict):
     reason: NotRequired[str]
     sources: NotRequired[list[SourceShape]]
     preliminary: NotRequired[bool]
+    duration_s: NotRequired[float]
     approval_id: NotRequired[str]
     approved: NotRequired[bool]
     answer: NotRequired[Any]

@@ -25,7 +25,7 @@ _SHOWN = {
     APPROVAL: ("approval_id", "expires_at", "message", "schema"),
     APPROVAL_ANSWER: ("approval_id", "approved", "reason", "answer"),
     TOOL_STARTED: (),
-    TOOL_RESULT: ("output", "error", "reason", "sources", "preliminary"),
+    TOOL_RESULT: ("output", "error", "reason", "sources", "preliminary", "duration_s"),
 }
 KINDS_SHOWN = frozenset(_SHOWN)
 

@@ -135,24 +135,27 @@ class Running:
             n, is_last, result = self._told.popleft()
             if n not in self._tasks:
                 continue  # its time was over
-            call = self._tasks[n][0].call
-            names = call.names
+            one, _, until = self._tasks[n]
             if is_last:
                 del self._tasks[n]
             if isinstance(result, Question):
-                self.questions.append((call, result))
+                self.questions.append((one.call, result))
                 continue
-            if not is_last:
-                result = {**result, "preliminary": True}
-            found.append((TOOL_RESULT, {**names, **result}))
+            more = {"duration_s": self._ran_s(one, until)} if is_last else {"preliminary": True}
+            found.append((TOOL_RESULT, {**one.call.names, **result, **more}))
         now = self._clock.monotonic()
         for n, (one, task, until) in list(self._tasks.items()):
             if now >= until:
                 del self._tasks[n]
                 task.kill()
                 error = f"It took longer than {self._time_of(one):g} s and was ended."
-                found.append((TOOL_RESULT, {**one.call.names, "error": error}))
+                ran_s = self._ran_s(one, until)
+                found.append((TOOL_RESULT, {**one.call.names, "error": error, "duration_s": ran_s}))
         return found
+
+    def _ran_s(self, one: Ready, until: float) -> float:
+        """Return for how long a call has run, of one that has its time until then."""
+        return round(max(0.0, self._clock.monotonic() - until + self._time_of(one)), 3)
 
     def _wait(self) -> None:
         now = self._clock.monotonic()

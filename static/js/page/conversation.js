@@ -1,16 +1,20 @@
 // The conversation that is shown: opens it, sends, stops, and keeps it as the server has it.
 
 import { randomId } from "../tandem-client.js";
+import { blocksOf } from "./blocks.js";
 import { addToDraft, draftOf, hasArrived, keepDraft, keepSent, sentOf } from "./drafts.js";
 import { LiveReply, newLive } from "./live-reply.js";
 import { requestOptions } from "./preferences.js";
-import { keyed, localMessage } from "./state.js";
+import { Problems, refusalOf } from "./problems.js";
+import { readDetails } from "./reply-details.js";
+import { endOf, failureOf, saidBy } from "./reply-ends.js";
+import { keptBefore, keyed, localMessage, shownBlocks, withPending } from "./state.js";
 import { strings } from "./strings.js";
 
 export class Conversation {
   #client;
   #store;
-  #onError; // (error) => true if it was dealt with elsewhere
+  #problems;
   #onChange; // the list has news
   #say;
   #reply = null;
@@ -21,7 +25,7 @@ export class Conversation {
   constructor(client, store, { onError, onChange, say }) {
     this.#client = client;
     this.#store = store;
-    this.#onError = onError;
+    this.#problems = new Problems(store, { onError, say });
     this.#onChange = onChange;
     this.#say = say;
   }
@@ -44,7 +48,7 @@ export class Conversation {
     try {
       const [session, messages] = await Promise.all([this.#client.sessions.get(sessionId), this.#client.sessions.messages(sessionId)]);
       if (opened !== this.#opened || asked !== this.#asked || this.#reply) return;
-      this.#store.set(({ messages: before }) => ({ session, messages: keyed(messages, before), loading: false }));
+      this.#store.set(({ messages: before }) => ({ session, messages: keyed(withPending(messages, session), before), loading: false }));
       this.#followActive(messages);
       this.#sendAgain(messages);
       await this.#readDetails(opened);
@@ -56,7 +60,7 @@ export class Conversation {
   /** Send a message; `edit` is the one it stands beside, `written` what is said of the composer's. */
   async send(text, { edit = null, written = false } = {}) {
     if (this.#store.state.live) return;
-    const before = this.#keptBefore(edit);
+    const before = keptBefore(this.#store.state.messages, edit);
     const asked = localMessage("user", text, edit ? { siblings: edit.siblings } : {});
     // What is not read yet has no id: then the message goes wherever the server is.
     const parentId = before.length ? (before.at(-1).id ?? undefined) : null;
@@ -66,7 +70,7 @@ export class Conversation {
   /** Make another reply beside one. */
   async regenerate(message) {
     if (this.#store.state.live) return;
-    await this.#start(this.#keptBefore(message), [], "", { regenerate: message.id });
+    await this.#start(keptBefore(this.#store.state.messages, message), [], "", { regenerate: message.id });
   }
 
   /** Carry on a reply that did not complete. */
@@ -75,7 +79,31 @@ export class Conversation {
     if (live) return;
     this.#store.set(({ messages }) => ({ messages: messages.map((one) => (one === message ? { ...one, status: "running", error: null } : one)) }));
     const reply = this.#client.continue(message.run_id, { sessionId, reasoning: preferences.reasoning });
-    await this.#track(reply, newLive(message.key, { base: message.content }), { own: true, transport: "sse" });
+    await this.#track(reply, newLive(message.key, { blocks: shownBlocks(message) }), { own: true, transport: "sse" });
+  }
+
+  /**
+   * Answer what a reply waits for: { approved, reason?, answer? }. Returns why that failed, or null. The
+   * first answer counts, wherever it was given; with the last one the reply goes on.
+   */
+  async answer(message, { approval_id: id }, answer) {
+    const opened = this.#opened;
+    try {
+      const taken = await this.#client.tools.approve(message.run_id, id, answer);
+      if (opened === this.#opened) await this.#answered(message, taken);
+    } catch (error) {
+      if (error.code === "not_found") await this.refresh();
+      else if (!this.#problems.isTaken(error)) return refusalOf(error);
+    }
+    return null;
+  }
+
+  async #answered(message, { run_id: runId, status, seq: after }) {
+    const { live, preferences: { transport, reasoning }, sessionId } = this.#store.state;
+    if (live) return; // the news of it were faster
+    if (status !== "running") return void (await this.refresh());
+    const reply = this.#client.follow(runId, { sessionId, after, transport, reasoning });
+    this.#track(reply, newLive(message.key, { blocks: shownBlocks(message), from: 0 }), { own: false, transport });
   }
 
   /** Stop the reply under way. */
@@ -95,7 +123,7 @@ export class Conversation {
       if (asked !== this.#asked) return void (await this.refresh()); // read while it changed: once more
       this.#store.set(({ messages: before }) => ({ messages: keyed(messages, before), editing: null }));
     } catch (error) {
-      this.#fail(error);
+      this.#problems.fail(error);
     }
   }
 
@@ -112,10 +140,10 @@ export class Conversation {
   }
 
   async #start(before, added, text, place, written = false) {
-    const { sessionId: known, session, preferences } = this.#store.state;
+    const { sessionId: known, session, preferences, tools } = this.#store.state;
     const sessionId = known ?? randomId();
     const answer = localMessage("assistant", "");
-    const options = { ...requestOptions(preferences), ...place, sessionId, sessionMustExist: Boolean(session) || undefined, idempotencyKey: randomId() };
+    const options = { ...requestOptions(preferences, tools), ...place, sessionId, sessionMustExist: Boolean(session) || undefined, idempotencyKey: randomId() };
     const live = newLive(answer.key, { whole: !preferences.streaming });
     this.#store.set({ sessionId, live, messages: [...before, ...added, answer], editing: null, problem: null, heldBack: false, ...(written && { draft: { text: "" } }) });
     keepSent(sessionId, { text, options, at: before.length });
@@ -160,7 +188,7 @@ export class Conversation {
       this.#store.set({ session: await this.#client.sessions.create(sessionId, { system: systemDraft }) });
       return true;
     } catch (error) {
-      this.#fail(error);
+      this.#problems.fail(error);
       return false;
     }
   }
@@ -186,29 +214,24 @@ export class Conversation {
   }
 
   #ended(whole, following) {
-    const stopped = whole.finishReason === "stopped";
-    this.#say(stopped ? strings.saidStopped : strings.saidEnded);
     if (following.meter.heldBack) this.#store.set({ heldBack: true });
-    this.#settle({ status: stopped ? "stopped" : "completed", finishReason: whole.finishReason, run_id: whole.runId });
+    this.#settle(endOf(whole));
   }
 
   #failed(error) {
-    const interrupted = error.finishReason === "interrupted";
-    const lost = !error.finishReason;
-    this.#say(interrupted ? strings.saidInterrupted : strings.saidFailed(lost ? strings.lost : error.message));
-    const status = lost ? "lost" : interrupted ? "interrupted" : "failed";
-    this.#settle({ status, run_id: error.runId, error: { text: error.message, errorId: error.errorId, code: error.code, upstream: error.upstream } });
-    this.#onError(error);
+    this.#settle(failureOf(error));
+    this.#problems.isTaken(error);
   }
 
-  /** The reply is over: its text becomes the message's, and the server says what it has kept. */
-  #settle(change) {
+  /** The reply is over, or waits: what it has said becomes the message's, and the server says what it has kept. */
+  #settle({ said, change }) {
+    this.#say(said);
     this.#reply = null;
-    if (change.status !== "lost") this.#over = change.run_id;
+    if (!["lost", "requires_action"].includes(change.status)) this.#over = change.run_id;
     keepSent(this.#store.state.sessionId, null);
     this.#store.set(({ live, messages }) => ({
       live: null,
-      messages: messages.map((one) => (one.key === live.key ? { ...one, ...change, content: live.base + live.text } : one)),
+      messages: messages.map((one) => (one.key === live.key ? { ...one, ...change, ...saidBy(live, change.pending) } : one)),
     }));
     this.#onChange();
     if (change.status !== "lost") this.refresh();
@@ -222,7 +245,7 @@ export class Conversation {
     this.#putBack(text, error?.code === "session_busy" ? strings.busy : null);
     if (error?.code === "session_gone") return void this.#gone(strings.gone);
     if (error?.code === "session_busy") return void this.refresh();
-    if (error && !this.#onError(error)) this.#fail(error, strings.notSent);
+    if (error && !this.#problems.isTaken(error)) this.#problems.fail(error, strings.notSent);
     if (this.#store.state.session || error?.runId) this.refresh();
   }
 
@@ -230,7 +253,7 @@ export class Conversation {
   #putBack(text, problem) {
     const { sessionId } = this.#store.state;
     if (text) this.#store.set({ draft: { text: addToDraft(sessionId, text) } });
-    if (problem) this.#tell(problem);
+    if (problem) this.#problems.tell(problem);
   }
 
   /** The conversation is not there any more; what was being written is kept for another one. */
@@ -239,23 +262,14 @@ export class Conversation {
     addToDraft(null, draftOf(sessionId));
     keepDraft(sessionId, "");
     this.open(null);
-    this.#tell(problem);
+    this.#problems.tell(problem);
     this.#onChange();
   }
 
-  #fail(error, words = (why) => why) {
-    if (!this.#onError(error)) this.#tell(words(error.message), error.errorId);
-  }
-
-  #tell(text, errorId) {
-    this.#say(text);
-    this.#store.set({ problem: { text, errorId } });
-  }
-
   #notOpened(error) {
-    if (this.#onError(error)) return; // it is still to be read
+    if (this.#problems.isTaken(error)) return; // it is still to be read
     this.#store.set({ loading: false });
-    if (error.code !== "not_found") this.#fail(error);
+    if (error.code !== "not_found") this.#problems.fail(error);
     else if (!this.#sendAgain([])) this.#gone(this.#store.state.session ? strings.gone : strings.notFound);
   }
 
@@ -265,26 +279,15 @@ export class Conversation {
     const { sessionId, preferences: { transport, reasoning } } = this.#store.state;
     const reply = this.#client.follow(running.run_id, { sessionId, transport, reasoning });
     const key = this.#store.state.messages.find((one) => one.id === running.id).key;
-    this.#track(reply, newLive(key, { base: running.content }), { own: false, transport });
+    this.#track(reply, newLive(key, { blocks: blocksOf(running) }), { own: false, transport });
   }
 
-  /** Read why the last reply failed, if that is not known here, and what the conversation has used. */
   async #readDetails(opened) {
     const last = this.#store.state.messages.at(-1);
-    const silent = () => null;
-    const [usage, run] = await Promise.all([
-      this.#client.usage({ sessionId: this.#store.state.sessionId }).catch(silent),
-      last?.status === "failed" && !last.error ? this.#client.run(last.run_id).catch(silent) : null,
-    ]);
+    const { usage, error } = await readDetails(this.#client, this.#store.state.sessionId, last);
     if (opened !== this.#opened) return;
-    const error = run?.error && { text: run.error.message, errorId: run.error.error_id, code: run.error.code, upstream: run.error.details };
     const told = (one) => (error && one.id === last.id ? { ...one, error } : one);
     this.#store.set(({ messages }) => ({ usage, messages: messages.map(told) }));
-  }
-
-  #keptBefore(message) {
-    const { messages } = this.#store.state;
-    return message ? messages.slice(0, messages.findIndex((one) => one.key === message.key)) : messages;
   }
 
   #letGo() {

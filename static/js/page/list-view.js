@@ -65,9 +65,14 @@ function row(session, state, actions) {
 
 function link(session, title, current) {
   const age = h("span.age", { title: dateOf(session.timestamp) }, ago(session.timestamp));
-  const running = session.active_run && h("span.running", { role: "img", "aria-label": strings.replying });
+  const running = session.active_run && mark(session.active_run);
   const properties = { href: `#/c/${encodeURIComponent(session.session_id)}`, "aria-current": current ? "page" : null };
   return h("a", properties, h("span.title", { dir: "auto" }, title), running, age);
+}
+
+function mark({ status }) {
+  if (status !== "requires_action") return h("span.running", { role: "img", "aria-label": strings.replying });
+  return h("span.running.waits", { role: "img", "aria-label": strings.waitsForYou });
 }
 
 function menu(session, title, actions) {

@@ -22,6 +22,7 @@ import { settingsView } from "./settings-view.js";
 import { initialState } from "./state.js";
 import { createStore } from "./store.js";
 import { strings } from "./strings.js";
+import { toolsView } from "./tools-view.js";
 
 const { auth, heartbeatS } = document.body.dataset;
 const authRequired = auth === "required";
@@ -155,6 +156,7 @@ messagesView(store, {
   regenerate: (message) => conversation.regenerate(message),
   continue: (message) => conversation.continue(message),
   refresh: () => conversation.refresh(),
+  answer: (message, action, answer) => conversation.answer(message, action, answer),
   choose: (messageId) => conversation.chooseBranch(messageId),
 });
 composerView(store, {
@@ -175,6 +177,7 @@ listView(store, {
   export: (sessionId, format) => list.export(sessionId, format),
   delete: deleteSession,
 });
+toolsView(store, { prefer, read: readTools });
 frameView(store, { newChat, stop: () => conversation.stop() });
 bannersView(store, { authRequired, signIn: () => store.set({ login: "needed" }) });
 panelView(store);
@@ -217,6 +220,11 @@ store.show((state, before) => {
 function load() {
   list.refresh();
   client.models().then((models) => store.set({ models }), onError);
+  readTools();
+}
+
+function readTools() {
+  client.tools.list().then((tools) => store.set({ tools }), onError);
 }
 
 await conversation.open(authRequired && !accessToken() ? null : sessionInUrl());

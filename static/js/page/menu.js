@@ -28,7 +28,8 @@ export function menuButton(label, entries) {
   return h("span.menu-holder", {}, button, menu);
 }
 
-function place(menu, button) {
+/** Put what is open beside its button. */
+export function place(menu, button) {
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = at.bottom + height + EDGE < innerHeight;

@@ -1,10 +1,12 @@
 // One message: its text, its state, and its buttons.
 
+import { callsOf, sourcesOf } from "./blocks.js";
 import { h, iconButton, setText } from "./dom.js";
 import { ageOf, count, dateOf, money } from "./formats.js";
 import { icon } from "./icons.js";
 import { isComposing, sends } from "./keys.js";
-import { createMessageText } from "./message-text.js";
+import { ReplyBlocks } from "./reply-blocks.js";
+import { shownBlocks } from "./state.js";
 import { strings } from "./strings.js";
 
 const CUT = new Set(["stopped", "failed", "interrupted"]);
@@ -12,10 +14,10 @@ const COPIED_MS = 1500;
 
 export class MessageView {
   element;
-  #text;
+  #blocks = null; // of a reply
+  #body = null; // the text of what is mine
   #thoughts = null;
   #state = h("p.reply-state", { hidden: true });
-  #body = h("div.text", { dir: "auto" });
   #tail = h("div.tail");
   #actions; // what the buttons do
   #drawn = null;
@@ -24,21 +26,21 @@ export class MessageView {
     this.#actions = actions;
     const isReply = message.role === "assistant";
     const who = isReply ? strings.assistant : strings.you;
-    this.element = h(`li.message.${isReply ? "reply" : "mine"}`, {}, h("h2.visually-hidden", {}, who), this.#body);
+    this.element = h(`li.message.${isReply ? "reply" : "mine"}`, {}, h("h2.visually-hidden", {}, who));
     if (isReply) {
-      this.#text = createMessageText(this.#body);
+      this.#blocks = new ReplyBlocks(this.#state, { answer: (action, answer) => actions.answer(this.#drawn.message, action, answer) });
       this.element.append(this.#state);
-    }
+    } else this.element.append((this.#body = h("div.text", { dir: "auto" })));
     this.element.append(this.#tail);
   }
 
   /** Draw the message; `live` if it is the reply under way; `around` is { busy, last, editing, offline }. */
   update(message, live, around) {
-    const text = live ? live.base + live.text : message.content;
-    if (this.#text) this.#text.set(text);
-    else if (text !== this.#drawn?.message.content) setText(this.#body, text); // not over a translation
+    const asks = waits(message, around) && !around.busy;
+    this.#blocks?.update(live ? live.blocks : shownBlocks(message), { live: Boolean(live), asks });
+    // Not over a translation.
+    if (this.#body && message.content !== this.#drawn?.message.content) setText(this.#body, message.content);
     this.#drawLive(live, around.offline);
-    if (!live) this.#text?.finish();
     if (message.id) this.element.dataset.id = message.id;
     const now = { message, live: Boolean(live), busy: around.busy, last: around.last, editing: around.editing };
     if (this.#drawn && Object.keys(now).every((name) => now[name] === this.#drawn[name])) return;
@@ -49,6 +51,7 @@ export class MessageView {
   /** Draw the age of a reply that is awaited. */
   tick(live, offline) {
     this.#drawState(live, offline);
+    this.#blocks?.tick();
   }
 
   focusEdit() {
@@ -58,9 +61,6 @@ export class MessageView {
   #drawLive(live, offline) {
     this.element.classList.toggle("streaming", live?.phase === "streaming");
     this.element.setAttribute("aria-busy", String(Boolean(live)));
-    // A translator replaces the nodes that the text is added to.
-    if (live) this.#body.translate = false;
-    else this.#body.removeAttribute("translate");
     this.#state.hidden = !live;
     if (live) this.#drawState(live, offline);
     if (live?.thoughts) this.#drawThoughts(live.thoughts);
@@ -75,22 +75,30 @@ export class MessageView {
   #drawThoughts(thoughts) {
     if (!this.#thoughts) {
       this.#thoughts = h("p", { dir: "auto" });
-      this.#body.before(h("details.thoughts", {}, h("summary", {}, strings.thinking), this.#thoughts));
+      this.element.firstChild.after(h("details.thoughts", {}, h("summary", {}, strings.thinking), this.#thoughts));
     }
     setText(this.#thoughts, thoughts);
   }
 
   #drawTail(message, live, around) {
     const focused = this.#tail.contains(document.activeElement) ? document.activeElement.dataset.act : null;
-    this.#body.hidden = around.editing;
+    if (this.#body) this.#body.hidden = around.editing;
     this.#tail.replaceChildren();
     if (around.editing) this.#tail.append(this.#editor(message));
-    else if (!live) this.#tail.append(...[this.#notice(message, around), this.#tools(message, around)].filter(Boolean));
+    else if (!live) this.#tail.append(...[this.#sources(message), this.#notice(message, around), this.#tools(message, around)].filter(Boolean));
     if (focused) this.#tail.querySelector(`[data-act="${focused}"]`)?.focus();
   }
 
-  #notice(message, { last, busy }) {
-    const said = noticeOf(message);
+  #sources(message) {
+    const sources = message.role === "assistant" ? sourcesOf(shownBlocks(message)) : [];
+    if (!sources.length) return null;
+    const chip = ({ url, title }) => h("li", {}, h("a.source", { href: url, title: url, target: "_blank", rel: "noopener noreferrer", dir: "auto" }, title));
+    return h("ul.sources", { "aria-label": strings.sourcesOf }, ...sources.map(chip));
+  }
+
+  #notice(message, around) {
+    const { last, busy } = around;
+    const said = waits(message, around) ? waitingFor(message) : noticeOf(message);
     if (!said) return null;
     const button = (label, onclick, name) => h("button.small-button", { type: "button", onclick, disabled: busy }, icon(name), label);
     const again = message.status === "lost" && button(strings.refresh, () => this.#actions.refresh(), "again");
@@ -153,10 +161,23 @@ function stateOf(live) {
   if (live.whole) return strings.whole(age);
   if (live.phase === "connecting") return strings.connecting;
   if (live.phase === "streaming") return strings.streaming;
+  if (live.phase === "calling") return strings.calling(live.work.names);
+  if (live.phase === "tool") return strings.running(live.work.names, age);
   if (live.phase === "reconnecting") return strings.reconnecting(live.attempt);
   if (live.phase === "thinking") return strings.thinkingFor(age);
   if (live.phase === "retrying") return strings.retrying(live.provider);
   return strings.waiting(age);
+}
+
+/** Whether a reply waits for something: what was written after it has answered that. */
+function waits({ status }, { last }) {
+  return status === "requires_action" && last;
+}
+
+function waitingFor(message) {
+  const kinds = new Set(callsOf(shownBlocks(message)).map(({ action }) => action?.kind));
+  if (kinds.has("approval")) return strings.needsApproval;
+  return kinds.has("question") ? strings.needsAnswer : strings.needsResult;
 }
 
 function noticeOf({ status, error, finishReason }) {

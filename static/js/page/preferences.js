@@ -13,12 +13,23 @@ const DEFAULTS = {
   reasoning: false,
   theme: "system",
   panel: false,
+  tools: [], // names of those that replies may use
 };
 
 export function loadPreferences() {
   const kept = parsed(read("localStorage", KEY));
-  const known = Object.keys(DEFAULTS).filter((name) => typeof kept[name] === typeof DEFAULTS[name]);
+  const known = Object.keys(DEFAULTS).filter((name) => isLike(kept[name], DEFAULTS[name]));
   return { ...DEFAULTS, ...Object.fromEntries(known.map((name) => [name, kept[name]])) };
+}
+
+function isLike(value, usual) {
+  if (!Array.isArray(usual)) return typeof value === typeof usual;
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+/** The tools that are chosen, of those that the server offers; all that are chosen if these are not known. */
+export function chosenTools({ tools }, offered) {
+  return offered ? offered.map(({ name }) => name).filter((name) => tools.includes(name)) : tools;
 }
 
 export function savePreferences(preferences) {
@@ -32,14 +43,17 @@ export function applyTheme(theme) {
   else root.dataset.theme = theme;
 }
 
-/** The fields of a request that the preferences ask for. */
-export function requestOptions({ provider, model, temperature, maxTokens, transport, streaming, reasoning }) {
+/** The fields of a request that the preferences ask for; `offered` are the server's tools. */
+export function requestOptions(preferences, offered) {
+  const { provider, model, temperature, maxTokens, transport, streaming, reasoning } = preferences;
+  const tools = chosenTools(preferences, offered);
   return {
     provider: provider || undefined,
     model: model || undefined,
     temperature: temperature === "" ? undefined : Number(temperature),
     maxTokens: maxTokens === "" ? undefined : Number(maxTokens),
     reasoning: reasoning || undefined,
+    tools: tools.length ? tools : undefined,
     transport,
     enableStreaming: streaming,
   };

@@ -1,9 +1,12 @@
 // The state of the page at its start, and small questions about it.
 
+import { blocksOf } from "./blocks.js";
+
 export function initialState(preferences) {
   return {
     preferences,
     models: null, // the answer of /api/models
+    tools: null, // those that the server offers
     signedIn: false, // a token is kept
     login: null, // "needed", "wrong" or "expired": the dialog is open
 
@@ -47,6 +50,25 @@ export function keyed(messages, before) {
     const error = CUT.has(message.status) ? same?.error : null;
     return { ...message, key: same?.key ?? message.id, error: error ?? null };
   });
+}
+
+/** Give the message whose reply waits what that is for. */
+export function withPending(messages, { active_run: active }) {
+  return messages.map((one) => (one.status === "requires_action" && one.run_id === active?.run_id ? { ...one, pending: active.pending } : one));
+}
+
+/** Return the messages before one; all where none is named. */
+export function keptBefore(messages, message) {
+  return message ? messages.slice(0, messages.findIndex((one) => one.key === message.key)) : messages;
+}
+
+const known = new WeakMap(); // of messages, which are not changed
+
+/** Return what a message is made of: as it came, or as the server has it. */
+export function shownBlocks(message) {
+  if (message.blocks) return message.blocks;
+  if (!known.has(message)) known.set(message, blocksOf(message));
+  return known.get(message);
 }
 
 let made = 0;

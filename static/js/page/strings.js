@@ -1,5 +1,8 @@
 // All texts of the page. Functions where a text depends on a number or a name.
 
+const lists = new Intl.ListFormat("en", { type: "conjunction" });
+const listed = (names) => lists.format(names);
+
 export const strings = {
   // frame
   skip: "Skip to the message",
@@ -37,6 +40,7 @@ export const strings = {
   deleteAllText: "Every conversation of yours is deleted for good, and what is under way is stopped.",
   deleted: "Deleted.",
   replying: "a reply is under way",
+  waitsForYou: "waits for you",
   now: "now",
 
   // composer
@@ -47,6 +51,11 @@ export const strings = {
   stopping: "Stopping…",
   keys: "Enter sends, Shift + Enter is a new line",
   keysOnScreen: "Enter is a new line, the button sends",
+  tools: (on) => (on ? `Tools: ${on}` : "Tools"),
+  toolsLabel: (on, of) => `Tools: ${on} of ${of} on. Change`,
+  toolsTitle: "Tools that a reply may use",
+  toolsAll: "All tools",
+  toolAsks: "asks first",
   chooseModel: (name) => `Model: ${name}. Change`,
 
   // empty
@@ -77,6 +86,8 @@ export const strings = {
   thinkingFor: (age) => `Thinking… ${age}`,
   retrying: (provider) => `Trying again${provider ? ` with ${provider}` : ""}…`,
   streaming: "Streaming response…",
+  calling: (names) => `Calling ${listed(names)}…`,
+  running: (names, age) => `Running ${listed(names)}${age ? ` (${age})` : "…"}`,
   whole: (age) => `Waiting for the whole answer… ${age}`,
   reconnecting: (attempt) => `The connection was cut. Trying again (${attempt})…`,
   waitingForNetwork: "Waiting for the network…",
@@ -86,13 +97,51 @@ export const strings = {
   lost: "The connection was lost. The reply goes on at the server.",
   length: "Cut at the limit of tokens.",
   filtered: "The provider's content filter ended this reply.",
+  needsApproval: "Waiting for your approval. A new message denies it.",
+  needsAnswer: "Waiting for your answer.",
+  needsResult: "Waiting for a result from the app that asked.",
   errorId: (id) => `Error id ${id}`,
+
+  // calls of tools
+  callStates: {
+    calling: "writing arguments",
+    ready: "about to run",
+    invalid: "not run: its arguments are not valid",
+    awaiting_approval: "waiting for your approval",
+    awaiting_result: "waiting for its result from the app that asked",
+    asked: "waiting for your answer",
+    answered: "answered, waiting for the others",
+    running: "running",
+    done: "done",
+    failed: "failed",
+    denied: "denied",
+    stopped: "stopped",
+    unknown: "unknown",
+  },
+  callNotes: { unknown: "The server went away while it ran: whether it did anything is not known. It is not run again by itself." },
+  callArguments: "Arguments",
+  callProgress: "So far",
+  callResult: "Result",
+  callSource: (name) => `Of the server ${name}`,
+  callReason: (reason) => `The reason given: ${reason}`,
+  sourcesOf: "Sources",
+  askApproval: (name) => `May ${name} run with these arguments?`,
+  reason: "Reason (optional)",
+  allow: "Allow",
+  deny: "Deny",
+  answerSend: "Send answer",
+  answerYes: "Accept",
+  decline: "Decline",
+  cannotAsk: "This page has no form for that answer. An app that knows it can give it; here it can be declined.",
+  expires: (when) => `Denied by itself on ${when}.`,
 
   // announced, politely
   saidSent: "Sent. Waiting for the reply.",
   saidStarted: "The reply has begun.",
   saidEnded: "The reply is complete.",
   saidStopped: "Stopped.",
+  saidAsks: (names) => `The reply waits for you: ${listed(names)}.`,
+  saidWaits: "The reply waits for a result from the app that asked.",
   saidInterrupted: "The reply was interrupted.",
   saidFailed: (why) => `The reply failed. ${why}`,
   saidOpened: (title) => `Opened ${title}.`,

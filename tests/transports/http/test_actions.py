@@ -106,6 +106,10 @@ def test_an_approval_is_listed_until_it_is_answered(
     assert states == ["ready", "running", "done"]
     assert events_of(answer.data)[-1].data["full_response"] == "Done."
     assert ran.count("listed") == 1
+    # Who reads it from its start reads past the place where it has waited.
+    replayed = events_of(http.get(f"/api/runs/{last['run_id']}/events").data)
+    assert [one for one in replayed if "requires_action" in one.data] == []
+    assert replayed[-1].data["full_response"] == "Done."
     run = http.get(f"/api/runs/{last['run_id']}").json
     assert (run["status"], run["pending"]) == ("completed", [])
     message = http.get("/api/chat/sessions/listed/messages").json["messages"][-1]
@@ -161,6 +165,9 @@ def test_results_of_the_client_s_come_into_the_same_message(
     assert (first["status"], first["answers"][0]["output"]) == ("requires_action", {"a": 1})
     again = http.post(path, json={"results": [{"call_id": "c2", "output": "other"}]}).json
     assert again["answers"] == first["answers"]
+    followed = events_of(http.get(f"/api/runs/{last['run_id']}/events").data)
+    (waits,) = [one.data for one in followed if "requires_action" in one.data]
+    assert [one["call_id"] for one in waits["requires_action"]] == ["c1"]
     last_one = {"results": [{"call_id": "c1", "error": "nothing there"}]}
     events = events_of(http.post(path, json=last_one, headers={"Accept": "text/event-stream"}).data)
 

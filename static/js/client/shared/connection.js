@@ -65,6 +65,15 @@ export class Connection {
     }
   }
 
+  /**
+   * A run waits: this connection brings nothing more of it, even if it goes on.
+   * @param {string} runId
+   */
+  forget(runId) {
+    this.cursors.delete(runId);
+    this.ends.delete(runId);
+  }
+
   close() {
     this.#closing.abort(new TandemError("left"));
   }

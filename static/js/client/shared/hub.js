@@ -224,6 +224,7 @@ export class Hub {
       if (ended) link.done = true;
       return [{ kind: "event", payload }];
     });
+    if (payload.requires_action) this.#connection?.forget(runId);
   }
 
   /**
@@ -237,8 +238,10 @@ export class Hub {
       if (this.#active.has(runId) || this.#ended.has(runId)) return;
       this.#active.set(runId, event);
     } else if (event.type === "run_waiting") { // it may go on, and is followed anew then
-      if (connection.cursors.has(runId)) connection.ends.set(runId, seq);
+      const cursor = connection.cursors.get(runId) ?? Infinity;
+      if (cursor < seq) connection.ends.set(runId, seq); // else the event has come, or never will
       this.#seen(runId, seq);
+      if (cursor >= seq) connection.forget(runId);
       this.#active.delete(runId);
     } else if (event.type === "run_ended") {
       if (connection.cursors.has(runId)) connection.ends.set(runId, seq);
