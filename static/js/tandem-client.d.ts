@@ -135,3 +135,4 @@ export type ErrorDetails = import("./client/tandem-error.js").ErrorDetails;
 export type SseEvent = import("./client/transports/sse-parser.js").SseEvent;
 export type SseHandlers = import("./client/transports/sse-parser.js").SseHandlers;
 export type SseParser = import("./client/transports/sse-parser.js").SseParser;
+export { blocksOf, callsOf, textOf, withActions, withEvent, withText } from "./client/blocks.js";

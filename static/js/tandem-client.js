@@ -20,6 +20,14 @@ import { SharedTransport } from "./client/transports/shared.js";
 import { SocketTransport } from "./client/transports/socket.js";
 import { SseTransport } from "./client/transports/sse.js";
 
+export {
+  blocksOf,
+  callsOf,
+  textOf,
+  withActions,
+  withEvent,
+  withText,
+} from "./client/blocks.js";
 export { randomId } from "./client/random-id.js";
 export { TandemError } from "./client/tandem-error.js";
 export { createSseParser } from "./client/transports/sse-parser.js";

@@ -1,6 +1,6 @@
 // The React hook: a conversation as state. React and the client are passed in:
 //   export const useChat = createUseChat(React, new TandemClient());
-// docs/client.md says what each of its nine names does.
+// docs/client.md says what each of its names does.
 
 import { Conversation } from "./client/conversation.js";
 import { randomId } from "./client/random-id.js";
@@ -11,6 +11,8 @@ import { TandemError } from "./client/tandem-error.js";
 /**
  * @typedef {import("./client/types.js").ChatMessage} ChatMessage
  * @typedef {import("./client/types.js").ChatState} ChatState
+ * @typedef {import("./client/blocks.js").Block} Block
+ * @typedef {import("./client/blocks.js").ToolCall} ToolCall
  * @typedef {import("./client/types.js").ConversationId} ConversationId
  * @typedef {import("./client/types.js").UseChat} UseChat
  * @typedef {import("./client/types.js").ReactHooks} ReactHooks
@@ -24,7 +26,8 @@ import { TandemError } from "./client/tandem-error.js";
 /**
  * Return the hook `useChat(conversationId?)`.
  * @param {ReactHooks} React
- * @param {Pick<TandemClient, "send" | "follow" | "sessions">} client
+ * @param {Pick<TandemClient, "send" | "follow" | "sessions">
+ *   & Partial<Pick<TandemClient, "tools">>} client
  * @returns {UseChat}
  */
 export function createUseChat(React, client) {
@@ -54,21 +57,37 @@ export function createUseChat(React, client) {
     }, []);
 
     const send = (/** @type {boolean} */ streams) => (
-      /** @type {(prompt: string, model?: string, provider?: string) => Promise<ConversationId>} */
-      (prompt, model, provider) => {
-        const sent = current.current?.send(streams, prompt, model, provider);
-        const promise = sent ?? Promise.reject(new TandemError("left"));
+      /** @type {import("./client/types.js").SendPrompt<ConversationId>} */
+      (prompt, model, provider, options) => {
+        const sent = current.current?.send(streams, prompt, model, provider, options);
+        const promise = sent ?? left();
         promise.catch(() => {}); // `error` has it: nobody needs to catch the rejection
         return promise;
       }
     );
 
+    /** @type {Chat["addToolResult"]} */
+    const addToolResult = async (callId, result) => {
+      await (current.current?.addToolResult(callId, result) ?? left());
+    };
+    /** @type {Chat["approve"]} */
+    const approve = async (approvalId, answer) => {
+      await (current.current?.approve(approvalId, answer) ?? left());
+    };
+
     return {
       ...state,
       sendMessage: useCallback(send(false), []),
       sendStreamingMessage: useCallback(send(true), []),
+      addToolResult: useCallback(addToolResult, []),
+      approve: useCallback(approve, []),
       clearMessages: useCallback(() => current.current?.clearMessages(), []),
       clearError: useCallback(() => current.current?.clearError(), []),
     };
   };
+}
+
+/** @returns {Promise<never>} */
+function left() {
+  return Promise.reject(new TandemError("left"));
 }

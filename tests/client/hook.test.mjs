@@ -20,16 +20,16 @@ async function setUpHook(t, options) {
   return { fake, client, useChat: createUseChat(React, client) };
 }
 
-test("it has the nine names, and begins empty", async (t) => {
+test("it has the eleven names, and begins empty", async (t) => {
   const { fake, useChat } = await setUpHook(t);
   let chat;
   renderToString(React.createElement(() => {
     chat = useChat();
     return null;
   }));
-  const { sendMessage, sendStreamingMessage, clearMessages, clearError, ...state } = chat;
+  const { sendMessage, sendStreamingMessage, clearMessages, clearError, addToolResult, approve, ...state } = chat;
   assert.deepEqual(state, { messages: [], isLoading: false, isStreaming: false, streamingMessage: undefined, error: null });
-  for (const act of [sendMessage, sendStreamingMessage, clearMessages, clearError]) assert.equal(typeof act, "function");
+  for (const act of [sendMessage, sendStreamingMessage, clearMessages, clearError, addToolResult, approve]) assert.equal(typeof act, "function");
   assert.deepEqual(fake.requests, []);
 });
 

@@ -74,6 +74,27 @@ test("what comes while another connection is opened comes once, though pieces ar
   assert.equal((await second.whole).text, "");
 });
 
+test("a run that waits and goes on is followed by another connection", async (t) => {
+  const { fake, tab } = await setUp(t);
+  const client = tab();
+  const watch = client.watchAll(); // keeps the first connection
+  t.after(() => watch.close());
+  const told = watch[Symbol.asyncIterator]().next();
+  const first = await begin(fake, client, "ask");
+  fake.say("ask", "one ");
+  fake.wait("ask");
+  const { finishReason, requiresAction, seq } = await first.whole;
+  assert.deepEqual([finishReason, requiresAction[0].call_id, seq], ["requires_action", "c1", 2]);
+  assert.equal((await told).value.type, "run_waiting");
+  const rest = client.follow("ask", { after: seq });
+  await fake.until(() => fake.open.some(({ cursors }) => cursors.get("ask") === 2));
+  fake.say("ask", "two");
+  fake.end("ask");
+  const { events } = await eventsOf(rest);
+  assert.deepEqual(typesOf(events), ["start", "text", "end"]);
+  assert.equal(textOf(events), "two");
+});
+
 test("a leader that goes loses nothing for the others", async (t) => {
   const { fake, tab } = await setUp(t);
   const leader = tab();

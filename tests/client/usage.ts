@@ -111,7 +111,8 @@ export const useOther = createUseChat(React, {
 });
 
 export function chatOf(chat: Chat<number>, whole: Whole): ChatMessage {
-  const message: ChatMessage = { id: "m", role: "assistant", content: whole.text, status: "completed", timestamp: "" };
+  const rest = { calls: [], blocks: [{ text: whole.text }], runId: whole.runId };
+  const message: ChatMessage = { id: "m", role: "assistant", content: whole.text, status: "completed", timestamp: "", ...rest };
   return chat.messages[0] ?? message;
 }
 
@@ -119,6 +120,10 @@ export function useCounted(): [Promise<number>, Promise<string>, string | undefi
   const { sendMessage } = useChat(42);
   const chat = useChat();
   chat.clearError();
+  const call = chat.messages[0]?.calls[0];
+  if (call?.action?.approval_id) void chat.approve(call.action.approval_id, { approved: false, reason: "no" });
+  else if (call?.state === "awaiting_result") void chat.addToolResult(call.call_id, { output: call.input });
+  void chat.sendMessage("Hello", undefined, undefined, { tools: ["calculator"] });
   chat.clearMessages();
   const shown = chat.messages.map((message) => message.content).join("");
   return [sendMessage("Hello"), chat.sendStreamingMessage(shown, "m", "p"), chat.streamingMessage?.content];

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import ChatPage
+from tests.support.browser import ChatPage, choose
+from tests.support.calling import calls
 from tests.support.doors import SECRET
 from tests.support.node import install
-from tests.support.upstream import Steps, say
+from tests.support.server_tools import LOOK_UP, NAMES
+from tests.support.upstream import PLANTED_KEY, Steps, in_turn, say
 
 PAGE = Path(__file__).parent.parent / "page"
 AXE = PAGE / "node_modules" / "axe-core" / "axe.min.js"
@@ -90,6 +92,42 @@ def test_settings_menu_and_question(page, upstream):
     page.tab.keyboard.press("Escape")
     page.tab.click("#open-settings")
     assert_no_violation(page)
+
+
+def test_calls_questions_sources_and_the_switch(browser, start_one, upstream):
+    tools = ["look_up", "note", "order", "send"]
+    names = f"{NAMES},{LOOK_UP},tests.support.asking_tools:order"
+    server = start_one(TOOLS=names, OPENAI_API_KEY=PLANTED_KEY)
+    wanted = [("look_up", {"query": "x"}), ("note", {"text": 1}), ("send", {"to": "bob"})]
+    for theme in THEMES:
+        for size in SIZES.values():
+            context = browser.new_context(viewport=size, color_scheme=theme, bypass_csp=True)
+            page = ChatPage(context, server.url).open()
+            choose(page, tools=tools)
+            page.tab.click("#tools-button")
+            assert_no_violation(page)
+            page.tab.keyboard.press("Escape")
+            order = calls(*wanted, ("order", {"what": "tea"}))
+            upstream.reply = in_turn(order, say(["Well."]))
+            page.send("go")
+            allow = page.tab.get_by_role("button", name="Allow")
+            expect(allow).to_have_count(2)
+            page.idle()
+            page.tab.locator(".call summary").nth(0).click()
+            page.tab.locator(".call summary").nth(1).click()
+            assert_no_violation(page)
+            allow.first.click()
+            expect(allow).to_have_count(1)
+            allow.click()
+            expect(page.tab.get_by_role("spinbutton")).to_be_visible()
+            page.idle()
+            assert_no_violation(page)
+            page.tab.get_by_role("button", name="Decline").click()
+            expect(page.last).to_have_text("Well.")
+            page.idle()
+            expect(page.tab.locator(".source")).to_have_count(2)
+            assert_no_violation(page)
+            context.close()
 
 
 def test_login(browser, start_one):

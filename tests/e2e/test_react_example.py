@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.calling import calls
 from tests.support.proxy import CuttingProxy
-from tests.support.upstream import Exchange, say
+from tests.support.server_tools import NAMES, called
+from tests.support.upstream import PLANTED_KEY, Exchange, in_turn, say
 
 pytestmark = pytest.mark.browser
 
@@ -136,6 +138,21 @@ def asked_paths(page: Page) -> list[str]:
     paths: list[str] = []
     page.on("request", lambda one: paths.append(one.url) if one.method == "POST" else None)
     return paths
+
+
+def test_a_call_is_allowed_and_the_reply_goes_on(open_page, start_one, upstream):
+    server = start_one(TOOLS=NAMES, OPENAI_API_KEY=PLANTED_KEY)
+    upstream.reply = in_turn(calls(("send", {"to": "bob"}), text="Wait. "), say(["Sent."]))
+    page = open_page(server.url)
+    page.get_by_role("switch", name="Tools").check()
+    send(page)
+    expect(page.locator(".call summary")).to_have_text("send: awaiting approval")
+    page.reload()
+    button(page, "Allow").click()
+    expect_reply(page, "Wait. Sent.")
+    expect(page.locator(".call summary")).to_have_text("send: done")
+    expect(button(page, "Allow")).to_have_count(0)
+    assert called(server.folder) == ["send bob"]
 
 
 def test_a_reply_is_shown_while_it_streams(page, server, held):

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.tools.tool import tool
+from app.tools.tool import Result, tool
 
 CALLED = Path("called.txt")
 LET_GO = Path("let-go.txt")  # what waits goes on once it is there
 STEP_S = 0.01
 NAMES = ",".join(f"tests.support.server_tools:{name}" for name in ("note", "send", "wait"))
+LOOK_UP = "tests.support.server_tools:look_up"
 
 
 def _write_down(what: str) -> None:
@@ -49,6 +50,23 @@ def wait(name: str) -> Iterator[str]:
         _write_down(f"ended {name}")
         raise
     yield f"waited for {name}"
+
+
+@tool()
+def look_up(query: str) -> Result:
+    """Look something up, in places that are fit to be opened, and in some that are not."""
+    good = {"url": "https://example.org/a?b=1", "title": "The <first>"}
+    return Result(
+        f"Found {query}.",
+        sources=[
+            good,
+            good,
+            {"url": "http://example.org/untitled"},
+            {"url": "javascript:alert(1)", "title": "script"},
+            {"url": "data:text/html,x", "title": "data"},
+            {"url": "no address", "title": "none"},
+        ],
+    )
 
 
 def called(folder: Path) -> list[str]:

@@ -1,15 +1,21 @@
 // The state behind the hook, without React: what is shown of one conversation, and how it changes.
 
+import { blocksOf, withEvent, withText } from "./blocks.js";
+import { ended, newMessage, said, shown } from "./chat-messages.js";
 import { sessionIdOf } from "./conversation-id.js";
 import { TandemError } from "./tandem-error.js";
 
 /** @import { TandemClient } from "../tandem-client.js" */
-/** @import { ChatMessage, ChatState, ConversationId, Reply, Whole } from "./types.js" */
+/** @import { AnswersTaken, Approval, PendingAction, ToolResult } from "./records.js" */
+/** @import { ChatMessage, ChatState, ConversationId, MessageOptions, Reply } from "./types.js" */
 
 /**
  * What is used of the client.
- * @typedef {Pick<TandemClient, "send" | "follow" | "sessions">} ChatClient
+ * @typedef {Pick<TandemClient, "send" | "follow" | "sessions">
+ *   & Partial<Pick<TandemClient, "tools">>} ChatClient
  */
+
+const NOTHING_WAITS = "Nothing here waits for that answer.";
 
 /** @type {ChatState} */
 const EMPTY = Object.freeze({
@@ -59,11 +65,15 @@ export class Conversation {
     if (this.#id === null) return;
     try {
       const messages = await this.#client.sessions.messages(this.#sessionId);
-      if (this.#closed || this.#sending) return; // a message was sent meanwhile: its reply is shown
+      const waits = messages.some((message) => message.status === "requires_action");
+      const pending = waits ? await this.#pending() : [];
+      if (this.#closed || this.#reply) return; // a message was sent meanwhile: its reply is shown
       const active = messages.find((message) => message.status === "running");
-      this.#set({ messages: messages.filter((message) => message !== active).map(shown) });
+      const others = messages.filter((message) => message !== active);
+      this.#set({ messages: others.map((message) => shown(message, pending)) });
       if (!active?.run_id) return;
-      await this.#track(this.#client.follow(active.run_id, { sessionId: this.#sessionId }), true);
+      const reply = this.#client.follow(active.run_id, { sessionId: this.#sessionId });
+      await this.#track(reply, true, said(newMessage("assistant"), blocksOf(active)));
     } catch (error) {
       const { code, message } = /** @type {TandemError} */ (error);
       if (code !== "not_found" && code !== "left") this.#set({ error: message });
@@ -76,20 +86,42 @@ export class Conversation {
    * @param {string} prompt
    * @param {string} [model]
    * @param {string} [provider]
+   * @param {Pick<MessageOptions, "tools">} [more]
    * @returns {Promise<ConversationId>}
    */
-  send(streams, prompt, model, provider) {
+  send(streams, prompt, model, provider, { tools } = {}) {
     if (this.#sending?.prompt === prompt) return this.#sending.promise; // a double click
     if (this.#reply) return Promise.reject(this.#refused());
     this.#id ??= this.#newId();
-    const options = { sessionId: this.#sessionId, model, provider, enableStreaming: streams };
-    this.#set({ error: null, messages: [...this.#state.messages, message("user", prompt)] });
+    const to = { sessionId: this.#sessionId, enableStreaming: streams };
+    const options = { ...to, model, provider, tools };
+    this.#set({ error: null, messages: [...this.#state.messages, newMessage("user", prompt)] });
     const promise = this.#track(this.#client.send(prompt, options), streams).finally(() => {
       this.#sending = null;
     });
     this.#sending = { prompt, promise };
     promise.catch(() => {}); // `error` has it: nobody needs to catch the rejection
     return promise;
+  }
+
+  /**
+   * @param {string} callId
+   * @param {Omit<ToolResult, "call_id">} result
+   */
+  addToolResult(callId, result) {
+    return this.#answer(({ call_id: id }) => id === callId, (tools, runId) => (
+      tools.addResults(runId, [{ ...result, call_id: callId }])
+    ));
+  }
+
+  /**
+   * @param {string} approvalId
+   * @param {Approval} answer
+   */
+  approve(approvalId, answer) {
+    return this.#answer(({ approval_id: id }) => id === approvalId, (tools, runId) => (
+      tools.approve(runId, approvalId, answer)
+    ));
   }
 
   clearMessages() {
@@ -111,23 +143,57 @@ export class Conversation {
   }
 
   /**
-   * Show a reply till its end; return the conversation's id.
+   * Answer what a reply waits for, and follow it where it goes on.
+   * @param {(action: PendingAction) => boolean} isMeant
+   * @param {(tools: TandemClient["tools"], runId: string) => Promise<AnswersTaken>} give
+   */
+  async #answer(isMeant, give) {
+    const message = this.#state.messages.find(({ calls }) => (
+      calls.some(({ action }) => action && isMeant(action))
+    ));
+    const { tools } = this.#client;
+    if (!message?.runId || !tools) throw new TandemError("not_found", NOTHING_WAITS);
+    const { status, seq: after } = await give(tools, message.runId);
+    if (this.#closed || this.#reply) return;
+    if (status !== "running") {
+      await this.load();
+      return;
+    }
+    this.#set({ messages: this.#state.messages.filter((one) => one !== message) });
+    const reply = this.#client.follow(message.runId, { sessionId: this.#sessionId, after });
+    this.#track(reply, true, message, 0).catch(() => {}); // `error` has it
+  }
+
+  async #pending() {
+    const { active_run: active } = await this.#client.sessions.get(this.#sessionId);
+    return active?.pending ?? [];
+  }
+
+  /**
+   * Show a reply till its end, or till it waits; return the conversation's id.
    * @param {Reply} reply
    * @param {boolean} streams
+   * @param {ChatMessage} [begun] What there is of it.
+   * @param {number} [from] Where the blocks of its run begin, in what there is.
    */
-  async #track(reply, streams) {
+  async #track(reply, streams, begun = newMessage("assistant"), from = begun.blocks.length) {
     this.#reply = reply;
-    const answer = message("assistant", "");
-    const streamingMessage = streams ? answer : undefined;
+    const streamingMessage = streams ? begun : undefined;
     this.#set({ isLoading: true, isStreaming: streams, streamingMessage });
+    let answer = begun;
     try {
-      if (streams) await this.#readPieces(reply, answer);
+      if (streams) {
+        await this.#readPieces(reply, begun, from, (message) => { answer = message; });
+      }
       const whole = await reply.whole;
-      this.#finish({ ...answer, content: whole.text, status: statusOf(whole) });
+      this.#finish(ended(streams ? answer : said(begun, [{ text: whole.text }]), whole));
+      // Of an answer that came whole only what it waits for is known.
+      if (!streams && whole.requiresAction) await this.load();
       return /** @type {ConversationId} */ (this.#id);
     } catch (error) {
       const { text, message: reason } = /** @type {TandemError} */ (error);
-      this.#finish(text ? { ...answer, content: text, status: "failed" } : null, reason);
+      const some = text || answer.blocks.length ? { ...answer, status: "failed" } : null;
+      this.#finish(some, reason);
       throw error;
     }
   }
@@ -135,13 +201,21 @@ export class Conversation {
   /**
    * @param {Reply} reply
    * @param {ChatMessage} answer
+   * @param {number} from
+   * @param {(message: ChatMessage) => void} keep
    */
-  async #readPieces(reply, answer) {
-    let content = "";
+  async #readPieces(reply, answer, from, keep) {
     for await (const event of reply) {
-      if (event.type !== "text") continue;
-      content += event.text;
-      this.#setSoon({ streamingMessage: { ...answer, content } });
+      if (event.type === "text") {
+        const blocks = withText(answer.blocks, event.text);
+        answer = { ...answer, content: answer.content + event.text, blocks };
+      } else if (event.type === "tool") {
+        const found = withEvent(answer.blocks, from, event, Date.now());
+        from = found.from;
+        answer = said(answer, found.blocks);
+      } else continue;
+      keep(answer);
+      this.#setSoon({ streamingMessage: answer });
     }
   }
 
@@ -200,29 +274,3 @@ const soon = (show) => setTimeout(show, FRAME_MS);
 const nextFrame = (show) => (globalThis.requestAnimationFrame ?? soon)(show);
 /** @type {(frame: number) => void} */
 const dropFrame = (frame) => (globalThis.cancelAnimationFrame ?? clearTimeout)(frame);
-
-let made = 0;
-
-/**
- * @param {ChatMessage["role"]} role
- * @param {string} content
- * @returns {ChatMessage}
- */
-function message(role, content) {
-  made += 1;
-  const timestamp = new Date().toISOString();
-  return { id: `local-${made}`, role, content, status: "completed", timestamp };
-}
-
-/**
- * @param {ChatMessage} message
- * @returns {ChatMessage}
- */
-function shown({ id, role, content, status, timestamp }) {
-  return { id, role, content, status, timestamp };
-}
-
-/** @param {Whole} whole */
-function statusOf(whole) {
-  return whole.finishReason === "stopped" ? "stopped" : "completed";
-}

@@ -51,6 +51,15 @@ export type RunRecord = {
     created_at: string;
     ended_at: string | null;
 };
+/**
+ * The reply under way; of one that waits, for what.
+ */
+export type ActiveRun = {
+    run_id: string;
+    seq: number;
+    status: string;
+    pending: PendingAction[];
+};
 export type Session = {
     session_id: string;
     messages: number;
@@ -60,10 +69,7 @@ export type Session = {
      * The session's own system prompt.
      */
     system: string | null;
-    active_run: {
-        run_id: string;
-        seq: number;
-    } | null;
+    active_run: ActiveRun | null;
 };
 export type SessionChange = {
     title?: string;
@@ -74,6 +80,10 @@ export type Message = {
     parent_id: string | null;
     role: "user" | "assistant" | "system";
     content: string;
+    /**
+     * All of it, where it has more than text.
+     */
+    parts?: Record<string, unknown>[] | undefined;
     status: string;
     run_id: string | null;
     usage: Usage | null;
@@ -144,6 +154,10 @@ export type UsageReport = {
     days?: DayUsed[] | undefined;
 };
 export type ToolState = "calling" | "ready" | "invalid" | "awaiting_approval" | "running" | "done" | "failed" | "denied" | "stopped" | "unknown";
+export type Source = {
+    url: string;
+    title?: string;
+};
 /**
  * What a run waits for. `question` has a message, and the schema of its answer.
  */

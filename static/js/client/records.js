@@ -59,13 +59,22 @@
  */
 
 /**
+ * The reply under way; of one that waits, for what.
+ * @typedef {object} ActiveRun
+ * @property {string} run_id
+ * @property {number} seq
+ * @property {string} status
+ * @property {PendingAction[]} pending
+ */
+
+/**
  * @typedef {object} Session
  * @property {string} session_id
  * @property {number} messages
  * @property {string} timestamp
  * @property {string} title
  * @property {string | null} system The session's own system prompt.
- * @property {{ run_id: string, seq: number } | null} active_run
+ * @property {ActiveRun | null} active_run
  */
 
 /** @typedef {{ title?: string, system?: string }} SessionChange */
@@ -76,6 +85,7 @@
  * @property {string | null} parent_id
  * @property {"user" | "assistant" | "system"} role
  * @property {string} content
+ * @property {Record<string, unknown>[]} [parts] All of it, where it has more than text.
  * @property {string} status
  * @property {string | null} run_id
  * @property {Usage | null} usage
@@ -145,6 +155,8 @@
  * @typedef {"calling" | "ready" | "invalid" | "awaiting_approval" | "running" | "done" | "failed"
  *   | "denied" | "stopped" | "unknown"} ToolState
  */
+
+/** @typedef {{ url: string, title?: string }} Source */
 
 /**
  * What a run waits for. `question` has a message, and the schema of its answer.

@@ -175,28 +175,6 @@ export type Whole = {
     requiresAction?: PendingAction[] | undefined;
 };
 /**
- * A call has changed; which fields there are depends on its state (docs/tools.md).
- */
-export type ToolEvent = {
-    type: "tool";
-    n: number;
-    call_id: string;
-    name: string;
-    state: ToolState;
-    source?: string | undefined;
-    input?: Record<string, unknown> | undefined;
-    output?: unknown;
-    error?: string | undefined;
-    reason?: string | undefined;
-    approval_id?: string | undefined;
-    sources?: {
-        url: string;
-        title?: string;
-    }[] | undefined;
-    preliminary?: boolean | undefined;
-    seq: number;
-};
-/**
  * The run is stored at the server.
  */
 export type StartEvent = {
@@ -307,6 +285,15 @@ export type ChatMessage = {
     content: string;
     status: string;
     timestamp: string;
+    /**
+     * What it has called, in order.
+     */
+    calls: readonly ToolCall[];
+    /**
+     * Its texts and calls, in order.
+     */
+    blocks: readonly Block[];
+    runId: string | null;
 };
 /**
  * A session's id, or the number of a conversation as `POST /chat` counts them, which stays
@@ -335,7 +322,7 @@ export type ChatState = {
 /**
  * The promise resolves to the conversation's id, or rejects with the TandemError.
  */
-export type SendPrompt<Id extends ConversationId> = (prompt: string, model?: string, provider?: string) => Promise<Id>;
+export type SendPrompt<Id extends ConversationId> = (prompt: string, model?: string, provider?: string, options?: Pick<MessageOptions, "tools">) => Promise<Id>;
 export type ChatActions<Id extends ConversationId> = {
     /**
      * Send; the answer comes whole.
@@ -345,6 +332,14 @@ export type ChatActions<Id extends ConversationId> = {
      * Send; the answer is streamed.
      */
     sendStreamingMessage: SendPrompt<Id>;
+    /**
+     *   Bring the result of a call that waits for it. Rejects with the TandemError.
+     */
+    addToolResult: (callId: string, result: Omit<ToolResult, "call_id">) => Promise<void>;
+    /**
+     *   Allow a call that waits for that, deny it, or answer its question. Rejects likewise.
+     */
+    approve: (approvalId: string, answer: Approval) => Promise<void>;
     /**
      * Show no messages. The server keeps them.
      */
@@ -376,5 +371,9 @@ import type { FinishReason } from "./records.js";
 import type { Usage } from "./records.js";
 import type { Cost } from "./records.js";
 import type { PendingAction } from "./records.js";
-import type { ToolState } from "./records.js";
+import type { ToolEvent } from "./blocks.js";
 import type { Receipt } from "./records.js";
+import type { ToolCall } from "./blocks.js";
+import type { Block } from "./blocks.js";
+import type { ToolResult } from "./records.js";
+import type { Approval } from "./records.js";

@@ -1,7 +1,9 @@
 // The client's public types: options, events, replies. Nothing runs here, and no page loads it.
 // docs/client.md says what each does; what the server answers is in records.js.
 
-/** @import { Cost, FinishReason, PendingAction, Receipt, ToolState, Usage } from "./records.js" */
+/** @import { Block, ToolCall, ToolEvent } from "./blocks.js" */
+/** @import { Approval, Cost, FinishReason, PendingAction, Receipt } from "./records.js" */
+/** @import { ToolResult, Usage } from "./records.js" */
 
 /** @typedef {"sse" | "socket"} TransportName */
 
@@ -120,25 +122,6 @@
  */
 
 /**
- * A call has changed; which fields there are depends on its state (docs/tools.md).
- * @typedef {object} ToolEvent
- * @property {"tool"} type
- * @property {number} n
- * @property {string} call_id
- * @property {string} name
- * @property {ToolState} state
- * @property {string} [source]
- * @property {Record<string, unknown>} [input]
- * @property {unknown} [output]
- * @property {string} [error]
- * @property {string} [reason]
- * @property {string} [approval_id]
- * @property {{ url: string, title?: string }[]} [sources]
- * @property {boolean} [preliminary]
- * @property {number} seq
- */
-
-/**
  * The run is stored at the server.
  * @typedef {object} StartEvent
  * @property {"start"} type
@@ -226,6 +209,9 @@
  * @property {string} content
  * @property {string} status
  * @property {string} timestamp
+ * @property {readonly ToolCall[]} calls What it has called, in order.
+ * @property {readonly Block[]} blocks Its texts and calls, in order.
+ * @property {string | null} runId
  */
 
 /**
@@ -247,7 +233,8 @@
 /**
  * The promise resolves to the conversation's id, or rejects with the TandemError.
  * @template {ConversationId} Id
- * @typedef {(prompt: string, model?: string, provider?: string) => Promise<Id>} SendPrompt
+ * @typedef {(prompt: string, model?: string, provider?: string,
+ *   options?: Pick<MessageOptions, "tools">) => Promise<Id>} SendPrompt
  */
 
 /**
@@ -255,6 +242,10 @@
  * @typedef {object} ChatActions
  * @property {SendPrompt<Id>} sendMessage Send; the answer comes whole.
  * @property {SendPrompt<Id>} sendStreamingMessage Send; the answer is streamed.
+ * @property {(callId: string, result: Omit<ToolResult, "call_id">) => Promise<void>} addToolResult
+ *   Bring the result of a call that waits for it. Rejects with the TandemError.
+ * @property {(approvalId: string, answer: Approval) => Promise<void>} approve
+ *   Allow a call that waits for that, deny it, or answer its question. Rejects likewise.
  * @property {() => void} clearMessages Show no messages. The server keeps them.
  * @property {() => void} clearError
  */

@@ -2,7 +2,7 @@
 //
 // There is no build step, so `h(type, props, ...children)` stands where JSX would: `h(Chat, { id })`
 // is `<Chat id={id} />`. With a bundler only the imports change: React from "react", createRoot from
-// "react-dom/client", the two modules from where you put them. docs/client.md has the hook's nine names.
+// "react-dom/client", the two modules from where you put them. docs/client.md has the hook's eleven names.
 
 import * as React from "/static/vendor/react.js";
 import { createMarkdownView } from "../markdown/markdown-view.js";
@@ -42,6 +42,9 @@ async function findSession() {
 /** Return which providers can be asked: `{default, providers: [{name, model, ready, missing}]}`. */
 const readModels = () => client.models();
 
+/** Return the names of the tools that the server can run. */
+const readTools = async () => (await client.tools.list()).map(({ name }) => name);
+
 /** What `load` resolves to. It must be the same function each time: one from outside of components. */
 function useLoaded(load) {
   const [state, setState] = useState({ value: null, error: null });
@@ -61,8 +64,9 @@ function useLoaded(load) {
 function App() {
   const session = useLoaded(openSession);
   const models = useLoaded(readModels);
+  const tools = useLoaded(readTools);
   const [mounted, setMounted] = useState(true);
-  const [choice, setChoice] = useState({ streams: true, provider: "", model: "" });
+  const [choice, setChoice] = useState({ streams: true, tools: false, provider: "", model: "" });
   const failed = session.error ?? models.error;
 
   return h("main", null,
@@ -73,7 +77,7 @@ function App() {
     h(Choices, { models: models.value, choice, onChange: (change) => setChoice({ ...choice, ...change }) }),
     failed && h("p", { role: "alert", className: "error" }, failed),
     mounted && session.value && h(Boundary, { fallback: chatFailed },
-      h(Chat, { conversationId: session.value, choice })),
+      h(Chat, { conversationId: session.value, choice, tools: choice.tools ? tools.value ?? undefined : undefined })),
     // The run goes on at the server: what it says meanwhile is there when the chat is mounted again.
     !mounted && h("p", { className: "away" }, "Unmounted. A reply that was under way goes on at the server."),
   );
@@ -110,15 +114,15 @@ function Choices({ models, choice, onChange }) {
   const chosen = providers.find(({ name }) => name === (choice.provider || models.default));
   return h("fieldset", { className: "choices" },
     h("legend", null, "How to ask"),
-    h("label", { className: "toggle" },
+    [["streams", "Streaming"], ["tools", "Tools"]].map(([name, label]) => h("label", { key: name, className: "toggle" },
       h("input", {
         type: "checkbox",
         role: "switch",
-        checked: choice.streams,
-        onChange: (event) => onChange({ streams: event.target.checked }),
+        checked: choice[name],
+        onChange: (event) => onChange({ [name]: event.target.checked }),
       }),
-      "Streaming",
-    ),
+      label,
+    )),
     h("div", { className: "field" },
       h("label", { htmlFor: `${id}-provider` }, "Provider"),
       h("select", {
@@ -146,12 +150,12 @@ function Choices({ models, choice, onChange }) {
   );
 }
 
-// ---- The chat: all nine names of the hook
+// ---- The chat: all names of the hook but addToolResult, for tools that the page itself runs
 
-function Chat({ conversationId, choice }) {
+function Chat({ conversationId, choice, tools }) {
   const {
     messages, isLoading, isStreaming, streamingMessage, error,
-    sendMessage, sendStreamingMessage, clearMessages, clearError,
+    sendMessage, sendStreamingMessage, approve, clearMessages, clearError,
   } = useChat(conversationId);
   const progress = useProgress(conversationId, isLoading);
   const lastPrompt = useRef(null);
@@ -161,11 +165,11 @@ function Chat({ conversationId, choice }) {
     const ask = choice.streams ? sendStreamingMessage : sendMessage;
     // Both promise the conversation's id. A failure is in `error`, so nobody has to wait for it here.
     // Twice the same prompt is one request: no guard against double clicks is needed.
-    ask(prompt, choice.model.trim() || undefined, choice.provider || undefined).catch(() => {});
+    ask(prompt, choice.model.trim() || undefined, choice.provider || undefined, { tools }).catch(() => {});
   };
 
   return h("section", { className: "chat", "aria-label": "Chat" },
-    h(ChatWindow, { messages, isLoading, isStreaming, streamingMessage }),
+    h(ChatWindow, { messages, isLoading, isStreaming, streamingMessage, approve }),
     h("p", { role: "status", className: "status" }, progress),
     error && h("div", { role: "alert", className: "error" },
       h("p", null, error),
@@ -184,7 +188,7 @@ function Chat({ conversationId, choice }) {
   );
 }
 
-function ChatWindow({ messages, isLoading, isStreaming, streamingMessage }) {
+function ChatWindow({ messages, isLoading, isStreaming, streamingMessage, approve }) {
   // The reply has one id while it streams and when it is complete. With it as the key it keeps its
   // <li>, and what was drawn stays drawn.
   const shown = streamingMessage ? [...messages, streamingMessage] : messages;
@@ -192,18 +196,18 @@ function ChatWindow({ messages, isLoading, isStreaming, streamingMessage }) {
     // A log that is busy is read out when it is complete, not piece by piece.
     h("ol", null,
       shown.map((message) =>
-        h(Message, { key: message.id, message, isStreaming: isStreaming && message === streamingMessage })),
+        h(Message, { key: message.id, message, approve, isStreaming: isStreaming && message === streamingMessage })),
       isLoading && !isStreaming && h("li", { className: "assistant note" }, "Waiting for the whole answer..."),
     ),
     shown.length === 0 && !isLoading && h("p", { className: "empty" }, "No messages."),
   );
 }
 
-const NOTES = { stopped: "Stopped", failed: "Failed", interrupted: "Interrupted" };
+const NOTES = { stopped: "Stopped", failed: "Failed", interrupted: "Interrupted", requires_action: "Waiting" };
 
 // `memo`: of a long conversation only the message that grows is rendered again.
-const Message = memo(function Message({ message, isStreaming }) {
-  const { role, content, status } = message;
+const Message = memo(function Message({ message, isStreaming, approve }) {
+  const { role, content, status, calls } = message;
   const classes = [role, isStreaming ? "streaming" : status].join(" ");
   return h("li", { className: classes },
     h("span", { className: "author" }, role === "user" ? "You" : "Assistant"),
@@ -211,10 +215,22 @@ const Message = memo(function Message({ message, isStreaming }) {
       ? h(Boundary, { fallback: () => h(Plain, { text: content }) },
         h(Markdown, { text: content, done: !isStreaming }))
       : h(Plain, { text: content }),
+    calls.map((call) => h(Call, { key: call.call_id, call, approve })),
     isStreaming && h("span", { className: "note" }, "Streaming response..."),
     !isStreaming && NOTES[status] && h("span", { className: "note" }, NOTES[status]),
   );
 });
+
+/** A call of a tool; one that needs leave has two buttons. `message.blocks` has calls and texts in their order. */
+function Call({ call: { name, state, input, output, error, action }, approve }) {
+  const answer = (approved) => h("button", {
+    key: String(approved), type: "button", onClick: () => approve(action.approval_id, { approved }).catch(() => {}),
+  }, approved ? "Allow" : "Deny");
+  return h("div", { className: "call" },
+    h("details", null, h("summary", null, `${name}: ${state.replaceAll("_", " ")}`),
+      h("pre", null, JSON.stringify({ input, output, error }, null, 2))),
+    action?.kind === "approval" && [true, false].map(answer));
+}
 
 function Plain({ text }) {
   return h("p", { className: "plain", dir: "auto" }, text);

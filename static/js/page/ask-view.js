@@ -19,19 +19,21 @@ export function askView(action, answer) {
   const reason = question ? null : h("input", { id: `${id}-reason`, type: "text", maxLength: MOST_REASON, autocomplete: "off", dir: "auto" });
   const fields = h("fieldset.ask-fields", { "aria-labelledby": id });
 
+  let giving = false; // not disabled meanwhile: what is loses the focus
+
   async function give(approved) {
+    if (giving) return;
     const said = { approved };
     if (approved && form) {
       if (!form.valid()) return;
       said.answer = form.value();
     }
     if (reason?.value.trim()) said.reason = reason.value.trim();
-    const held = document.activeElement;
-    fields.disabled = true;
-    const why = await answer(said);
-    fields.disabled = false;
-    problem.textContent = why ?? "";
-    if (why !== null) held?.focus();
+    giving = true;
+    fields.setAttribute("aria-busy", "true");
+    problem.textContent = (await answer(said)) ?? "";
+    fields.removeAttribute("aria-busy");
+    giving = false;
   }
 
   const button = (label, approved, kind = "") => h(`button.small-button${kind}`, { type: "button", onclick: () => give(approved) }, label);

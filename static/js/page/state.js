@@ -67,7 +67,7 @@ const known = new WeakMap(); // of messages, which are not changed
 /** Return what a message is made of: as it came, or as the server has it. */
 export function shownBlocks(message) {
   if (message.blocks) return message.blocks;
-  if (!known.has(message)) known.set(message, blocksOf(message));
+  if (!known.has(message)) known.set(message, blocksOf(message, message.pending));
   return known.get(message);
 }
 

@@ -48,6 +48,14 @@ export class FakeStreams {
     this.#add(runId, { done: true, finish_reason: "stop", full_response: text, session_id: `of ${runId}` });
   }
 
+  /** The run waits: what follows it now brings nothing more of it. */
+  wait(runId) {
+    this.#add(runId, { requires_action: [{ n: 1, call_id: "c1", kind: "approval" }], session_id: `of ${runId}` });
+    const seq = this.entries.get(runId).length;
+    for (const one of this.open) one.cursors.delete(runId);
+    this.news("run_waiting", { run_id: runId, session_id: `of ${runId}`, seq, status: "requires_action" });
+  }
+
   news(type, data) {
     for (const { response } of this.open) response.write(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
   }

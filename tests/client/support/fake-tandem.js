@@ -9,6 +9,7 @@ export const RUN = "0123456789abcdef0123456789abcdef";
 export class FakeTandem {
   pieces = ["Hello", " é€😀", " there\u2028", "!"];
   end = { done: true, finish_reason: "stop", usage: { input_tokens: 1, output_tokens: 4, source: "estimated" } };
+  log = null; // payloads, in the place of pieces and their end
   faults = {};
   requests = []; // { route, url, headers, json, closed: a promise }
   sessionId = "s1";
@@ -46,10 +47,11 @@ export class FakeTandem {
 
   /** The payloads beyond `after`. */
   entries(after = 0) {
+    if (this.log) return numbered(this.log).slice(after);
     const texts = this.pieces.map((token, at) => ({ token, count: at + 1 }));
     const done = { ...this.end, session_id: this.sessionId };
     if (done.done) done.full_response = this.pieces.join("");
-    return [...texts, done].map((entry, at) => ({ ...entry, run_id: RUN, seq: at + 1 })).slice(after);
+    return numbered([...texts, done]).slice(after);
   }
 
   record() {
@@ -87,7 +89,7 @@ export class FakeTandem {
 
   #proceed(route, after, response) {
     if (route === "POST /api/chat/stream" || route === "POST /api/runs/<run>/continue" || route === "GET /api/runs/<run>/events") {
-      if (after > this.pieces.length) {
+      if (after >= this.entries().length) {
         response.writeHead(204).end();
         return;
       }
@@ -102,6 +104,8 @@ export class FakeTandem {
     } else answerJson(response, 404, { error: { code: "not_found", message: "There is no such thing." } });
   }
 }
+
+const numbered = (entries) => entries.map((entry, at) => ({ ...entry, run_id: RUN, seq: at + 1 }));
 
 export function openStream(response) {
   response.writeHead(200, {
