@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import SCREENSHOTS, ChatPage
+from tests.support.calling import calls
 from tests.support.doors import SECRET
 from tests.support.proxy import CuttingProxy
-from tests.support.upstream import Exchange, Steps, say, silent
+from tests.support.server_tools import LOOK_UP, NAMES
+from tests.support.upstream import Exchange, Steps, in_turn, say, silent
 
 WIDE = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {
@@ -60,12 +62,12 @@ def shown(start_one):
 def opened(browser, shown, upstream) -> Iterator:
     contexts = []
 
-    def opened_as(screen, theme, panel=False, url=shown.url, **more) -> ChatPage:
+    def opened_as(screen, theme, panel=False, url=shown.url, tools=(), **more) -> ChatPage:
         context = browser.new_context(**screen, color_scheme=theme, locale="en-GB", **more)
         contexts.append(context)
         context.route("**/api/chat/sessions?*", aged)
         context.add_init_script(
-            f"localStorage['tandem.preferences'] = '{json.dumps({'panel': panel})}'"
+            f"localStorage['tandem.preferences'] = '{json.dumps(kept(panel, tools))}'"
         )
         return ChatPage(context, url).open()
 
@@ -73,6 +75,10 @@ def opened(browser, shown, upstream) -> Iterator:
     for context in contexts:
         context.unroute_all(behavior="ignoreErrors")  # the list may be asked for at this moment
         context.close()
+
+
+def kept(panel, tools):
+    return {"panel": panel, "tools": list(tools)}
 
 
 def aged(route):
@@ -251,3 +257,32 @@ def test_login(browser, start_one):
     expect(page.tab.locator("#token")).to_be_focused()
     saved(page, "12-login-phone-dark")
     context.close()
+
+
+@pytest.fixture(scope="module")
+def with_tools(start_one):
+    tools = f"{NAMES},{LOOK_UP}"
+    return start_one(
+        OPENAI_API_KEY="sk-planted-0123456789abcdef", OPENAI_MODEL="large-2", TOOLS=tools
+    )
+
+
+@pytest.mark.parametrize("screen, theme, name", [
+    (WIDE, "light", "13-approval-wide-light"), (PHONE, "dark", "14-approval-phone-dark"),
+])  # fmt: skip
+def test_approval(opened, with_tools, upstream, screen, theme, name):
+    page = opened(screen, theme, url=with_tools.url, tools=["look_up", "calculator", "send"])
+    wanted = [
+        ("look_up", {"query": "why is the evening sky red"}),
+        ("calculator", {"expression": "(700 / 450) ** 4"}),
+        ("send", {"to": "the reading group"}),
+    ]
+    text = "Let me check the figures first, and send them on if you like."
+    upstream.reply = in_turn(calls(*wanted, text=text), say(["Sent."]))
+    page.send(QUESTION)
+    expect(page.tab.get_by_role("button", name="Allow")).to_be_visible()
+    page.idle()
+    page.tab.locator(".call summary", has_text="calculator").click()
+    page.tab.locator("#scroller").evaluate("(one) => { one.scrollTop = one.scrollHeight; }")
+    page.drawn()
+    saved(page, name)

@@ -1,5 +1,5 @@
-"""Calls of tools in the page, in a real browser: as they come, after a reload, in other tabs; what a
-person is asked, and what is left of that after a crash."""
+"""Calls of tools in the page, in a real browser: as they come, after a reload, in other tabs; what is
+asked of a person, and what is left of that after a crash."""
 
 from __future__ import annotations
 
@@ -224,7 +224,10 @@ def test_what_was_waited_for_is_over(page, server, upstream):
     """Somebody has answered meanwhile, and the page has not heard of it."""
     asked(page, upstream)
     run_id = server.get(f"/api/chat/sessions/{page.session_id}").json["active_run"]["run_id"]
-    page.tab.route("**/approvals/*", lambda route: (server.post(f"/api/runs/{run_id}/stop"), route.continue_())[1])
+    page.tab.route(
+        "**/approvals/*",
+        lambda route: (server.post(f"/api/runs/{run_id}/stop"), route.continue_())[1],
+    )
     button(page, "Allow").click()
     state(page, "send", "stopped")
     expect(button(page, "Allow")).to_have_count(0)
@@ -279,7 +282,12 @@ def test_a_form_that_the_server_refuses_says_why(page, server, upstream):
     asked(page, upstream, ("order", {"what": "tea"}))
     button(page, "Allow").click()
     page.tab.get_by_role("spinbutton", name="size").fill("3")
-    page.tab.route("**/approvals/*", lambda route: route.continue_(post_data=json.dumps({"approved": True, "answer": {"size": "3"}})))
+    page.tab.route(
+        "**/approvals/*",
+        lambda route: route.continue_(
+            post_data=json.dumps({"approved": True, "answer": {"size": "3"}})
+        ),
+    )
     button(page, "Send answer").click()
     expect(page.tab.get_by_role("alert")).to_have_text("size: must be of type integer.")
     page.tab.unroute_all()
@@ -295,7 +303,9 @@ def test_a_result_of_another_app_is_awaited(page, server, upstream):
     page.open(waits["session_id"])
     page.tab.reload()
     state(page.ready(), "look", "awaiting_result")
-    expect(page.tab.locator(".notice")).to_have_text("Waiting for a result from the app that asked.")
+    expect(page.tab.locator(".notice")).to_have_text(
+        "Waiting for a result from the app that asked."
+    )
     expect(button(page, "Allow")).to_have_count(0)
     (action,) = waits["requires_action"]
     results = {"results": [{"call_id": action["call_id"], "output": {"open": True}}]}
@@ -316,7 +326,11 @@ def test_whole_answers_have_calls_too(page, server, upstream, ran):
 
 
 def test_calls_that_fail_or_cannot_be_run_say_so(page, server, upstream):
-    wanted = [("calculator", {"expression": "1/0"}), ("note", {"txt": 1}), ("note", {"text": "x" * 9})]
+    wanted = [
+        ("calculator", {"expression": "1/0"}),
+        ("note", {"txt": 1}),
+        ("note", {"text": "x" * 9}),
+    ]
     upstream.reply = in_turn(calls(*wanted), say(["Hm."]))
     page.send("go")
     expect(page.last).to_have_text("Hm.")

@@ -52,6 +52,7 @@ class MarkdownView {
 
   /** Take a piece of the text; it is drawn with the next frame. */
   append(piece) {
+    if (this._finished) return this.set(this._text + piece); // what was drawn as its end is none
     this._text += piece;
     this._splitter.push(piece);
     this._schedule();
@@ -73,6 +74,7 @@ class MarkdownView {
 
   /** Draw the end of the text; resolves when its code has its colours. */
   async finish() {
+    this._finished = true;
     this._cancel();
     this._draw(true);
     await Promise.all(this._colouring);
@@ -87,6 +89,7 @@ class MarkdownView {
   _start() {
     this._element.replaceChildren();
     this._text = "";
+    this._finished = false;
     this._colouring = new Set();
     this._splitter = new Splitter(parse);
     this._painter = new Painter(this._element, this._strings, (code) => this._colour(code));
