@@ -1,5 +1,5 @@
-"""Calls of tools in the page, in a real browser: as they come, after a reload, in other tabs; what is
-asked of a person, and what is left of that after a crash."""
+"""Calls of tools in the page, in a real browser: as they come, after a reload, in other tabs; what
+a person is asked, and what is left of that after a crash."""
 
 from __future__ import annotations
 
@@ -218,6 +218,22 @@ def test_a_new_message_denies_what_waits(page, server, upstream, ran):
     expect(button(page, "Allow")).to_have_count(0)
     state(page, "send", "denied")
     assert ran() == []
+
+
+def test_another_version_and_back_waits_on(page, server, upstream, ran):
+    upstream.reply = say(["First."])
+    page.send("do it")
+    page.idle()
+    upstream.reply = in_turn(calls(("send", {"to": "bob"})), say(["Sent."]))
+    button(page, "Regenerate").click()
+    expect(button(page, "Allow")).to_be_visible()
+    page.idle()
+    button(page, "The version before").click()
+    expect(page.last).to_have_text("First.")
+    button(page, "The version after").click()
+    button(page, "Allow").click()
+    expect(page.last).to_have_text("Sent.")
+    assert ran() == ["send bob"]
 
 
 def test_what_was_waited_for_is_over(page, server, upstream):

@@ -121,7 +121,7 @@ export class Conversation {
     try {
       const messages = await this.#client.sessions.branch(sessionId, messageId);
       if (asked !== this.#asked) return void (await this.refresh()); // read while it changed: once more
-      this.#store.set(({ messages: before }) => ({ messages: keyed(messages, before), editing: null }));
+      this.#store.set(({ messages: before, session }) => ({ messages: keyed(withPending(messages, session), before), editing: null }));
     } catch (error) {
       this.#problems.fail(error);
     }

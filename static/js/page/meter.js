@@ -14,6 +14,7 @@ export class Meter {
   #began;
   #first = null;
   #last = null;
+  #heard = null; // when the first of it came, a call or text
   #bytes = 0;
   #silences = 0; // cut for saying nothing, before the first piece
 
@@ -25,6 +26,7 @@ export class Meter {
 
   /** Take one event of the client. */
   take(event, now) {
+    if (event.type === "text" || event.type === "tool") this.#heard ??= now;
     if (event.type === "text") this.#text(event.text, now);
     else if (event.type === "end") this.end = event;
     else if (event.type === "resume" || event.type === "retry") this.#again(event);
@@ -51,7 +53,7 @@ export class Meter {
     const { duration: s, ttftMs } = this.end ?? {};
     if (!s || this.resumes || this.transport === "whole") return false;
     const there = s * 1000 - (ttftMs ?? 0);
-    return there > HELD_MS && this.#last - this.#first < there * HELD_SHARE;
+    return there > HELD_MS && this.#last - this.#heard < there * HELD_SHARE;
   }
 
   snapshot() {

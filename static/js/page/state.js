@@ -53,7 +53,8 @@ export function keyed(messages, before) {
 }
 
 /** Give the message whose reply waits what that is for. */
-export function withPending(messages, { active_run: active }) {
+export function withPending(messages, session) {
+  const active = session?.active_run;
   return messages.map((one) => (one.status === "requires_action" && one.run_id === active?.run_id ? { ...one, pending: active.pending } : one));
 }
 
