@@ -34,7 +34,7 @@ export class MessageView {
     this.element.append(this.#tail);
   }
 
-  /** Draw the message; `live` if it is the reply under way; `around` is { busy, last, editing, offline }. */
+  /** Draw the message; `live` if it is the reply under way; `around` is { busy, fixed, last, editing, offline }. */
   update(message, live, around) {
     const asks = waits(message, around) && !around.busy;
     this.#blocks?.update(live ? live.blocks : shownBlocks(message), { live: Boolean(live), asks });
@@ -42,7 +42,7 @@ export class MessageView {
     if (this.#body && message.content !== this.#drawn?.message.content) setText(this.#body, message.content);
     this.#drawLive(live, around.offline);
     if (message.id) this.element.dataset.id = message.id;
-    const now = { message, live: Boolean(live), busy: around.busy, last: around.last, editing: around.editing };
+    const now = { message, live: Boolean(live), busy: around.busy, fixed: around.fixed, last: around.last, editing: around.editing };
     if (this.#drawn && Object.keys(now).every((name) => now[name] === this.#drawn[name])) return;
     this.#drawn = now;
     this.#drawTail(message, live, around);
@@ -108,20 +108,20 @@ export class MessageView {
     return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), upstream, again, more);
   }
 
-  #tools(message, { busy }) {
+  #tools(message, { busy, fixed }) {
     const mine = message.role === "user";
     const copy = iconButton("copy", strings.copy, () => this.#copy(message.content, copy), { "data-act": "copy" });
     const change = mine
       ? iconButton("edit", strings.edit, () => this.#actions.edit(message), { "data-act": "edit" })
       : iconButton("again", strings.regenerate, () => this.#actions.regenerate(message), { "data-act": "again" });
     change.disabled = busy || message.id === null;
-    return h("div.tools", {}, this.#versions(message, busy), copy, change, h("span.facts", { title: dateOf(message.timestamp) }, factsOf(message)));
+    return h("div.tools", {}, this.#versions(message, fixed), copy, change, h("span.facts", { title: dateOf(message.timestamp) }, factsOf(message)));
   }
 
-  #versions({ id, siblings }, busy) {
+  #versions({ id, siblings }, fixed) {
     const at = siblings.indexOf(id);
     if (siblings.length < 2 || at < 0) return null;
-    const turn = (name, label, to) => iconButton(name, label, () => this.#actions.choose(siblings[to]), { disabled: busy || !siblings[to], "data-act": name });
+    const turn = (name, label, to) => iconButton(name, label, () => this.#actions.choose(siblings[to]), { disabled: fixed || !siblings[to], "data-act": name });
     const label = h("span.version", { "aria-label": strings.versionLabel(at + 1, siblings.length), role: "img" }, strings.version(at + 1, siblings.length));
     return h("span.versions", {}, turn("previous", strings.earlier, at - 1), label, turn("next", strings.later, at + 1));
   }

@@ -22,6 +22,8 @@ export function messagesView(store, actions) {
   }, TICK_MS);
 
   function draw({ messages, live, editing, offline }) {
+    // While one is under way, or waits, the branch stays as it is.
+    const fixed = Boolean(live) || messages.at(-1)?.status === "requires_action";
     const keys = new Set(messages.map((message) => message.key));
     for (const [key, view] of views) {
       if (keys.has(key)) continue;
@@ -31,7 +33,7 @@ export function messagesView(store, actions) {
     messages.forEach((message, at) => {
       const view = viewOf(message);
       if (list.children[at] !== view.element) list.insertBefore(view.element, list.children[at] ?? null);
-      const around = { busy: Boolean(live), last: at === messages.length - 1, editing: editing === message.key, offline };
+      const around = { busy: Boolean(live), fixed, last: at === messages.length - 1, editing: editing === message.key, offline };
       view.update(message, live?.key === message.key ? live : null, around);
     });
   }

@@ -133,7 +133,7 @@ export const strings = {
   answerYes: "Accept",
   decline: "Decline",
   cannotAsk: "This page has no form for that answer. An app that knows it can give it; here it can be declined.",
-  expires: (when) => `Denied by itself on ${when}.`,
+  expires: (when) => `If nobody answers, it is denied on ${when}.`,
 
   // announced, politely
   saidSent: "Sent. Waiting for the reply.",
