@@ -13,6 +13,7 @@ KILL_WAIT_S = 1.0  # a killed task closes a socket; one that takes longer is lef
 MAX_CONNECTIONS = 10_000  # eventlet's own default, 1024, hangs the next connection without a word
 KEEPALIVE_S = 75  # idle connections; nginx's default, so a proxy in front closes first
 HAS_HUNG_UP = "tandem.has_hung_up"  # in a request's environ: a Presence; absent where unknown
+END_WITH_ANSWER = "tandem.end_with_answer"  # there too: called before the answer, which says so
 NOT_HTTP = "refused what is not HTTP"
 LINGER_S = 2.0  # how long what follows the last answer is dropped, so that its reader gets it
 LINGER_BYTES = 1_000_000

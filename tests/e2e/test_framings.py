@@ -34,6 +34,8 @@ def test_a_framing(server, framing):
     assert len(statuses) == 1 + framing.goes_on, answer[:500]
     assert statuses[0] in framing.status, answer[:500]
     assert statuses[1:] == [200] * framing.goes_on
+    if not framing.goes_on:
+        assert b"\r\nconnection: close" in answer.lower()
     if framing.is_refused:
         head, _, body = answer.partition(b"\r\n\r\n")
         if framing.data.startswith(b"HEAD "):

@@ -292,6 +292,7 @@ def _chunks() -> Iterator[tuple[str, bytes, frozenset[int], str]]:
         b"DELETE /api/chat/sessions/none",
         b"OPTIONS /api/chat",
         b"POST /api/runs/none/stop",
+        b"POST /no/such/path",
     ):
         head = asked + b" HTTP/1.1\r\nHost: localhost\r\n" + CHUNKED + b"\r\n"
         for name, body in {
@@ -300,7 +301,8 @@ def _chunks() -> Iterator[tuple[str, bytes, frozenset[int], str]]:
             "short": b"10\r\n" + BODY + b"\r\n0\r\n\r\n",
             "cut": b"5\r\n{",
         }.items():
-            yield f"nobody reads {asked.decode()}, {name}", head + body, BAD, "9112 7.1"
+            status = frozenset({404}) if asked == b"POST /no/such/path" else BAD
+            yield f"nobody reads {asked.decode()}, {name}", head + body, status, "9112 7.1"
 
 
 def _answered() -> Iterator[tuple[str, bytes, int, str]]:

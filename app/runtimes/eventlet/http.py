@@ -15,7 +15,7 @@ from typing import Any
 from app.runtimes.chunks import Chunks
 from app.runtimes.eventlet.checks import Tricks
 from app.runtimes.requests import Head, next_head, take_head
-from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.server import END_WITH_ANSWER, HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 from app.runtimes.turns import Pipeline, Turns
 from app.runtimes.websockets.websocket import LINK, Link
 
@@ -127,6 +127,7 @@ def _timed(
                 body._chunked_read = partial(_read_chunks, self, body, chunks)
             if body.chunked_input or body.content_length:
                 body.read = turns.sliced(body.read)
+            environ[END_WITH_ANSWER] = partial(setattr, self, "close_connection", True)
             return environ
 
     return Timed

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.runtimes.chunks import BadChunks, Chunks
 from app.runtimes.requests import Head, next_head, take_head
-from app.runtimes.server import HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
+from app.runtimes.server import END_WITH_ANSWER, HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 from app.runtimes.turns import Pipeline, Turns
 from app.runtimes.websockets.websocket import LINK, Link
 
@@ -106,6 +107,7 @@ def _timed(
         def get_environ(self) -> Any:
             environ = super().get_environ()
             environ[HAS_HUNG_UP] = Presence(self.socket._sock, self.request_version)
+            environ[END_WITH_ANSWER] = partial(setattr, self, "close_connection", True)
             if self.head is not None and self.head.is_websocket:
                 key, behind = environ["HTTP_SEC_WEBSOCKET_KEY"], self.rfile.read(self.head.behind)
                 plain, opened = self.socket._sock, self._become_websocket

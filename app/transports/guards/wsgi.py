@@ -57,7 +57,22 @@ class Guards:
             except ChatError as error:
                 return self._refuse(error, environ, start_response)
         answer = self._app(environ, start_response)
+        if not self._has_all(environ):
+            environ.get("tandem.end_with_answer", bool)()
         return _bodyless(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
+
+    def _has_all(self, environ: dict[str, Any]) -> bool:
+        """Whether the next request can be where this one ends; reads what is left of chunks."""
+        if not is_chunked(environ) and "HTTP_EXPECT" not in environ:
+            return True  # a length says where
+        body = environ["wsgi.input"]
+        if "HTTP_EXPECT" in environ:  # who has not been asked for a body may leave it out
+            return not isinstance(body, TimedInput) or body.has_begun
+        try:
+            drop_chunks(environ, self._max_body_bytes)
+        except ChatError:
+            return False
+        return True
 
     def _refuse(
         self, error: ChatError, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -82,6 +97,11 @@ class TimedInput:
         self._stop_reading = stop_reading
         self._timeout_s = timeout_s
         self._until: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anybody has read it."""
+        return self._until is not None
 
     def _read(self, method: str, *args: Any) -> bytes:
         now = time.monotonic()
