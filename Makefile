@@ -49,7 +49,8 @@ conformance: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests/conformance
 	@TEST_ASYNC_MODE=gevent $(BIN)/python -m pytest tests/conformance
 
-# What the suites of engine.io-protocol and socket.io-protocol on GitHub talk to: ASYNC_MODE, PORT.
+# What the suites of engine.io-protocol and socket.io-protocol on GitHub talk to: ASYNC_MODE, PORT;
+# HANDLERS=client PORT=3210 is for the tests of socket.io-client, without their own server.
 conformance-server: .venv/dev.stamp
 	@PORT=$${PORT:-3000} $(BIN)/python -W ignore tests/conformance/serve.py
 

@@ -1,14 +1,16 @@
 """The transport as Tandem serves it, with the handlers that the protocols' own suites expect.
 
 `/engine.io/` echoes; `/socket.io/` has the namespaces `/` and `/custom`, which tell what they were
-given at connect, echo `message` and acknowledge `message-with-ack`. The chat is not here. Times are
-the suites', but for PING_INTERVAL_S, PING_TIMEOUT_S and CONNECT_TIMEOUT_S in the environment.
+given at connect, echo `message` and acknowledge `message-with-ack`. With HANDLERS=client
+`/socket.io/` is what socket.io-client's own tests expect. The chat is not here. Times are the
+suites', but for PING_INTERVAL_S, PING_TIMEOUT_S and CONNECT_TIMEOUT_S in the environment.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,6 +36,7 @@ from app.transports.socketio.engine import use_classes  # noqa: E402
 from app.transports.socketio.engine_protocol import Engine  # noqa: E402
 from app.transports.socketio.packets import ValidPacket  # noqa: E402
 from app.transports.socketio.socket_protocol import SocketServer  # noqa: E402
+from tests.conformance import client_handlers  # noqa: E402
 
 
 def seconds(name: str, default: float) -> float:
@@ -41,10 +44,11 @@ def seconds(name: str, default: float) -> float:
     return float(os.environ.get(name, default))
 
 
+FOR_CLIENT = os.environ.get("HANDLERS") == "client"
 TIMES = {
-    "ping_interval": seconds("PING_INTERVAL_S", 0.3),
-    "ping_timeout": seconds("PING_TIMEOUT_S", 0.2),
-    "connect_timeout": seconds("CONNECT_TIMEOUT_S", 1),
+    "ping_interval": seconds("PING_INTERVAL_S", 2 if FOR_CLIENT else 0.3),
+    "ping_timeout": seconds("PING_TIMEOUT_S", 20 if FOR_CLIENT else 0.2),
+    "connect_timeout": seconds("CONNECT_TIMEOUT_S", 45 if FOR_CLIENT else 1),
 }
 
 
@@ -79,7 +83,7 @@ def engine() -> Engine:
 
 
 def sockets() -> SocketServer:
-    """A Socket.IO server with the suite's handlers."""
+    """A Socket.IO server with a suite's handlers."""
     server = SocketServer(
         async_mode=MODE,
         cors_allowed_origins="*",
@@ -87,7 +91,14 @@ def sockets() -> SocketServer:
         async_handlers=False,
         **TIMES,
     )
+    if FOR_CLIENT:
+        client_handlers.register(server)
+    else:
+        _register(server)
+    return server
 
+
+def _register(server: SocketServer) -> None:
     def tell(sid: str, auth: Any, name: str) -> None:
         server.sleep(0.02)  # the suite listens for it once it has the packet before
         server.emit("auth", auth, to=sid, namespace=name)
@@ -103,7 +114,13 @@ def sockets() -> SocketServer:
         server.on("connect", told, namespace=name)
         server.on("message", message, namespace=name)
         server.on("message-with-ack", lambda sid, *data: data, namespace=name)
-    return server
+
+
+def held(wsgi: Callable[..., Any], environ: dict[str, Any], start_response: Any) -> Any:
+    """Hold up a handshake, as the server of socket.io-client's tests does."""
+    if "sid=" not in environ.get("QUERY_STRING", ""):
+        time.sleep(client_handlers.HELD_S)
+    return wsgi(environ, start_response)
 
 
 def uncompressed(wsgi: Callable[..., Any], environ: dict[str, Any], start_response: Any) -> Any:
@@ -118,6 +135,8 @@ def main() -> None:
     for server in (first, second.eio):
         use_classes(server, runtime)
     wsgi = engineio.WSGIApp(first, socketio.WSGIApp(second))
+    if FOR_CLIENT:
+        wsgi = partial(held, wsgi)
     listener = listen("127.0.0.1", int(os.environ.get("PORT", "0")))
     runtime.serve(listener, Served(partial(uncompressed, wsgi), listener))
 
