@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from app.providers.anthropic.provider import AnthropicSettings
 from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.google.provider import GoogleSettings
@@ -45,6 +46,7 @@ class Vendors(BaseModel):
 
     openai: OpenAISettings = OpenAISettings()
     google: GoogleSettings = GoogleSettings()
+    anthropic: AnthropicSettings = AnthropicSettings()
     local: LocalSettings = LocalSettings()
 
 

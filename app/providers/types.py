@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, SecretStr
 
 # What requests go to, beneath the address that is asked for.
-OPERATION = re.compile(r"/((chat/)?completions|responses|models|embeddings)$")
+OPERATION = re.compile(r"/((chat/)?completions|responses|models|embeddings|messages)$")
 OLLAMA_OWN = re.compile(r"/api(/(chat|generate|tags|embed|embeddings))?$")
 HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\]):\d+(/|$)")
 

@@ -15,7 +15,7 @@ from tests.support.options import RunOptions
 from tests.support.upstream import Upstream
 from tests.support.wires import BOUNDS, WIRES, send
 
-NAMES = ["openai", "google", "local"]
+NAMES = ["openai", "google", "anthropic", "local"]
 
 
 def vendors(*names: str, origin: str = "http://127.0.0.1:1", field: str = "") -> Vendors:
@@ -32,6 +32,11 @@ def vendors(*names: str, origin: str = "http://127.0.0.1:1", field: str = "") ->
             "gemini_api_key": "key",
             "gemini_base_url": url["google"],
             "gemini_model": "google-1",
+        },
+        "anthropic": {
+            "anthropic_api_key": "key",
+            "anthropic_base_url": url["anthropic"],
+            "anthropic_model": "anthropic-1",
         },
         "local": {"local_llm_url": url["local"], "local_llm_model": "local-1"},
     }
@@ -53,11 +58,11 @@ def catalog(*names: str, **settings: Any) -> list[tuple[str, str | None]]:
 
 
 def test_providers_come_in_the_order_they_are_chosen_in() -> None:
-    providers = made("local", "google", "openai")
+    providers = made("local", "anthropic", "google", "openai")
 
     assert list(providers) == [name for name in rows(Vendors()) if name in NAMES] == NAMES
     assert [p.name for p in providers.values()] == NAMES
-    assert [p.default_model for p in providers.values()] == ["openai-1", "google-1", "local-1"]
+    assert [p.default_model for p in providers.values()] == [f"{name}-1" for name in NAMES]
 
 
 def test_server_that_is_not_set_up_has_none() -> None:
@@ -83,7 +88,7 @@ def test_vendor_names_settings_that_it_has(name: str, vendor: Any) -> None:
 
 
 def test_other_names_are_nobodys_own() -> None:
-    assert aliases() == {"gemini": "google", "ollama": "local"}
+    assert aliases() == {"gemini": "google", "claude": "anthropic", "ollama": "local"}
 
 
 def test_what_is_not_set_up_says_what_it_lacks() -> None:

@@ -10,12 +10,11 @@ import pytest
 
 from app.core.run_errors import RunError
 from app.core.tools import Calls
-from app.providers.google.chunks import GeminiChunks
-from app.providers.openai.chunks import CompletionChunks
 from app.providers.wire.pieces import read_pieces
 from app.runs.ports import Piece, PieceStream
 from tests.support.asking import joined, request_of
-from tests.support.call_cases import CALL_CASES, MADE, CallCase, Called
+from tests.support.call_cases import MADE, CallCase, Called
+from tests.support.case_tables import CALL_CASES, chunks_of
 from tests.support.upstream import Upstream
 from tests.support.wires import WIRES
 
@@ -83,14 +82,9 @@ def expected(case: CallCase) -> dict[str, Any]:
     return {name: getattr(case, name) for name in ("calls", "end", "text", "thoughts", "back")}
 
 
-def chunks_of(case: CallCase) -> CompletionChunks | GeminiChunks:
-    if case.wire == "google":
-        return GeminiChunks(FIRST, "vendor")
-    return CompletionChunks(case.wire == "local", FIRST, "vendor")
-
-
 def read(case: CallCase, *reads: bytes) -> PieceStream:
-    return read_pieces([part for part in reads if part], chunks_of(case), NO_BOUND)
+    chunks = chunks_of(case.wire, FIRST, "vendor")
+    return read_pieces([part for part in reads if part], chunks, NO_BOUND)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import pytest
 
 from app.core.run_errors import RunError
 from app.core.usage import Usage
-from app.providers.google.chunks import GeminiChunks
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.wire.adapting import StreamingRefused
 from app.providers.wire.pieces import read_pieces
 from app.runs.ports import Piece, PieceStream
 from tests.support.asking import joined, request_of
-from tests.support.cases import CASES, Case
+from tests.support.case_tables import CASES, chunks_of
+from tests.support.cases import Case
 from tests.support.upstream import Upstream
 from tests.support.wires import WIRES
 
@@ -77,25 +77,21 @@ def test_case_comes_out_right(
     assert outcome(getattr(providers[case.wire], asked)(request_of())) == expected(case)
 
 
-def chunks_of(case: Case) -> CompletionChunks | GeminiChunks:
-    return GeminiChunks() if case.wire == "google" else CompletionChunks(case.wire == "local")
-
-
 @pytest.mark.parametrize("case", OK, ids=lambda case: case.name)
 def test_case_is_the_same_wherever_it_is_split(case: Case) -> None:
     body = case.body
     for place in range(len(body) + 1):
         reads = [part for part in (body[:place], body[place:]) if part]
-        assert outcome(read_pieces(reads, chunks_of(case), NO_BOUND)) == expected(case), place
+        assert outcome(read_pieces(reads, chunks_of(case.wire), NO_BOUND)) == expected(case), place
     letters = [body[index : index + 1] for index in range(len(body))]
-    assert outcome(read_pieces(letters, chunks_of(case), NO_BOUND)) == expected(case)
+    assert outcome(read_pieces(letters, chunks_of(case.wire), NO_BOUND)) == expected(case)
 
 
 @pytest.mark.parametrize("case", OK, ids=lambda case: case.name)
 def test_case_that_is_cut_anywhere_is_an_end_like_others(case: Case) -> None:
     for place in range(len(case.body)):
         text, thoughts, end, _ = outcome(
-            read_pieces([case.body[:place]], chunks_of(case), NO_BOUND)
+            read_pieces([case.body[:place]], chunks_of(case.wire), NO_BOUND)
         )
         assert end != "none"
         if not case.text.startswith(text):  # a mark that is cut may be a word for itself

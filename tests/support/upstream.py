@@ -236,7 +236,8 @@ class Upstream:
 
     def _choose(self, exchange: Exchange) -> Reply:
         messages = (exchange.body or {}).get("messages") or [{"content": ""}]
-        return self.replies.get(messages[-1]["content"], self.reply)
+        said = messages[-1]["content"]
+        return self.replies.get(said, self.reply) if isinstance(said, str) else self.reply
 
     def wait_for(self, count: int, timeout_s: float = 30) -> Exchange:
         """Return the `count`-th exchange, waiting for it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from app.providers.anthropic.provider import AnthropicProvider
 from app.providers.google.provider import GoogleProvider
 from app.providers.http.streams import Bounds
 from app.providers.openai.provider import OpenAICompatible
@@ -152,4 +153,60 @@ GOOGLE = Wire(
     request={"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
 )
 
-WIRES = {wire.name: wire for wire in (OPENAI, GOOGLE, LOCAL)}
+
+def _delta(index: int, kind: str, **said: str) -> bytes:
+    delta = {"type": f"{kind}_delta", **said}
+    return _named({"type": "content_block_delta", "index": index, "delta": delta})
+
+
+def _named(event: dict[str, Any]) -> bytes:
+    """Return an event of Claude's wire, which has its type twice."""
+    return f"event: {event['type']}\n".encode() + event_bytes(event)
+
+
+def _anthropic_end(reason: str | None, tokens_in: int, tokens_out: int) -> bytes:
+    # All but one of the tokens that were read came out of the cache.
+    read = {"input_tokens": 1, "cache_read_input_tokens": tokens_in - 1}
+    delta = {"stop_reason": reason, "stop_sequence": None}
+    return b"".join(
+        _named(event)
+        for event in (
+            {"type": "ping"},
+            {"type": "content_block_stop", "index": 1},
+            {
+                "type": "message_delta",
+                "delta": delta,
+                "usage": {**read, "output_tokens": tokens_out},
+            },
+            {"type": "message_stop"},
+        )
+    )
+
+
+ANTHROPIC = Wire(
+    name="anthropic",
+    path="/v1",
+    make=AnthropicProvider,
+    text=lambda text: _delta(1, "text", text=text),
+    thinking=lambda text: _delta(0, "thinking", thinking=text),
+    end=_anthropic_end,
+    reasons=(
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("pause_turn", "stop"),
+    ),
+    malformed=(
+        b'{"type": "content_block_delta"}',
+        b'{"type": "content_block_delta", "index": 0, "delta": 5}',
+        b'{"type": "content_block_start", "index": 0, "content_block": 5}',
+        b'{"type": "message_start", "message": 5}',
+        b'{"type": "message_delta", "delta": 5}',
+    ),
+    request={"stream": True, "model": MODEL, "max_tokens": 32_000},
+)
+
+WIRES = {wire.name: wire for wire in (OPENAI, GOOGLE, ANTHROPIC, LOCAL)}

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 
 MAX_STRAY_BYTES = 16384
-_FIELDS = (b":", b"event", b"id", b"retry")
+_NAMES = (b"data", b"event", b"id", b"retry")
+_FIELDS = (b":", *_NAMES[1:])
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -94,7 +95,7 @@ class SseReader:
             self._add(b"")
         elif line.startswith(b"event:"):
             self._is_error = line[6:].strip() == b"error"
-        elif b"data".startswith(line):  # cut in its name
+        elif any(name.startswith(line) for name in _NAMES):  # cut in its name
             return
         elif not line.startswith(_FIELDS) and self._stray_bytes < MAX_STRAY_BYTES:
             self.stray.append(line[:MAX_STRAY_BYTES])

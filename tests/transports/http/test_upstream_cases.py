@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.cases import CASES, Case
+from tests.support.case_tables import CASES
+from tests.support.cases import Case
 from tests.support.in_process import InProcess
 from tests.support.sse import stream_chat
 from tests.support.upstream import PLANTED_KEY, Upstream
 from tests.support.ways import v1_chunks
 
-MODELS = {"openai": "m-openai", "google": "m-google", "local": "m-local"}
+MODELS = {name: f"m-{name}" for name in ("openai", "google", "anthropic", "local")}
+GOOD = {"google": "gemini plain", "anthropic": "anthropic plain"}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,9 @@ def server(upstream: Upstream) -> Iterator[InProcess]:
         GEMINI_BASE_URL=f"{origin}/v1beta",
         GEMINI_API_KEY=PLANTED_KEY,
         GEMINI_MODEL=MODELS["google"],
+        ANTHROPIC_BASE_URL=origin,
+        ANTHROPIC_API_KEY=PLANTED_KEY,
+        ANTHROPIC_MODEL=MODELS["anthropic"],
         LOCAL_LLM_URL=f"{origin}/v1",
         LOCAL_LLM_MODEL=MODELS["local"],
         BREAKER_FAILURES=1000,
@@ -117,7 +122,7 @@ TURNS = {
 def test_session_goes_on_after_a_reply_without_text(
     first: str, wire: str, server: InProcess, upstream: Upstream
 ) -> None:
-    good = "gemini plain" if wire == "google" else "plain"
+    good = GOOD.get(wire, "plain")
     session = f"turns-{first}-{wire}"
     fields = {"session_id": session, "provider": wire}
     upstream.reply = lambda exchange: exchange.raw(TURNS[first])
@@ -133,6 +138,7 @@ def test_session_goes_on_after_a_reply_without_text(
     turns = body["contents"] if wire == "google" else body["messages"]
     assert [turn["role"] for turn in turns] == ["user"]
     text = turns[0]["parts"][0]["text"] if wire == "google" else turns[0]["content"]
+    text = text[0]["text"] if wire == "anthropic" else text
     assert text == "one\n\ntwo\n\nthree"
 
 

@@ -1,0 +1,1 @@
+"""Claude, by its own wire."""
