@@ -188,15 +188,16 @@ class ChatInterface:
         )
 
     def _parameters(self, request: ChatRequest) -> Mapping[str, Any]:
+        given = {**request.hints, **request.parameters}
         if self._toolbox is None or not request.server_tools:
-            return request.parameters
+            return given
         tools = self._toolbox.definitions(request.server_tools)
         tools = [*request.parameters.get("tools", ()), *tools]
         if tools:
-            return {**request.parameters, "tools": tools}
+            return {**given, "tools": tools}
         # The servers of all of them are away; what speaks of tools is refused without any.
         of_tools = {"tools", "tool_choice", "parallel_tool_calls"}
-        return {n: v for n, v in request.parameters.items() if n not in of_tools}
+        return {n: v for n, v in given.items() if n not in of_tools}
 
     def _given(
         self, request: ChatRequest, branch: list[Message]

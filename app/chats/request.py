@@ -57,6 +57,7 @@ class ChatRequest:
     history: tuple[ProviderMessage, ...] | None = None
     place: Place = AT_LEAF
     parameters: Mapping[str, Any] = field(default_factory=dict)  # for a provider that takes them
+    hints: Mapping[str, Any] = field(default_factory=dict)  # likewise; others do without
     names: Mapping[str, str] = field(default_factory=dict)  # how the client calls our fields
     server_tools: tuple[str, ...] = ()  # those that the server is to run
     waits: bool = False  # the client answers calls and questions later: its run waits for that
@@ -103,6 +104,8 @@ class ChatRequest:
             asked.append("held by the client")
         if self.place != AT_LEAF or self.parameters:
             asked += [self.place.kind, self.place.target, dict(self.parameters)]
+        if self.hints:
+            asked.append(dict(self.hints))
         if self.server_tools:
             asked.append(list(self.server_tools))
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

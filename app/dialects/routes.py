@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.dialects.ai_sdk.chat import AiSdk
+from app.dialects.anthropic.chat import ClaudeMessages
 from app.dialects.dialect import Dialect
 from app.dialects.documents.completions import CompletionsStream
 from app.dialects.documents.conversation import ConversationChat
@@ -33,6 +34,7 @@ COMPLETIONS = CompletionsStream()
 SESSION_MESSAGES = SessionMessages()
 OPENAI = OpenAIChat()
 AI_SDK = AiSdk()
+ANTHROPIC = ClaudeMessages()
 OLLAMA = OllamaChat()
 ROUTES: tuple[Route, ...] = (
     Route("/api/chat/stream", NATIVE, "stream"),
@@ -45,6 +47,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/chat/conversation", PromptConversation(), "asked"),
     Route("/v1/chat/completions", OPENAI, "asked"),
     Route("/v1/completions", OpenAICompletions(), "asked"),
+    Route("/v1/messages", ANTHROPIC, "asked"),
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
     Route("/ollama/api/chat", OLLAMA, "asked"),
     Route("/ollama/api/generate", OllamaGenerate(), "asked"),

@@ -27,7 +27,7 @@ from app.transports.http import (
     sessions,
 )
 from app.transports.http.json import LineJson
-from app.transports.http.peers import ai_sdk, ollama, openai, session_messages
+from app.transports.http.peers import ai_sdk, anthropic, ollama, openai, session_messages
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
 from app.transports.socketio.chat import MAX_OVER, ChatNamespace
@@ -70,6 +70,7 @@ BLUEPRINTS = (
     session_messages.routes,
     openai.routes,
     ai_sdk.routes,
+    anthropic.routes,
     ollama.routes,
     models.routes,
     public.health_routes,

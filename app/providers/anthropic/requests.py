@@ -47,7 +47,7 @@ NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 def request_body(
     request: ProviderRequest, stream: bool, adapted: frozenset[str] = frozenset(), vendor: str = ""
 ) -> dict[str, Any]:
-    """Return the body; `vendor` is who gets its own thoughts back."""
+    """Return the body; `vendor` is who gets its own thoughts back; a client may hold them too."""
     given = request.parameters
     most = _limit(request.max_tokens, adapted)
     body: dict[str, Any] = {
@@ -168,7 +168,7 @@ def _blocks(turn: ProviderMessage, vendor: str) -> Iterator[dict[str, Any]]:
             yield {"type": "tool_use", **_names(part), "input": part.get("input") or {}}
         elif part["type"] == "tool_result":
             yield _result(part)
-        elif part["type"] == "opaque" and part["vendor"] == vendor and "block" in part:
+        elif part["type"] == "opaque" and part["vendor"] in {vendor, ""} and "block" in part:
             yield dict(part["block"])
 
 

@@ -1,0 +1,163 @@
+"""What a request for a message says: its turns, with calls, their results and signed thoughts.
+
+Source: Claude API reference, "Messages", "Tool use", "Extended thinking".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app.core.entries import storable
+from app.core.errors import InvalidRequest
+from app.core.messages import Part, ProviderMessage, text_parts
+from app.core.tools import CLIENT
+from app.dialects.anthropic.shapes import MessagesBody, SentMessage
+from app.dialects.calls import arguments_of, call_id_of, checked_tools, text_of
+from app.dialects.client_held import unsupported
+
+CHOICES = {"auto": "auto", "any": "required", "none": "none"}
+# Of a budget of tokens for thoughts, the effort that comes closest; more than the last is high.
+EFFORTS = ((2048, "low"), (8192, "medium"))
+WANTED_BACK = {"thinking": "signature", "redacted_thinking": "data"}  # and what it has to have
+
+
+def conversation(said: MessagesBody) -> list[ProviderMessage]:
+    """Return the messages, the system's first. Raises InvalidRequest, UnsupportedParameter."""
+    found: list[ProviderMessage] = []
+    if system := _system(said.system, "system"):
+        found.append(ProviderMessage("system", text_parts(system)))
+    names: dict[str, str] = {}
+    for index, message in enumerate(said.messages):
+        found += _turns(message, f"messages.{index}.content", names)
+    return found
+
+
+def _system(content: str | list[dict[str, Any]] | None, field: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n\n".join(text for text in _texts(content, field) if text)
+
+
+def _texts(blocks: Sequence[Any], field: str) -> Iterator[str]:
+    for index, block in enumerate(blocks):
+        text = block.get("text") if isinstance(block, dict) else None
+        if not isinstance(text, str) or block.get("type") != "text":
+            raise unsupported(f"{field}.{index}")
+        yield text
+
+
+def _turns(message: SentMessage, field: str, names: dict[str, str]) -> Iterator[ProviderMessage]:
+    """Yield the message, results of calls apart from what else it says; note the calls' names."""
+    if message.role == "system":
+        yield ProviderMessage("system", text_parts(_system(message.content, field)))
+        return
+    content = message.content
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    results: list[Part] = []
+    others: list[Part] = []
+    for index, block in enumerate(blocks):
+        where = f"{field}.{index}"
+        if block.get("type") == "tool_result":
+            results.append(_result(block, where, names))
+        elif (part := _part(block, where, message.role)) is not None:
+            others.append(part)
+            if part["type"] == "tool_call":
+                names[part["call_id"]] = part["name"]
+    if results and message.role != "user":
+        raise InvalidRequest({field: "only a user's message has results of tools"})
+    if results:
+        yield ProviderMessage("tool", tuple(results))
+    if others or not results:
+        yield ProviderMessage(message.role, tuple(others))
+
+
+def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
+    kind = block.get("type")
+    if kind == "text" and isinstance(text := block.get("text"), str):
+        return {"type": "text", "text": text}
+    if role == "assistant" and kind == "tool_use":
+        return {
+            "type": "tool_call",
+            "call_id": call_id_of(block.get("id"), f"{field}.id"),
+            "name": text_of(block.get("name"), f"{field}.name"),
+            "source": CLIENT,
+            "input": arguments_of(block.get("input"), f"{field}.input"),
+        }
+    if role == "assistant" and kind in WANTED_BACK:
+        proof = block.get(WANTED_BACK[kind])
+        if not isinstance(proof, str) or not proof:
+            return None  # another model's, whose thoughts nobody wants back
+        kept = {name: one for name, one in block.items() if name != "cache_control"}
+        return {"type": "opaque", "vendor": "", "block": storable(kept)}
+    raise unsupported(field)
+
+
+def _result(block: Mapping[str, Any], field: str, names: Mapping[str, str]) -> Part:
+    call_id = text_of(block.get("tool_use_id"), f"{field}.tool_use_id")
+    if call_id not in names:
+        why = "must be the id of a call in a message before it"
+        raise InvalidRequest({f"{field}.tool_use_id": why})
+    content = block.get("content") or ""
+    if not isinstance(content, str):
+        content = "".join(_texts(content if isinstance(content, list) else [content], field))
+    said = {"error" if block.get("is_error") else "output": storable(content)}
+    return {"type": "tool_result", "call_id": call_id, "name": names[call_id], **said}
+
+
+def parameters(said: MessagesBody) -> dict[str, Any]:
+    """Return what is for a provider that takes it. Raises InvalidRequest, UnsupportedParameter."""
+    found: dict[str, Any] = {}
+    if said.top_p is not None and said.top_p != 1:
+        found["top_p"] = said.top_p
+    if said.stop_sequences:
+        found["stop"] = storable(said.stop_sequences)
+    form = said.output_config.format if said.output_config else None
+    if form is not None:
+        if form.get("type") != "json_schema" or not isinstance(form.get("schema"), dict):
+            raise InvalidRequest({"output_config.format": "must be a json_schema with its schema"})
+        schema = {"name": "response", "schema": storable(form["schema"])}
+        found["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if said.tools:
+        found.update(_tools(said.tools, said.tool_choice or {"type": "auto"}))
+    return found
+
+
+def _tools(tools: Sequence[dict[str, Any]], choice: Mapping[str, Any]) -> dict[str, Any]:
+    kind = choice.get("type")
+    if kind not in {*CHOICES, "tool"}:
+        raise InvalidRequest({"tool_choice.type": f"must be one of {', '.join(CHOICES)}, tool"})
+    if kind == "none":
+        return {}
+    found: dict[str, Any] = {"tools": checked_tools([*_functions(tools)])}
+    if kind == "tool":
+        name = text_of(choice.get("name"), "tool_choice.name")
+        found["tool_choice"] = {"type": "function", "function": {"name": name}}
+    elif kind == "any":
+        found["tool_choice"] = "required"
+    if choice.get("disable_parallel_tool_use"):
+        found["parallel_tool_calls"] = False
+    return found
+
+
+def _functions(tools: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for index, tool in enumerate(tools):
+        if tool.get("type") not in (None, "custom"):  # one that Anthropic's own servers run
+            raise unsupported(f"tools.{index}", "this server runs those of `server_tools` alone")
+        function = {name: tool[name] for name in ("name", "description", "strict") if name in tool}
+        yield {
+            "type": "function",
+            "function": {**function, "parameters": tool.get("input_schema") or {}},
+        }
+
+
+def hints(said: MessagesBody) -> dict[str, Any]:
+    """Return what a provider is told that has a word for it, and others are not."""
+    effort: str | None = said.output_config.effort if said.output_config else None
+    thinking = said.thinking
+    if effort is None and thinking is not None and thinking.type == "enabled":
+        most = thinking.budget_tokens or 0
+        effort = next((effort for budget, effort in EFFORTS if most <= budget), "high")
+    if effort is None:
+        return {}
+    return {"reasoning_effort": "xhigh" if effort == "max" else effort}
