@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.core.entries import Entry
+from tests.dialects import anthropic_row
 from tests.dialects.golden import OPEN
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, texts
@@ -185,4 +186,11 @@ OLLAMA = Calls(
     ran=line('""') + line('"Warm."') + OLLAMA_END,
 )
 
-CALLS = {"native": NATIVE, "openai_chat": OPENAI, "ai_sdk": AI_SDK, "ollama_chat": OLLAMA}
+ANTHROPIC = Calls("".join(anthropic_row.CALLED), "".join(anthropic_row.RAN))
+CALLS = {
+    "native": NATIVE,
+    "openai_chat": OPENAI,
+    "anthropic_messages": ANTHROPIC,
+    "ai_sdk": AI_SDK,
+    "ollama_chat": OLLAMA,
+}

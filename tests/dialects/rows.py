@@ -13,6 +13,7 @@ from app.dialects.ollama import OllamaChat
 from app.dialects.openai.chat import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
 from app.dialects.prompts.openai_completions import OpenAICompletions
+from tests.dialects.anthropic_row import ANTHROPIC
 from tests.dialects.golden import COUNTS, OPEN, USAGE, At, Golden, escaped
 from tests.dialects.speech import TIMED_OUT
 
@@ -344,4 +345,4 @@ OLLAMA_GENERATE = Golden(
     shows=frozenset({"reasoning"}),
 )
 
-ROWS = (NATIVE, OPENAI, OPENAI_COMPLETIONS, AI_SDK, OLLAMA, OLLAMA_GENERATE)
+ROWS = (NATIVE, OPENAI, OPENAI_COMPLETIONS, ANTHROPIC, AI_SDK, OLLAMA, OLLAMA_GENERATE)

@@ -187,7 +187,7 @@ def test_error_body_names_the_fields(row: Golden) -> None:
 def test_caller_says_what_leaving_means(row: Golden, asked: str) -> None:
     said = {} if asked == "nothing" else {"on_disconnect": asked}
     request = row.dialect.parse({**row.dialect.examples[0], **said}, {"session_id": "s-1"}).request
-    by_default = row.dialect.name.startswith(("openai_", "ollama_"))
+    by_default = row.dialect.name.startswith(("openai_", "ollama_", "anthropic_"))
 
     assert request.stop_when_unwatched is (asked == "stop" or (not said and by_default))
 
@@ -210,7 +210,7 @@ def events(row: Golden, encoded: str) -> list[dict[str, Any]]:
     """Return what a client reads that takes every line end of Unicode's for one."""
     lines = encoded.splitlines()
     if row.dialect.content_type.startswith("text/event-stream"):
-        assert all(line[:2] in {"", ": ", "id", "da"} for line in lines)
+        assert all(line[:2] in {"", ": ", "id", "da", "ev"} for line in lines)
         lines = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
