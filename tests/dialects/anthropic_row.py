@@ -96,7 +96,6 @@ ANTHROPIC = Golden(
     problem=problem,
     text_of=lambda event: event.get("delta", {}).get("text", ""),
     heartbeat=PING,
-    shows=frozenset({"refusal"}),
 )
 
 USE = begin('{"type":"tool_use","id":"call_1","name":"weather","input":{}}', 1)

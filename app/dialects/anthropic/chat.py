@@ -14,7 +14,6 @@ import orjson
 from app.core.entries import (
     OPAQUE,
     REASONING,
-    REFUSAL,
     TEXT,
     TOOL_ARGS,
     TOOL_CALL,
@@ -31,7 +30,7 @@ from app.dialects.client_held import HELLO, asked, explained, facts_of
 from app.dialects.dialect import OPEN, Dialect, Encoder, Reply, Spoken
 from app.dialects.frames import json_line, validated
 
-TEXTS = {TEXT: ("text", "text"), REFUSAL: ("text", "text"), REASONING: ("thinking", "thinking")}
+TEXTS = {TEXT: ("text", "text"), REASONING: ("thinking", "thinking")}
 STOP_REASONS = {
     "stop": "end_turn",
     "stopped": "end_turn",
@@ -227,7 +226,7 @@ class ClaudeMessages(Dialect):
 
 def _block(part: Part, shows_thoughts: bool) -> dict[str, Any] | None:
     kind = part["type"]
-    if kind in {"text", "refusal"} and part["text"]:
+    if kind == "text" and part["text"]:
         return {"type": "text", "text": part["text"]}
     if kind == "tool_call" and part["source"] == CLIENT:
         names = {"id": part["call_id"], "name": part["name"]}
