@@ -81,7 +81,8 @@ def test_a_framing(framing, size):
         assert isinstance(read, tuple) and read[0].keep_alive
         assert read[2].lstrip(b"\r\n") == MARKER
     elif framing.is_refused:
-        assert read in framing.status
+        # Where nobody has the path, that is said before the body is looked at.
+        assert read in (framing.status - {404} or {400})
 
 
 def test_a_refusal_is_an_error_of_tandems():

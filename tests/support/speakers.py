@@ -132,6 +132,13 @@ def native_problem(body: Any) -> str:
     return str(body["error"]["message"])
 
 
+def anthropic_problem(body: Any) -> str:
+    """The error of Anthropic's API, which has a type and a sentence, and ours beside them."""
+    assert (body["type"], set(body["error"])) == ("error", {"type", "message"}), body
+    assert set(body) == {"type", "error", "code", "retryable"}, body
+    return str(body["error"]["message"])
+
+
 def openai_problem(body: Any) -> str:
     """OpenAI's error."""
     assert set(body["error"]) == {"message", "type", "param", "code"}, body
@@ -263,6 +270,24 @@ OPENAI_COMPLETIONS = replace(
     text=lambda frame: "".join(choice["text"] for choice in choices(frame)),
     required="prompt",
 )
+ANTHROPIC = Speaker(
+    name="anthropic",
+    path="/v1/messages",
+    body=lambda message: {
+        "model": "any/model",
+        "max_tokens": 1000,
+        "messages": said(message),
+        "stream": True,
+    },
+    text=lambda frame: frame.get("delta", {}).get("text", ""),
+    complete=lambda frames: types(frames)[-2:] == ["message_delta", "message_stop"],
+    stopped=lambda frames: types(frames)[-2:] == ["message_delta", "message_stop"],
+    failed=lambda frames: types(frames)[-1] == "error" and "message_stop" not in types(frames),
+    problem=anthropic_problem,
+    required="messages",
+    stops_with_client=True,
+    holds_headers=True,
+)
 AI_SDK = Speaker(
     name="ai_sdk",
     path="/api/ai-sdk/chat",
@@ -306,6 +331,7 @@ SPEAKERS = (
     CONVERSATION,
     OPENAI,
     OPENAI_COMPLETIONS,
+    ANTHROPIC,
     AI_SDK,
     OLLAMA,
     GENERATE,

@@ -73,6 +73,10 @@ def completions_text(answer):
     return "".join(choice["text"] for one in v1_chunks(answer.body) for choice in one["choices"])
 
 
+def claude_text(answer):
+    return "".join(one.get("delta", {}).get("text", "") for one in events_of(answer))
+
+
 def generate_text(answer):
     return "".join(json.loads(line)["response"] for line in answer.body.splitlines())
 
@@ -99,6 +103,14 @@ DIALECTS = {
     "/v1/completions?whole": (
         {"model": "latest", "prompt": ["play"]},
         lambda answer: answer.json["choices"][0]["text"],
+    ),
+    "/v1/messages": (
+        {"model": "latest", "max_tokens": 9, "messages": SAID, "stream": True},
+        claude_text,
+    ),
+    "/v1/messages?whole": (
+        {"model": "latest", "max_tokens": 9, "messages": SAID},
+        lambda answer: answer.json["content"][0]["text"],
     ),
     "/api/ai-sdk/chat": (
         {"id": "ui", "messages": [{"id": "1", "role": "user", "parts": PARTS}]},
