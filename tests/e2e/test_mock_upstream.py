@@ -12,7 +12,12 @@ from tests.support.mock_upstream import MockUpstream
 from tests.support.wires import WIRES
 
 # The mock takes a name that it knows for a model that thinks.
-MODELS = {"openai": "gpt-5-mini", "google": "gemini-2.5-flash", "local": "qwen3"}
+MODELS = {
+    "openai": "gpt-5-mini",
+    "google": "gemini-2.5-flash",
+    "anthropic": "claude-sonnet-4-5",
+    "local": "qwen3",
+}
 
 
 @pytest.fixture(scope="module")
