@@ -114,11 +114,11 @@ def list_models() -> ProviderChoices:
     parameters=(DAYS, SESSION_ID),
 )
 def read_usage() -> UsedByUser | UsedInSession:
-    session_id = request.args.get("session_id")
+    session_id, days_back = request.args.get("session_id"), whole_number(DAYS)
     if session_id is not None:
         used = services().sessions.usage_of_session(g.principal.id, session_id)
         return {"session_id": session_id, **_totals(used)}
-    used = services().sessions.usage(g.principal.id, whole_number(DAYS))
+    used = services().sessions.usage(g.principal.id, days_back)
     days: list[UsedInDay] = [
         {"day": day, **_totals(list(rows))} for day, rows in groupby(used, lambda row: row.day)
     ]

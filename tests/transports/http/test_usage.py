@@ -122,8 +122,10 @@ def test_models_are_listed_each_with_its_cost(users):
 
 
 @pytest.mark.parametrize("days", ["0", "367", "-1", "x", "1.5", "\u0661", ""])
-def test_days_must_be_a_number(server, days):
-    answer = server.get(f"/api/usage?days={quote(days)}")
+@pytest.mark.parametrize("more", ["", "&session_id=here"])
+def test_days_must_be_a_number(server, days, more):
+    server.post("/api/chat/sessions", {"session_id": "here"})
+    answer = server.get(f"/api/usage?days={quote(days)}{more}")
     assert (answer.status, answer.code) == (400, "invalid_request")
     assert "days" in answer.json["error"]["fields"]
 
