@@ -56,6 +56,7 @@ def test_models_says_what_to_set(bare):
             for name, setting in (
                 ("openai", "OPENAI_API_KEY"),
                 ("google", "GEMINI_API_KEY"),
+                ("anthropic", "ANTHROPIC_API_KEY"),
                 ("local", "LOCAL_LLM_URL"),
                 ("fault", "FAULT"),
                 ("replay", "REPLAY_DIR"),
@@ -68,6 +69,7 @@ def test_models_says_what_to_set(bare):
     "name,setting",
     [
         *(("openai", "OPENAI_API_KEY"), ("google", "GEMINI_API_KEY"), ("gemini", "GEMINI_API_KEY")),
+        *(("anthropic", "ANTHROPIC_API_KEY"), ("claude", "ANTHROPIC_API_KEY")),
         *(("local", "LOCAL_LLM_URL"), ("ollama", "LOCAL_LLM_URL"), ("replay", "REPLAY_DIR")),
     ],
 )
