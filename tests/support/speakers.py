@@ -33,6 +33,7 @@ class Speaker:
     headers: tuple[str, ...] = ()  # that its answers have besides the common ones
     required: str = ""  # a field that a request must have
     stops_with_client: bool = False
+    heartbeat: Frame = None  # where it is an event
     holds_headers: bool = False  # until the first piece or a failure
 
     def path_for(self, server: Asked, **headers: str) -> str:
@@ -286,6 +287,7 @@ ANTHROPIC = Speaker(
     problem=anthropic_problem,
     required="messages",
     stops_with_client=True,
+    heartbeat={"type": "ping"},
     holds_headers=True,
 )
 AI_SDK = Speaker(
