@@ -78,12 +78,14 @@ def _key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
-def has_user(address: str) -> bool:
-    """Tell whether an address has a user and a password in it."""
-    return "@" in urlsplit(address).netloc
+def _without_user(address: str) -> str:
+    if "@" in urlsplit(address).netloc:
+        raise ValueError("an address without a user and a password: it is asked with a key alone")
+    return address
 
 
 Address = Annotated[str, AfterValidator(_address)]
+KeyedAddress = Annotated[Address, AfterValidator(_without_user)]
 # Of a server of one's own: its scheme and its /v1 may be left out, as may all of it.
 OwnAddress = Annotated[str, AfterValidator(_own_address)]
 ApiKey = Annotated[SecretStr, AfterValidator(_key)]

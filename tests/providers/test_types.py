@@ -114,13 +114,16 @@ def test_ollamas_own_address_is_told_the_other(host: str, path: str) -> None:
     )
 
 
-def test_gemini_is_asked_with_a_key_alone() -> None:
-    said = refused(GEMINI_BASE_URL="https://us:hush@llm.test/v1")
+@pytest.mark.parametrize("name", ["GEMINI_BASE_URL", "ANTHROPIC_BASE_URL"])
+def test_who_is_asked_with_a_key_alone_has_no_user(name: str) -> None:
+    words = "an address without a user and a password: it is asked with a key alone"
 
-    assert said == "GEMINI_BASE_URL has a user in it: Gemini is asked with a key alone."
+    assert refused(**{name: "https://us:hush@llm.test/v1"}) == (
+        f"{name} is (not shown); it must be {words}."
+    )
 
 
-KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY")
+KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY")
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -11,16 +10,13 @@ from pydantic import BaseModel, SecretStr
 
 from app.core.run_errors import UpstreamRefused
 from app.core.runs import ProviderRequest
-from app.providers.http.streams import Bounds, HttpStream, HttpStreams
+from app.providers.http.provider import HttpProvider
+from app.providers.http.streams import Bounds, HttpStream
 from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
 from app.providers.types import Address, ApiKey
-from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
-from app.providers.wire.pieces import read_pieces
-from app.providers.wire.refusals import MAX_BYTES, read_refusal
-from app.providers.wire.telling import asking
-from app.runs.ports import PieceStream
+from app.providers.wire.refusals import Refusal
 
 # What is passed on as it is, besides temperature and max_tokens.
 PARAMETERS = frozenset(
@@ -84,8 +80,10 @@ class OpenAISettings(BaseModel):
         )
 
 
-class OpenAICompatible:
-    """A provider; one pool of connections for all runs."""
+class OpenAICompatible(HttpProvider):
+    """A server of chat completions."""
+
+    parameters = PARAMETERS
 
     def __init__(
         self,
@@ -97,66 +95,33 @@ class OpenAICompatible:
         max_tokens_field: str = "",
         splits_thoughts: bool = False,
     ) -> None:
-        self.name = name
-        self.default_model = default_model
-        self.parameters = PARAMETERS
-        self.adaptations = Adaptations(name)
+        super().__init__(name, api_key, base_url, default_model, bounds)
         self._limit_field = max_tokens_field or max_tokens_field_of(base_url)
         self._splits_thoughts = splits_thoughts
-        self._bounds = bounds
-        self._secrets = (api_key,)
         # At the start, and only where it is wanted: the SDK's imports take a third of a start.
         from app.providers.openai.head import completions_head
 
         self._heads = {
             stream: completions_head(api_key, base_url, stream) for stream in (True, False)
         }
-        self._streams = HttpStreams(
-            bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of, bounds.certificates
-        )
-        self._streams.prepare(base_url)
 
-    def stream(self, request: ProviderRequest) -> PieceStream:
-        """Yield what each read of the connection brought. Raises RunError, StreamingRefused."""
-        return self._pieces(request, stream=True)
+    def _body(
+        self, request: ProviderRequest, stream: bool, adapted: frozenset[str]
+    ) -> dict[str, Any]:
+        splits = self._splits_thoughts
+        return body_of(request, stream, adapted, self._limit_field, splits, self.name)
 
-    def whole(self, request: ProviderRequest) -> PieceStream:
-        """Yield the pieces of a reply that is asked for whole. Raises RunError."""
-        return self._pieces(request, stream=False)
-
-    def _pieces(self, request: ProviderRequest, stream: bool) -> PieceStream:
-        with asking(request, self._secrets, self._bounds.words):
-            answer = self._opened(request, stream)
-            with closing(answer):
-                chunks = CompletionChunks(self._splits_thoughts, request.first_call, self.name)
-                yield from read_pieces(answer, chunks, self._bounds.max_reply_bytes)
-
-    def _opened(self, request: ProviderRequest, stream: bool) -> HttpStream:
-        """Return the answer to a request that was taken: asked otherwise, once more, for each thing
-        that is refused."""
-        model, learned = request.model, frozenset[str]()
-        while True:
-            adapted = self.adaptations.of(model) | learned
-            body = body_of(
-                request, stream, adapted, self._limit_field, self._splits_thoughts, self.name
-            )
-            answer = self._post(body, stream)
-            if answer.status < 300:
-                self.adaptations.learn(model, learned)
-                return answer
-            refusal = read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES))
-            otherwise = adaptation_to(refusal, body, self._limit_field)
-            if otherwise == WHOLE:
-                raise StreamingRefused(refusal.error())
-            if not otherwise or otherwise in adapted:
-                raise refusal.error()
-            learned |= {otherwise}
-
-    def _post(self, body: Mapping[str, Any], stream: bool) -> HttpStream:
+    def _post(self, request: ProviderRequest, stream: bool, body: Mapping[str, Any]) -> HttpStream:
         head = self._heads[stream]
         if head is None:
             raise UpstreamRefused()
         return self._streams.open(head.method, head.url, head.headers, body_bytes(body))
+
+    def _chunks(self, request: ProviderRequest) -> CompletionChunks:
+        return CompletionChunks(self._splits_thoughts, request.first_call, self.name)
+
+    def _otherwise(self, refusal: Refusal, body: Mapping[str, Any]) -> str:
+        return adaptation_to(refusal, body, self._limit_field)
 
 
 def max_tokens_field_of(base_url: str) -> str:
