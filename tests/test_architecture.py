@@ -26,7 +26,7 @@ ARROWS = {
     "usage": {"core", "runs"},
     "providers": {"core", "runs"},
     "broker": {"core", "runs"},
-    "tools": {"core", "runs", "chats"},
+    "tools": {"core", "runs"},
     "metrics": {"core", "runs"},
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},

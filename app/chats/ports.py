@@ -4,10 +4,10 @@ tools."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from app.core.sessions import ChatSession, Page
-from app.core.tools import Calls
+from app.core.tools import Calls, OfferedTool
 from app.runs.ports import Choice, Provider
 
 
@@ -29,16 +29,6 @@ class Catalog(Protocol):
 
     def provider_of(self, model: str) -> str | None:
         """Return the provider whose own model that is, or None."""
-
-
-class OfferedTool(NamedTuple):
-    """A tool that the server has. `approval`: whether a person must allow its calls."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-    approval: Literal["never", "always", "sometimes"]
-    source: str
 
 
 class Toolbox(Protocol):

@@ -181,6 +181,16 @@ def result_text(result: Mapping[str, Any]) -> str:
     return f"Error: {result['error']}" if "error" in result else NO_RESULT
 
 
+class OfferedTool(NamedTuple):
+    """A tool that the server has. `approval`: whether a person must allow its calls."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    approval: Literal["never", "always", "sometimes"]
+    source: str
+
+
 Pending = Mapping[str, Any]
 Answer = Mapping[str, Any]  # the fields of an entry, but for those that name the call
 

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from app.chats.ports import OfferedTool
 from app.core.errors import InvalidRequest
-from app.core.tools import Calls
+from app.core.tools import Calls, OfferedTool
 from app.runs.ports import Provider
 from app.tools.loop import LoopRules, Surroundings, ToolLoop
 from app.tools.tool import Tool, tool_of
