@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -116,10 +115,15 @@ def _register(server: SocketServer) -> None:
         server.on("message-with-ack", lambda sid, *data: data, namespace=name)
 
 
-def held(wsgi: Callable[..., Any], environ: dict[str, Any], start_response: Any) -> Any:
-    """Hold up a handshake, as the server of socket.io-client's tests does."""
+def held(
+    wsgi: Callable[..., Any],
+    sleep: Callable[[float], None],
+    environ: dict[str, Any],
+    start_response: Any,
+) -> Any:
+    """Hold up a handshake, as the server of socket.io-client's tests does: they measure it."""
     if "sid=" not in environ.get("QUERY_STRING", ""):
-        time.sleep(client_handlers.HELD_S)
+        sleep(client_handlers.HELD_S)
     return wsgi(environ, start_response)
 
 
@@ -136,7 +140,7 @@ def main() -> None:
         use_classes(server, runtime)
     wsgi = engineio.WSGIApp(first, socketio.WSGIApp(second))
     if FOR_CLIENT:
-        wsgi = partial(held, wsgi)
+        wsgi = partial(held, wsgi, runtime.sleep)
     listener = listen("127.0.0.1", int(os.environ.get("PORT", "0")))
     runtime.serve(listener, Served(partial(uncompressed, wsgi), listener))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.mcp_servers.running import HttpServer, below, is_alive, stdio, wait_until
+from tests.support.mcp_servers.running import HttpServer, Seen, below, ended, stdio
 from tests.support.server import Server
 from tests.support.sse import stream_chat
 
@@ -81,7 +81,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tandem(start_one: Callable[..., Server], folder: Path, http: HttpServer) -> Tandem:
+def seen(folder: Path) -> Iterator[Seen]:
+    made = Seen(folder / "seen")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def tandem(
+    start_one: Callable[..., Server], folder: Path, http: HttpServer, seen: Seen
+) -> Tandem:
     text = [
         stdio("new", SEEN=folder / "seen", MANY=200),
         stdio("old", "2025"),
@@ -184,13 +193,12 @@ def test_a_call_that_hangs_ends_while_others_go_on(tandem: Tandem) -> None:
     assert "It took longer than 1 s and was ended." in said[0]
 
 
-def test_a_stop_cancels_the_call(tandem: Tandem, folder: Path) -> None:
+def test_a_stop_cancels_the_call(tandem: Tandem, seen: Seen) -> None:
     body = tandem.body("new_hang")
     stream = stream_chat(tandem.server, body["message"], tools=body["tools"])
-    seen = folder / "seen"
-    assert wait_until(lambda: seen.exists() and "hangs" in seen.read_text())
+    assert seen.wait_for("hangs")
     assert tandem.ask(f"/api/runs/{stream.run_id}/stop").json["status"] == "stopped"
-    assert wait_until(lambda: "cancelled" in seen.read_text())
+    assert seen.wait_for("cancelled")
 
 
 def test_a_server_that_dies_in_a_call(tandem: Tandem) -> None:
@@ -214,7 +222,7 @@ def test_a_question_of_the_newer_protocol_outlives_the_process(
     left = below(tandem.server.process.pid)
     assert len(left) == 2
     tandem.server.kill()
-    assert wait_until(lambda: not any(map(is_alive, left)))
+    assert ended(left)
 
     tandem.server.restart()
     assert tandem.answer(waiting, approved=True, answer=PLACE).status == 200
@@ -232,7 +240,7 @@ def test_the_end_of_tandem_is_that_of_its_children(
     left = below(tandem.server.process.pid)
     assert len(left) == 3
     assert tandem.server.stop(60) == 0
-    assert not any(map(is_alive, left))
+    assert ended(left)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.support.browser import ChatPage, choose, stored
 from tests.support.calling import call_delta, calls, last_results
-from tests.support.server_tools import LET_GO, LOOK_UP, NAMES, called
+from tests.support.server_tools import LOOK_UP, NAMES, Gate, called
 from tests.support.upstream import PLANTED_KEY, in_turn, say
 
 SETTINGS = {
@@ -35,8 +35,14 @@ def with_tools(start_one):
 
 @pytest.fixture
 def server(with_tools, upstream):
-    (with_tools.folder / LET_GO).unlink(missing_ok=True)
     return with_tools
+
+
+@pytest.fixture
+def gate(server):
+    made = Gate(server.folder)
+    yield made
+    made.open()
 
 
 @pytest.fixture
@@ -78,7 +84,7 @@ def asked(page, upstream, *wanted, then="Sent."):
 
 
 @pytest.mark.parametrize("transport", ["sse", "socket"])
-def test_a_call_is_shown_as_it_comes(page, server, upstream, context, transport):
+def test_a_call_is_shown_as_it_comes(page, server, gate, upstream, context, transport):
     choose(page, tools=ALL, transport=transport)
     whole = threading.Event()
 
@@ -109,7 +115,7 @@ def test_a_call_is_shown_as_it_comes(page, server, upstream, context, transport)
         expect(tab.tab.locator(".reply-state")).to_contain_text("Running wait")
         line(tab, "wait").locator("summary").click()
         expect(line(tab, "wait").locator("pre").last).to_have_text("waiting")
-    (server.folder / LET_GO).touch()
+    gate.open()
     for tab in (page, other):
         state(tab, "wait", "done")
         expect(line(tab, "wait").locator("pre").last).to_have_text("waited for <b>bob")
@@ -174,36 +180,46 @@ def test_a_denial_has_a_reason(page, server, upstream, ran):
         page.ready()
 
 
-def test_what_waits_survives_a_kill(context, start_server, upstream):
-    server = start_server(**SETTINGS)
-    page = ChatPage(context, server.url).open()
-    choose(page, tools=ALL)
-    asked(page, upstream)
+@pytest.fixture
+def own(start_server, upstream):
+    """A server that only this test has."""
+    return start_server(**SETTINGS)
+
+
+@pytest.fixture
+def own_page(own, context):
+    opened = ChatPage(context, own.url).open()
+    choose(opened, tools=ALL)
+    return opened
+
+
+def opened_after_a_kill(context, server, page):
+    """Close the page, kill the server and start it again; return the conversation's page."""
     session_id = page.session_id
     page.tab.close()
     server.kill()
     server.restart()
-    again = ChatPage(context, server.url).open(session_id)
+    return ChatPage(context, server.url).open(session_id)
+
+
+def test_what_waits_survives_a_kill(context, own, own_page, upstream):
+    asked(own_page, upstream)
+    again = opened_after_a_kill(context, own, own_page)
     state(again, "send", "awaiting_approval")
     button(again, "Allow").click()
     expect(again.last).to_have_text("Sent.")
     again.idle()
-    assert called(server.folder) == ["send bob"]
+    assert called(own.folder) == ["send bob"]
     assert again.complaints == []
 
 
-def test_a_call_that_ran_at_a_kill_is_unknown(context, start_server, upstream):
-    server = start_server(**SETTINGS)
-    page = ChatPage(context, server.url).open()
-    choose(page, tools=ALL)
+def test_a_call_that_ran_at_a_kill_is_unknown(context, own, own_page, upstream):
+    gate = Gate(own.folder)
     upstream.reply = calls(("wait", {"name": "bob"}))
-    page.send("wait")
-    state(page, "wait", "running")
-    session_id = page.session_id
-    page.tab.close()
-    server.kill()
-    server.restart()
-    again = ChatPage(context, server.url).open(session_id)
+    own_page.send("wait")
+    state(own_page, "wait", "running")
+    again = opened_after_a_kill(context, own, own_page)
+    gate.open()
     state(again, "wait", "unknown")
     expect(again.tab.locator(".notice.interrupted")).to_be_visible()
 
@@ -435,7 +451,7 @@ def test_where_the_server_offers_none_there_is_no_switch(page, server, upstream)
     assert "tools" not in upstream.exchanges[-1].body
 
 
-def test_a_stop_ends_a_tool(page, server, upstream, ran):
+def test_a_stop_ends_a_tool(page, server, gate, upstream, ran):
     upstream.reply = calls(("wait", {"name": "bob"}))
     page.send("wait")
     state(page, "wait", "running")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.calling import call_delta, calls, last_results
 from tests.support.doors import SECRET, token_of
-from tests.support.server_tools import LET_GO, NAMES, called
+from tests.support.server_tools import NAMES, Gate, called
 from tests.support.sse import follow_run, stream_chat
 from tests.support.upstream import in_turn, say
 
@@ -19,6 +19,13 @@ SERVER_TOOLS = ["note", "send", "wait"]
 @pytest.fixture
 def server(start_server, upstream):
     return start_server(TOOLS=NAMES)
+
+
+@pytest.fixture
+def gate(server):
+    made = Gate(server.folder)
+    yield made
+    made.open()
 
 
 def told(events):
@@ -101,7 +108,7 @@ def test_what_waits_is_still_there_after_kill_9_once(server, upstream):
     assert called(server.folder) == ["send bob"]
 
 
-def test_a_tool_that_ran_at_kill_9_is_unknown_and_never_run_again(server, upstream):
+def test_a_tool_that_ran_at_kill_9_is_unknown_and_never_run_again(server, gate, upstream):
     upstream.reply = in_turn(calls(("wait", {"name": "bob"}), ("note", {"text": "x"})), say(["?"]))
     stream = stream_chat(server, "wait", session_id="unknown", partial=False, tools=SERVER_TOOLS)
     # Once its first output is seen it surely runs.
@@ -115,7 +122,7 @@ def test_a_tool_that_ran_at_kill_9_is_unknown_and_never_run_again(server, upstre
     run = server.get(f"/api/runs/{stream.run_id}").json
     assert run["status"] == "interrupted"
     assert called(server.folder).count("wait bob") == 1
-    (server.folder / LET_GO).touch()
+    gate.open()
     # The next message tells the model so.
     upstream.reply = say(["I do not know."])
     stream_chat(server, "and?", session_id="unknown", partial=False).rest()
@@ -124,7 +131,7 @@ def test_a_tool_that_ran_at_kill_9_is_unknown_and_never_run_again(server, upstre
     assert called(server.folder).count("wait bob") == 1
 
 
-def test_a_stop_ends_a_tool_that_runs(server, upstream):
+def test_a_stop_ends_a_tool_that_runs(server, gate, upstream):
     upstream.reply = in_turn(calls(("wait", {"name": "bob"})), say(["never"]))
     stream = stream_chat(server, "wait", session_id="stop", partial=False, tools=["wait"])
     while states(stream.take(1)) != [("wait", "running")]:
@@ -140,14 +147,14 @@ def test_a_stop_ends_a_tool_that_runs(server, upstream):
     assert len(upstream.exchanges) == 1
 
 
-def test_a_resume_in_the_middle_of_a_tool_loses_nothing(server, upstream):
+def test_a_resume_in_the_middle_of_a_tool_loses_nothing(server, gate, upstream):
     upstream.reply = in_turn(calls(("wait", {"name": "bob"}), text="Wait. "), say(["Done."]))
     stream = stream_chat(server, "wait", session_id="resume", partial=False, tools=["wait"])
     seen = []
     while not seen or "output" not in seen[-1].data.get("tool", {}):
         seen += stream.take(1)
     stream.close()
-    (server.folder / LET_GO).touch()
+    gate.open()
     seen += follow_run(server, stream.run_id, seen[-1].data["seq"]).rest()
 
     assert told(seen) == told(follow_run(server, stream.run_id).rest())

@@ -4,17 +4,30 @@ folder that it was called, so that a test can count."""
 from __future__ import annotations
 
 import os
-import time
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from app.tools.tool import Result, tool
 
 CALLED = Path("called.txt")
-LET_GO = Path("let-go.txt")  # what waits goes on once it is there
-STEP_S = 0.01
+GATE = Path("gate.txt")  # where the port of a Gate is
 NAMES = ",".join(f"tests.support.server_tools:{name}" for name in ("note", "send", "wait"))
 LOOK_UP = "tests.support.server_tools:look_up"
+
+
+class Gate:
+    """What `wait` waits at, in a server of that folder: who connects waits, since nobody answers.
+    Once it is open nobody has to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        (folder / GATE).write_text(str(self._listener.getsockname()[1]))
+
+    def open(self) -> None:
+        """Let go what waits, and what comes."""
+        self._listener.close()
 
 
 def _write_down(what: str) -> None:
@@ -44,8 +57,9 @@ def wait(name: str) -> Iterator[str]:
     _write_down(f"wait {name}")
     yield "waiting"
     try:
-        while not LET_GO.exists():
-            time.sleep(STEP_S)
+        with suppress(ConnectionError):
+            with socket.create_connection(("127.0.0.1", int(GATE.read_text()))) as gate:
+                gate.recv(1)
     except BaseException:
         _write_down(f"ended {name}")
         raise

@@ -15,17 +15,18 @@ from app.runs.ports import Clock
 from app.runtimes.threads import ThreadRuntime
 from app.tools.mcp.client import Client, last_of
 from app.tools.mcp.config import servers_of
-from app.tools.mcp.servers import McpServers
+from app.tools.mcp.servers import LONGEST_PAUSE_S, McpServers
 from app.tools.tool import Caller, Question, Tool, ToolError
-from tests.support.mcp_servers.running import HttpServer, below, is_alive, stdio, wait_until
+from tests.support.clock import HandClock
+from tests.support.mcp_servers.running import HttpServer, Seen, below, ended, stdio
 
 START_S = 120.0
 Make = Callable[..., McpServers]
 
 
-def made_of(text: str, timeout_s: float = 60) -> McpServers:
+def made_of(text: str, timeout_s: float = 60, clock: Clock | None = None) -> McpServers:
     servers = servers_of(text, Path("."), {})
-    return McpServers(servers, timeout_s, 1000, ThreadRuntime(), Clock())
+    return McpServers(servers, timeout_s, 1000, ThreadRuntime(), clock or Clock())
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def make() -> Iterator[Make]:
     """Make servers that end with the test."""
     made: list[McpServers] = []
 
-    def make_one(text: str, timeout_s: float = 60) -> McpServers:
-        made.append(made_of(text, timeout_s))
+    def make_one(*options: Any, **more: Any) -> McpServers:
+        made.append(made_of(*options, **more))
         return made[-1]
 
     yield make_one
@@ -66,8 +67,9 @@ def named(servers: McpServers, name: str) -> Tool:
     def found() -> list[Tool]:
         return [one for one in servers() if one.name == name]
 
-    assert wait_until(lambda: bool(found()), START_S), [one.name for one in servers()]
-    return found()[0]
+    servers._wait(Clock().monotonic() + START_S, lambda: not found())
+    (tool,) = found()
+    return tool
 
 
 def outputs(
@@ -167,19 +169,29 @@ def test_two_questions_one_after_the_other(make: Make) -> None:
     assert answered(servers, "ex_twice", second, approved=False) == "accept decline"
 
 
-def test_a_question_that_may_be_of_either_call_is_not_asked(make: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def seen(tmp_path: Path) -> Iterator[Seen]:
+    made = Seen(tmp_path / "seen")
+    yield made
+    made.close()
+
+
+def test_a_question_that_may_be_of_either_call_is_not_asked(
+    make: Make, tmp_path: Path, seen: Seen
+) -> None:
     servers = make(stdio("ex", "2025", SEEN=tmp_path / "seen"), timeout_s=START_S)
     tool = named(servers, "ex_hang")
     hanging = threading.Thread(target=called, args=(servers, tool.name), daemon=True)
     hanging.start()
-    assert wait_until(lambda: (tmp_path / "seen").exists())
+    assert seen.wait_for("hangs")
     with pytest.raises(ToolError, match="cancel"):
         outputs(servers, "ex_book", {"may_ask": True})
 
 
-def test_a_call_that_hangs_ends_and_the_server_hears_of_it(make: Make, tmp_path: Path) -> None:
-    seen = tmp_path / "seen"
-    servers = make(stdio("ex", more="timeout_s = 2", SEEN=seen))
+def test_a_call_that_hangs_ends_and_the_server_hears_of_it(
+    make: Make, tmp_path: Path, seen: Seen
+) -> None:
+    servers = make(stdio("ex", more="timeout_s = 2", SEEN=tmp_path / "seen"))
     others: list[Any] = []
     thread = threading.Thread(target=lambda: others.append(called(servers, "ex_add", a=1, b=1)))
     named(servers, "ex_add")
@@ -187,7 +199,7 @@ def test_a_call_that_hangs_ends_and_the_server_hears_of_it(make: Make, tmp_path:
     assert str(called(servers, "ex_hang")) == "It took longer than 2 s and was ended."
     thread.join()
     assert others == ["2"]
-    assert wait_until(lambda: "cancelled" in seen.read_text())
+    assert seen.wait_for("cancelled")
 
 
 def test_a_server_that_dies_in_a_call_is_started_again(make: Make) -> None:
@@ -224,7 +236,7 @@ def test_sessions_that_the_server_has_forgotten_are_begun_anew(make: Make, tmp_p
         servers = make(server.table("ex", "2025"))
         assert called(servers, "ex_add", a=1, b=2) == "3"
         server.restart()
-        assert wait_until(lambda: called(servers, "ex_add", a=2, b=2) == "4")
+        assert called(servers, "ex_add", a=2, b=2) == "4"
     finally:
         server.stop()
 
@@ -232,20 +244,25 @@ def test_sessions_that_the_server_has_forgotten_are_begun_anew(make: Make, tmp_p
 def test_servers_that_are_away_are_errors_and_the_others_go_on(make: Make, tmp_path: Path) -> None:
     server = HttpServer(tmp_path)
     server.stop()
+    clock = HandClock()
     servers = make(
-        stdio("ex") + server.table("web") + '[servers.no]\ncommand = "/no/such/command"\n'
+        stdio("ex") + server.table("web") + '[servers.no]\ncommand = "/no/such/command"\n',
+        clock=clock.clock,
     )
     assert called(servers, "ex_add", a=1, b=2) == "3"
     for name in ("web", "no"):
         tool = servers.expected(f"{name}_tool")
         assert tool is not None
         with pytest.raises(ToolError, match=f"The MCP server {name} is away: "):
-            assert wait_until(lambda: servers._known[name].said != "", START_S)
+            known = servers._known[name]
+            servers._wait(clock.monotonic + START_S, lambda: not known.said)
             ran(tool, {})
     assert servers.expected("ex_other") is None  # its list is known
     server.restart()
+    clock.advance(LONGEST_PAUSE_S)
     try:
-        named(servers, "web_add")
+        tool = servers.expected("web_add")
+        assert tool is not None and ran(tool, {"a": 2, "b": 2})[-1].output == "4"
     finally:
         server.stop()
 
@@ -264,12 +281,13 @@ def test_a_process_that_is_killed_is_an_error_and_is_started_again(make: Make) -
     thread = threading.Thread(target=hang)
     thread.start()
     child = servers.client.pid
-    assert child is not None and wait_until(lambda: bool(below(child)))
+    assert child is not None
     started = below(child)
+    assert started
     os.kill(child, signal.SIGKILL)
     thread.join()
     assert "process that talks to MCP servers ended" in str(failed[0])
-    assert wait_until(lambda: not any(map(is_alive, started)))
+    assert ended(started)
     assert called(servers, "ex_add", a=1, b=2) == "3"
     assert servers.client.pid != child
 
@@ -285,7 +303,7 @@ def test_a_process_that_hangs_is_ended() -> None:
     os.kill(child, signal.SIGSTOP)
     with pytest.raises(ToolError, match="ended"):
         last_of(client.ask({"do": "list", "server": "nobody"}, START_S))
-    assert wait_until(lambda: not is_alive(child))
+    assert ended([child])
     client.close()
 
 
@@ -297,7 +315,7 @@ def test_the_end_leaves_nothing_behind(make: Make) -> None:
     left = below(child) | {child}
     assert len(left) == 2
     servers.close()
-    assert wait_until(lambda: not any(map(is_alive, left)))
+    assert ended(left)
     assert "stopping" in str(called_after_close(servers))
 
 
