@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 import re
 import socket
-from contextlib import suppress
 
 import pytest
 
-from tests.support.framings import CHUNKED, FRAMINGS, LENGTH, MARKER, post
+from tests.support.framings import CHUNKED, FRAMINGS, LENGTH, MARKER, exchanged, post
 from tests.support.websocket_handshakes import handshake
 
 STATUS = re.compile(rb"HTTP/1\.[01] ([2-5]\d\d) ")
 
 
 def exchange(server, data):
-    """Send it all, and return what is answered until the server hangs up."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        with suppress(ConnectionError):  # it has been refused before all of it has gone
-            connection.sendall(data)
-        received = bytearray()
-        with suppress(ConnectionError):
-            while data := connection.recv(65536):
-                received += data
-    return bytes(received)
+        return exchanged(connection, data)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS, ids=lambda framing: framing.name)

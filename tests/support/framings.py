@@ -6,7 +6,9 @@ what is behind it.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 MARKER = b"GET /health?smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -18,6 +20,17 @@ CHUNKS = b'5\r\n{"mes\r\nc\r\nsage": "hi"}\r\n0\r\n\r\n'
 BAD = frozenset({400})
 BIG = frozenset({400, 413, 414, 431})
 UNKNOWN = frozenset({400, 501})
+
+
+def exchanged(connection: socket.socket, data: bytes) -> bytes:
+    """Send it all; return what is answered until the other side hangs up."""
+    with suppress(ConnectionError):  # it has been refused before all of it has gone
+        connection.sendall(data)
+    received = bytearray()
+    with suppress(ConnectionError):
+        while more := connection.recv(65536):
+            received += more
+    return bytes(received)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from tests.support.framings import exchanged
 from tests.support.server import ROOT
 from tests.support.services import missing
 
@@ -145,13 +146,7 @@ class Front:
     def exchange(self, data: bytes) -> bytes:
         """Send that and return all that is answered, until it hangs up."""
         with self.connection() as connection:
-            with suppress(ConnectionError):
-                connection.sendall(data)
-            received = bytearray()
-            with suppress(ConnectionError):
-                while more := connection.recv(65536):
-                    received += more
-        return bytes(received)
+            return exchanged(connection, data)
 
     def counted(self) -> Counter[str]:
         """Return how often it was asked for each path so far, by its own log."""
