@@ -84,7 +84,7 @@ export function withActions(blocks, pending) {
  * @returns {string}
  */
 export function textOf(blocks) {
-  return blocks.map(({ text }) => text ?? "").join("");
+  return blocks.reduce((all, { text }) => (text ? all + text : all), ""); // joined anew it is copied
 }
 
 /**
