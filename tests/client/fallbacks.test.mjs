@@ -206,6 +206,16 @@ for (const [status, code, rest] of [
   });
 }
 
+test("who signs in while a request is refused is asked for once more", async (t) => {
+  const tokens = ["old", "new"];
+  const getToken = async () => (tokens.length > 1 ? tokens.shift() : tokens[0]);
+  const { fake, client } = await setUp(t, { getToken });
+  fake.faults[START] = [error(401, "unauthorized")];
+  assert.equal((await client.send("Hi").whole).text, fake.pieces.join(""));
+  const sent = fake.requests.map(({ headers }) => headers.authorization);
+  assert.deepEqual(sent, ["Bearer old", "Bearer new"]);
+});
+
 test("a proxy's 403 is the caller's, too", async (t) => {
   const { fake, client } = await setUp(t);
   fake.faults[START] = [text(403, "no")];

@@ -131,6 +131,24 @@ function fakeIo() {
   return socket;
 }
 
+/** One whose server lets in who has this token. */
+function guardedIo(wanted) {
+  return (...args) => {
+    const { auth } = args.at(-1);
+    const socket = fakeIo();
+    const accept = socket.connect;
+    const listeners = new Set();
+    const { on, off } = socket;
+    socket.on = (name, listener) => (name === "connect_error" ? listeners.add(listener) : on(name, listener));
+    socket.off = (name, listener) => (name === "connect_error" ? listeners.delete(listener) : off(name, listener));
+    socket.connect = () => auth(({ token }) => {
+      if (token === wanted) accept();
+      else for (const listener of listeners) listener(new Error("unauthorized"));
+    });
+    return socket;
+  };
+}
+
 const OVER_SOCKET = { transport: "socket", fallbackOnError: false, retry: SOON };
 
 test("without Socket.IO's client the error says what to pass", async (t) => {
@@ -162,4 +180,24 @@ test("what is passed is used before the global one", async (t) => {
   global(t, "io", () => assert.fail("the global one was used"));
   const client = new TandemClient({ ...OVER_SOCKET, io: fakeIo });
   assert.equal((await client.send("Hi").whole).text, "Hello");
+});
+
+test("who signs in while a connect is refused is let in", async () => {
+  const tokens = ["old", "new"];
+  const getToken = () => tokens.length > 1 ? tokens.shift() : tokens[0];
+  const client = new TandemClient({ ...OVER_SOCKET, getToken, io: guardedIo("new") });
+  assert.equal((await client.send("Hi").whole).text, "Hello");
+});
+
+test("a connect that is refused with the newest token is not tried again", async () => {
+  let asked = 0;
+  const io = (...args) => {
+    const socket = guardedIo("new")(...args);
+    const { connect } = socket;
+    socket.connect = () => { asked += 1; connect(); };
+    return socket;
+  };
+  const client = new TandemClient({ ...OVER_SOCKET, token: "old", io });
+  await assert.rejects(client.send("Hi").whole, { code: "unauthorized" });
+  assert.equal(asked, 1);
 });

@@ -101,6 +101,7 @@ def test_a_token_that_expires_is_asked_for_again_and_the_message_is_kept(page, t
     page.tab.evaluate("token => sessionStorage.setItem('tandem.token', token)", expired)
     page.send("precious")
     expect(error(page)).to_contain_text("has expired")
+    expect(page.tab.locator("#message")).to_have_value("precious")  # not while it is under way
     sign_in(page, token_of())
     expect(page.tab.locator("#login")).to_be_hidden()
     expect(page.tab.locator("#message")).to_have_value("precious")

@@ -46,6 +46,7 @@ class ChatPage:
         self.tab.on("console", lambda message: self.complaints.append(message.text))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("request", self._saw)
+        self.tab.on("response", _print_refusal)
 
     def _saw(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):
@@ -115,6 +116,12 @@ class ChatPage:
         """Keep a picture of it."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.tab.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+def _print_refusal(answer: Any) -> None:
+    if answer.status >= 400:  # shown beside a test that fails
+        token = answer.request.headers.get("authorization", "none")
+        print(f"{answer.status} {answer.request.method} {answer.url}, token: {token[-8:]}")
 
 
 def choose(page: ChatPage, **preferences: Any) -> None:

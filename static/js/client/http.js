@@ -30,27 +30,44 @@ export class Http {
    * @param {string} path
    * @param {RequestOptions} [options]
    */
-  async request(method, path, { json, headers = {}, signal } = {}) {
+  async request(method, path, options = {}) {
     // Without its query, which may have what is searched for.
-    this.say(`${method} ${path.split("?")[0]}`, withoutTexts(json));
+    this.say(`${method} ${path.split("?")[0]}`, withoutTexts(options.json));
     let response;
     try {
       const token = await this.token();
-      response = await this.fetch(this.baseUrl + path, {
-        method,
-        signal,
-        headers: {
-          ...(json === undefined ? {} : { "Content-Type": "application/json" }),
-          ...(token ? { Authorization: `Bearer ${token}` } : {}),
-          ...headers,
-        },
-        body: json === undefined ? undefined : JSON.stringify(json),
-      });
+      response = await this.#ask(method, path, options, token);
+      if (response.status === 401) {
+        const newer = await this.token(); // somebody may have signed in since
+        if (newer !== token) {
+          await response.body?.cancel();
+          response = await this.#ask(method, path, options, newer);
+        }
+      }
     } catch (error) {
-      throw connectionError(error, signal);
+      throw connectionError(error, options.signal);
     }
     if (!response.ok) throw await errorFromResponse(response);
     return response;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} options
+   * @param {string | null} token
+   */
+  #ask(method, path, { json, headers = {}, signal }, token) {
+    return this.fetch(this.baseUrl + path, {
+      method,
+      signal,
+      headers: {
+        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(token ? { Authorization: `Bearer ${token}` } : {}),
+        ...headers,
+      },
+      body: json === undefined ? undefined : JSON.stringify(json),
+    });
   }
 
   /**

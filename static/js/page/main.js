@@ -184,6 +184,7 @@ panelView(store);
 loginView(store, signIn);
 scrolling(store);
 function catchUp() {
+  if (authRequired && !accessToken()) return; // the answer is known
   load();
   conversation.refresh();
 }

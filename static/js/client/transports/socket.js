@@ -43,6 +43,8 @@ export class SocketTransport {
   #making = null;
   /** @type {Socket | null} */
   #socket = null;
+  /** @type {string | null} */
+  #token = null; // that it connected with, or was refused with
   /** @type {Set<SocketLink>} */
   #links = new Set();
 
@@ -126,8 +128,23 @@ export class SocketTransport {
   async #connect(signal) {
     const socket = await this.#made();
     if (socket.connected) return socket;
+    try {
+      await this.#connected(socket, signal);
+    } catch (error) {
+      if (!(error instanceof TandemError) || error.code !== "unauthorized") throw error;
+      if (await this.#http.token() === this.#token) throw error;
+      await this.#connected(socket, signal); // somebody has signed in since
+    }
+    return socket;
+  }
+
+  /**
+   * @param {Socket} socket
+   * @param {AbortSignal} signal
+   */
+  #connected(socket, signal) {
     this.#http.say("connects over Socket.IO");
-    await settled(signal, (resolve, reject) => {
+    return settled(signal, (resolve, reject) => {
       const off = listen(socket, {
         connect: resolve,
         connect_error: (error) => reject(connectFailure(error)),
@@ -136,7 +153,6 @@ export class SocketTransport {
       socket.connect();
       return off;
     });
-    return socket;
   }
 
   #made() {
@@ -150,7 +166,10 @@ export class SocketTransport {
   async #make() {
     const io = this.#io ?? globalIo() ?? (await importIo());
     const auth = (/** @type {Handler} */ give) => {
-      this.#http.token().then((token) => give(token ? { token } : {}), () => give({}));
+      this.#http.token().catch(() => null).then((token) => {
+        this.#token = token;
+        give(token ? { token } : {});
+      });
     };
     const options = { ...OPTIONS, auth };
     const socket = this.#http.baseUrl ? io(this.#http.baseUrl, options) : io(options);
