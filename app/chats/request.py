@@ -77,6 +77,7 @@ class ChatRequest:
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "parameters": dict(self.parameters),
+            "hints": dict(self.hints),
             "server_tools": list(self.server_tools),
         }
 

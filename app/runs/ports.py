@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checka
 
 from app.core.runs import ProviderRequest, RunRecord
 
-
 # For sections that never wait. The one lock of the standard library's that neither eventlet nor
 # gevent replaces: in a patched process `threading.Lock` is a green task's, written in Python. Where
 # no task is switched under it, the system's own keeps threads apart too, at a quarter of the cost.

@@ -88,9 +88,7 @@ def seen(folder: Path) -> Iterator[Seen]:
 
 
 @pytest.fixture(scope="module")
-def tandem(
-    start_one: Callable[..., Server], folder: Path, http: HttpServer, seen: Seen
-) -> Tandem:
+def tandem(start_one: Callable[..., Server], folder: Path, http: HttpServer, seen: Seen) -> Tandem:
     text = [
         stdio("new", SEEN=folder / "seen", MANY=200),
         stdio("old", "2025"),

@@ -39,9 +39,7 @@ def states(events):
     return [(tool["name"], tool["state"]) for tool in tools]
 
 
-def test_a_call_is_seen_from_anywhere_and_allowed_from_a_third_place(
-    server, upstream, connect
-):
+def test_a_call_is_seen_from_anywhere_and_allowed_from_a_third_place(server, upstream, connect):
     half = threading.Event()
 
     def slowly(exchange):

@@ -112,7 +112,7 @@ def test_results_come_before_what_the_user_says(said: Any, block: dict[str, Any]
 
 
 def test_call_without_a_result_gets_one() -> None:
-    (_, said) = conversation(call())
+    _, said = conversation(call())
 
     assert (said["content"][0]["tool_use_id"], said["content"][0]["is_error"]) == ("call_1", True)
 

@@ -8,17 +8,16 @@ A request is a line of JSON; the answers are a line with the pid, and in the end
 
 from __future__ import annotations
 
+# As they are beneath what eventlet and gevent put in their places: those would wake a hub here.
+import _socket
 import gc
 import json
 import os
+import posix
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
-
-# As they are beneath what eventlet and gevent put in their places: those would wake a hub here.
-import _socket
-import posix
 
 sys.path[0] = str(Path(__file__).parent.parent.parent)
 

@@ -6,7 +6,7 @@ one that hangs up stops its run, unless it asked for the contrary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -19,9 +19,9 @@ from app.core.entries import (
     TOOL_CALL,
     TOOL_READY,
     Entry,
+    joined,
 )
 from app.core.errors import ChatError
-from app.core.messages import Part
 from app.core.run_errors import RunError
 from app.core.tools import CLIENT
 from app.dialects.anthropic.messages import conversation, hints, parameters
@@ -59,8 +59,8 @@ PING = frame("ping")
 
 
 class MessageEncoder(Encoder):
-    """Blocks, one after another: what belongs to another than the one that is open waits for its
-    end, but for texts and thoughts, which end it."""
+    """Blocks, one after another: what comes while a call is open and is not that call's waits for
+    its end."""
 
     heartbeat = PING
 
@@ -69,7 +69,8 @@ class MessageEncoder(Encoder):
         self._shows_thoughts = shows_thoughts
         self._index = -1  # of the block that is open, or was the last
         self._open: str | int | None = None  # a kind of text, or a call's number
-        self._waiting: dict[int, Mapping[str, Any]] = {}  # calls, by their numbers
+        self._has_args = False  # the call that is open
+        self._waiting: list[Entry] = []
         if not after:
             message = {**_head(reply), "content": [], "stop_reason": None, "stop_sequence": None}
             usage = {"input_tokens": 0, "output_tokens": 0}  # the end has them
@@ -78,17 +79,33 @@ class MessageEncoder(Encoder):
     def piece(self, entry: Entry, count: int) -> bytes:
         """Return the events of what there is a place for."""
         kind, data = entry.kind, entry.data
+        if isinstance(self._open, int):
+            return self._beside_call(self._open, entry)
         if kind in TEXTS:
             return self._text(kind, data)
         if kind == OPAQUE:
             return self._wanted_back(data.get("block") or {})
         if kind == TOOL_CALL and data["source"] == CLIENT:
-            return self._call(data)
-        if kind == TOOL_ARGS and data["n"] == self._open:
-            return self._delta("input_json", "partial_json", data["delta"])
-        if kind == TOOL_READY and data["source"] == CLIENT:
-            return self._ready(data)
+            return self._close() + self._begin_call(data)
         return b""
+
+    def _beside_call(self, number: int, entry: Entry) -> bytes:
+        kind, data = entry.kind, entry.data
+        is_its = kind in {TOOL_ARGS, TOOL_READY} and data["n"] == number
+        if not is_its:
+            self._waiting.append(entry)
+            return b""
+        if kind == TOOL_ARGS:
+            self._has_args = True
+            return self._delta("input_json", "partial_json", data["delta"])
+        whole = b""
+        if not self._has_args:  # of a log that was folded
+            whole = self._delta("input_json", "partial_json", _written(data))
+        return whole + self._close() + self._waited()
+
+    def _waited(self) -> bytes:
+        waiting, self._waiting = self._waiting, []
+        return b"".join([self.piece(entry, 0) for entry in waiting])
 
     def _text(self, kind: str, text: str) -> bytes:
         block, field = TEXTS[kind]
@@ -107,26 +124,17 @@ class MessageEncoder(Encoder):
         if block.get("type") == "redacted_thinking":
             hidden = {"type": "redacted_thinking", "data": block["data"]}
             return self._close() + self._begin("redacted_thinking", hidden) + self._close()
-        if block.get("type") == "thinking" and self._open == "thinking":
-            return self._delta("signature", "signature", block["signature"]) + self._close()
+        if block.get("type") == "thinking":
+            is_said = self._open == "thinking"
+            thought = b"" if is_said else self._text(REASONING, block["thinking"])
+            signature = self._delta("signature", "signature", block["signature"])
+            return thought + signature + self._close()
         return b""
 
-    def _call(self, call: Mapping[str, Any]) -> bytes:
-        if isinstance(self._open, int):
-            self._waiting[call["n"]] = call
-            return b""
-        return self._close() + self._begin_call(call)
-
     def _begin_call(self, call: Mapping[str, Any]) -> bytes:
+        self._has_args = False
         names = {"id": call["call_id"], "name": call["name"]}
         return self._begin(call["n"], {"type": "tool_use", **names, "input": {}})
-
-    def _ready(self, call: Mapping[str, Any]) -> bytes:
-        """Return the end of a call; of one that waited, all of it."""
-        if self._waiting.pop(call["n"], None) is None:
-            return self._close() if self._open == call["n"] else b""
-        whole = self._begin_call(call) + self._delta("input_json", "partial_json", _written(call))
-        return self._close() + whole + self._close()
 
     def _begin(self, what: str | int, block: Mapping[str, Any]) -> bytes:
         self._open = what
@@ -147,11 +155,11 @@ class MessageEncoder(Encoder):
         """Return the last events, or the error."""
         end = entry.data
         if end["error"]:
-            problem = problem_of(RunError.of_end(end["error"]))
-            return frame(**{"kind": problem.pop("type"), **problem})
+            return frame("error", **_fault(RunError.of_end(end["error"])))
         delta = {"stop_reason": STOP_REASONS[end["finish_reason"]], "stop_sequence": None}
         usage = _usage(end)
-        return self._close() + frame("message_delta", delta=delta, usage=usage) + STOP
+        last = self._close() + self._waited()
+        return last + self._close() + frame("message_delta", delta=delta, usage=usage) + STOP
 
 
 STOP = frame("message_stop")
@@ -209,12 +217,7 @@ class ClaudeMessages(Dialect):
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message."""
-        shows_thoughts = options.get("shows_thoughts", False)
-        content = [
-            block
-            for part in reply.log.content()
-            if (block := _block(part, shows_thoughts)) is not None
-        ]
+        content = _blocks(reply.log.since(0), options.get("shows_thoughts", False))
         end = reply.ended
         stop = {"stop_reason": STOP_REASONS[end["finish_reason"]], "stop_sequence": None}
         return {**_head(reply), "content": content, **stop, "usage": _usage(end)}
@@ -224,22 +227,48 @@ class ClaudeMessages(Dialect):
         return problem_of(error)
 
 
-def _block(part: Part, shows_thoughts: bool) -> dict[str, Any] | None:
-    kind = part["type"]
-    if kind == "text" and part["text"]:
-        return {"type": "text", "text": part["text"]}
-    if kind == "tool_call" and part["source"] == CLIENT:
-        names = {"id": part["call_id"], "name": part["name"]}
-        return {"type": "tool_use", **names, "input": part.get("input") or {}}
-    if kind == "opaque" and shows_thoughts and "block" in part:
-        return dict(part["block"])
-    return None
+def _blocks(entries: Iterable[Entry], shows_thoughts: bool) -> list[dict[str, Any]]:
+    """Return what a message has of a reply's entries."""
+    blocks: list[dict[str, Any]] = []
+    inputs: dict[int, dict[str, Any]] = {}
+    for entry, _ in joined(entry for entry in entries if _has_place(entry, shows_thoughts)):
+        kind, data = entry.kind, entry.data
+        if kind == TEXT:
+            blocks.append({"type": "text", "text": data})
+        elif kind == REASONING:
+            blocks.append({"type": "thinking", "thinking": data, "signature": ""})
+        elif kind == TOOL_CALL:
+            inputs[data["n"]] = {}
+            names = {"id": data["call_id"], "name": data["name"]}
+            blocks.append({"type": "tool_use", **names, "input": inputs[data["n"]]})
+        elif kind == TOOL_READY:
+            inputs[data["n"]].update(data.get("input") or {})
+        else:
+            block = dict(data["block"])
+            if block["type"] == "thinking" and blocks and blocks[-1].get("signature") == "":
+                blocks[-1] |= {"signature": block["signature"]}
+            else:
+                blocks.append(block)
+    return blocks
+
+
+def _has_place(entry: Entry, shows_thoughts: bool) -> bool:
+    kind, data = entry.kind, entry.data
+    if kind in {TOOL_CALL, TOOL_READY}:
+        return bool(data["source"] == CLIENT)
+    return kind == TEXT or (
+        shows_thoughts and (kind == REASONING or (kind == OPAQUE and "block" in data))
+    )
 
 
 def problem_of(error: ChatError) -> dict[str, Any]:
     """Return Anthropic's error object."""
+    return {"type": "error", **_fault(error)}
+
+
+def _fault(error: ChatError) -> dict[str, Any]:
     kind = KINDS.get(error.http_status)
     if kind is None:
         kind = "api_error" if error.http_status >= 500 else "invalid_request_error"
     fault = {"type": kind, "message": explained(error.message, error.fields)}
-    return {"type": "error", "error": fault, **facts_of(error)}
+    return {"error": fault, **facts_of(error)}

@@ -63,11 +63,11 @@ class Guards:
 
     def _has_all(self, environ: dict[str, Any]) -> bool:
         """Whether the next request can be where this one ends; reads what is left of chunks."""
-        if not is_chunked(environ) and "HTTP_EXPECT" not in environ:
-            return True  # a length says where
-        body = environ["wsgi.input"]
         if "HTTP_EXPECT" in environ:  # who has not been asked for a body may leave it out
+            body = environ["wsgi.input"]
             return not isinstance(body, TimedInput) or body.has_begun
+        if not is_chunked(environ):
+            return True  # a length says where
         try:
             drop_chunks(environ, self._max_body_bytes)
         except ChatError:

@@ -9,7 +9,8 @@ const WORDS = { wrong: strings.tokenWrong, expired: strings.tokenExpired, empty:
 /** `signIn(token, remember)` resolves to null, "wrong" or "expired", or rejects with its error. */
 export function loginView(store, signIn) {
   const dialog = $("login");
-  dialog.addEventListener("close", () => store.set({ login: null }));
+  // Told later than it closes: by then it may be open again.
+  dialog.addEventListener("close", () => dialog.open || store.set({ login: null }));
   store.show((state, before) => {
     if (!changed(state, before, "login")) return;
     if (!state.login) {
