@@ -242,7 +242,7 @@ class ChatInterface:
 
     def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()
-        said = [*(request.history or ()), ProviderMessage(request.role, request.content)]
+        said = [*request.history, ProviderMessage(request.role, request.content)]
         # The request itself stays as it was sent: its fingerprint has to be that of a second one.
         said = [self._let_in(one) for one in said] if request.place.has_message else []
         reply = Message(new_id(), "assistant", (), now, status="running")
@@ -253,7 +253,7 @@ class ChatInterface:
                 now,
                 now,
                 title_from(said[-1].text if said else ""),
-                listed=request.history is None,
+                listed=request.listed,
             ),
             messages=tuple(Message(new_id(), one.role, one.content, now) for one in said),
             reply=reply,
@@ -261,7 +261,7 @@ class ChatInterface:
             at_leaf=request.place.kind == "leaf",
             parent_id=parent_id,
             must_exist=request.must_exist,
-            parent_must_exist=request.place.kind == "under",
+            parent_must_exist=request.place.kind in {"under", "after_run"},
             known=self._known(),
         )
 
@@ -300,13 +300,14 @@ class ChatInterface:
             idempotency_key=request.idempotency_key,
             request_hash=request.fingerprint() if request.idempotency_key else None,
             asked=request.asked(),
+            options=request.options,
         )
 
 
 def check_supported(request: ChatRequest, provider: Provider) -> None:
     """Raise UnsupportedParameter for a parameter that the provider would not honour, or a part of a
     message that it has no place for."""
-    messages = (*(request.history or ()), ProviderMessage(request.role, request.content))
+    messages = (*request.history, ProviderMessage(request.role, request.content))
     parts = {part["type"] for message in messages for part in message.content} - {"text"}
     asked = NEVER_IGNORED.intersection(request.parameters)
     if request.server_tools or parts & {"tool_call", "tool_result"}:

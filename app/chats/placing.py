@@ -18,15 +18,16 @@ class Place:
     session, or at the root. `after`: after the target, or at the root. `edit`: the message
     beside the target. `regenerate`: no message, only a reply beside the target, or the last one.
     `again`: no message, only a reply to the user's message in use that follows the target.
+    `after_run`: after the reply of the run that is the target, in that run's session.
     """
 
-    kind: Literal["leaf", "under", "after", "edit", "regenerate", "again"] = "leaf"
+    kind: Literal["leaf", "under", "after", "edit", "regenerate", "again", "after_run"] = "leaf"
     target: str | None = None
 
     @property
     def has_message(self) -> bool:
         """Whether the turn brings a message, and not only a reply."""
-        return self.kind in {"leaf", "under", "after", "edit"}
+        return self.kind not in {"regenerate", "again"}
 
 
 AT_LEAF = Place()

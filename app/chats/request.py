@@ -52,14 +52,15 @@ class ChatRequest:
     must_exist: bool = False  # the session: NotFound instead of a new one
     numbered: bool = False  # a new session is named by the owner's next number
     role: str = "user"  # of the message
-    # What the client holds of the conversation, before the message. It runs in a session of its own
-    # that is not listed.
-    history: tuple[ProviderMessage, ...] | None = None
+    history: tuple[ProviderMessage, ...] = ()  # messages that come with it, and before it
+    listed: bool = True  # a new session: whether it is shown, and kept like others
     place: Place = AT_LEAF
     parameters: Mapping[str, Any] = field(default_factory=dict)  # for a provider that takes them
     hints: Mapping[str, Any] = field(default_factory=dict)  # likewise; others do without
     names: Mapping[str, str] = field(default_factory=dict)  # how the client calls our fields
     server_tools: tuple[str, ...] = ()  # those that the server is to run
+    # What its dialect wants to remember with the run, to tell of it later: JSON.
+    options: Mapping[str, Any] | None = None
     waits: bool = False  # the client answers calls and questions later: its run waits for that
 
     @property
@@ -97,11 +98,11 @@ class ChatRequest:
             self.system,
             self.temperature,
             self.max_tokens,
-            [[message.role, _asked(message.content)] for message in self.history or ()],
+            [[message.role, _asked(message.content)] for message in self.history],
         ]
         if self.role != "user":
             asked.append(self.role)
-        if self.history is not None:
+        if not self.listed:
             asked.append("held by the client")
         if self.place != AT_LEAF or self.parameters:
             asked += [self.place.kind, self.place.target, dict(self.parameters)]
@@ -168,7 +169,7 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
         raise InvalidRequest({name("message"): "must not be blank"})
     texts = {"system": request.system, "model": request.model}
     texts.update(_texts(name("message"), request.content))
-    for index, message in enumerate(request.history or ()):
+    for index, message in enumerate(request.history):
         texts.update(_texts(f"{name('history')}.{index}.content", message.content))
     check_texts(texts, max_message_bytes)
     return request

@@ -231,10 +231,15 @@ class SessionService:
 
     def _start(self, owner: str, request: ChatRequest) -> Run:
         self._check_day(owner)
-        session_id = request.session_id or self._new_session_id(owner, request)
+        before = self._run_before(owner, request)
+        named = before.session_id if before is not None else request.session_id
+        session_id = named or self._new_session_id(owner, request)
         is_new = not self._map.holds(owner, session_id)
         try:
-            parent_id = self._parent_id(owner, session_id, request)
+            if before is not None:
+                parent_id: str | None = before.message_id
+            else:
+                parent_id = self._parent_id(owner, session_id, request)
             run = self._map.open(owner, session_id).start(request, parent_id)
         except BaseException as error:
             if is_new:
@@ -262,6 +267,16 @@ class SessionService:
             # Clients that name their sessions themselves may have taken the name of a new one.
             if self._calls(self._store.find_session, owner, session_id) is None:
                 return session_id
+
+    def _run_before(self, owner: str, request: ChatRequest) -> RunRecord | None:
+        """Return the run whose reply is answered, if the request names one."""
+        if request.place.kind != "after_run":
+            return None
+        try:
+            return self._runs.find(owner, request.place.target or "").record
+        except NotFound:
+            name = request.field_name("run_id")
+            raise InvalidRequest({name: "there is no reply by that id"}) from None
 
     def _parent_id(self, owner: str, session_id: str, request: ChatRequest) -> str | None:
         if request.place == AT_LEAF:

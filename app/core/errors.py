@@ -148,6 +148,14 @@ class NotFound(RequestError):
     message = "There is nothing here by that name."
 
 
+class ResponseInUse(RequestError):
+    """Others go on from the response that is to be deleted."""
+
+    code = "response_in_use"
+    http_status = 409
+    message = "Other responses belong to its conversation: delete that, with all of them."
+
+
 class SessionGone(NotFound):
     """A session that the request says exists: nothing is made anew in its place."""
 

@@ -106,6 +106,7 @@ class RunRecord:
     asked: Mapping[str, Any] | None = None  # what a run with tools is gone on with: chats/asked.py
     pending: Sequence[Mapping[str, Any]] | None = None  # what it waits for (core/tools.py)
     waits_until: float | None = None  # the first of these expires then
+    options: Mapping[str, Any] | None = None  # what its dialect has to remember of the request
 
     @property
     def waits(self) -> bool:

@@ -30,7 +30,7 @@ def asked(said: Sequence[ProviderMessage], field: str, **options: Any) -> ChatRe
     last = said[-1]
     names = {"message": f"{field}.{len(said) - 1}.content", "history": field}
     return ChatRequest(
-        last.content, role=last.role, history=tuple(said[:-1]), names=names, **options
+        last.content, role=last.role, history=tuple(said[:-1]), listed=False, names=names, **options
     )
 
 

@@ -154,6 +154,7 @@ class Dialect(ABC):
     last_data: str | None = None  # what the last event carries, where that is not JSON
     own_headers: Mapping[str, str] = {}  # that its answers may have, and what they say
     query: Mapping[str, str] = {}  # what may be in the query as well as in the body, and what it is
+    accepted_status = 202
     detached: Any = None  # type of the answer that has the ids of a run only, if there is one
     holds_headers = False  # until the first piece or a failure: its clients retry on a status only
 
@@ -172,6 +173,10 @@ class Dialect(ABC):
     @abstractmethod
     def error(self, error: ChatError) -> dict[str, Any]:
         """Return the body of an answer that is an error."""
+
+    def accepted(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer of a run that has begun, and is followed on another connection."""
+        return {"run_id": reply.record.id, "session_id": reply.record.session_id}
 
     def headers(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, str]:
         """Return the headers that only this dialect's answers have."""

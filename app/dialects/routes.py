@@ -18,6 +18,7 @@ from app.dialects.ollama import OllamaChat
 from app.dialects.openai.chat import OpenAIChat
 from app.dialects.prompts.ollama_generate import OllamaGenerate
 from app.dialects.prompts.openai_completions import OpenAICompletions
+from app.dialects.responses.responses import Responses
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ SESSION_MESSAGES = SessionMessages()
 OPENAI = OpenAIChat()
 AI_SDK = AiSdk()
 ANTHROPIC = ClaudeMessages()
+RESPONSES = Responses()
 OLLAMA = OllamaChat()
 ROUTES: tuple[Route, ...] = (
     Route("/api/chat/stream", NATIVE, "stream"),
@@ -47,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/chat/conversation", PromptConversation(), "asked"),
     Route("/v1/chat/completions", OPENAI, "asked"),
     Route("/v1/completions", OpenAICompletions(), "asked"),
+    Route("/v1/responses", RESPONSES, "asked"),
     Route("/v1/messages", ANTHROPIC, "asked"),
     Route("/api/ai-sdk/chat", AI_SDK, "stream"),
     Route("/ollama/api/chat", OLLAMA, "asked"),

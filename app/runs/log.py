@@ -94,6 +94,11 @@ class RunLog:
         with self._lock:
             return pause_at_end(self._tail) if self._end is None else None
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether its entries are not all of those that it had."""
+        return self._first_seq > 1
+
     def is_over(self, after: int) -> bool:
         """Whether nothing comes after that entry: the run has ended, or waits."""
         return after >= self.last_seq and (self.end or self.pause) is not None

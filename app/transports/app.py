@@ -27,7 +27,14 @@ from app.transports.http import (
     sessions,
 )
 from app.transports.http.json import LineJson
-from app.transports.http.peers import ai_sdk, anthropic, ollama, openai, session_messages
+from app.transports.http.peers import (
+    ai_sdk,
+    anthropic,
+    ollama,
+    openai,
+    responses,
+    session_messages,
+)
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
 from app.transports.socketio.chat import MAX_OVER, ChatNamespace
@@ -72,6 +79,7 @@ BLUEPRINTS = (
     ai_sdk.routes,
     anthropic.routes,
     ollama.routes,
+    responses.routes,
     models.routes,
     public.health_routes,
     public.pages,

@@ -49,7 +49,7 @@ def ask(sessions: SessionService, message: str = "hi", owner: str = "ann", **fie
 def test_history_is_a_chain_of_messages_with_their_roles(
     chats: SessionService, runtime: ManualRuntime
 ) -> None:
-    session_id = ask(chats, "and?", history=HISTORY)
+    session_id = ask(chats, "and?", listed=False, history=HISTORY)
     runtime.run()
 
     branch = chats.messages("ann", session_id)
@@ -64,7 +64,7 @@ def test_history_is_a_chain_of_messages_with_their_roles(
 def test_model_is_given_history_and_message(
     chats: SessionService, runtime: ManualRuntime, scripted: ScriptedProvider
 ) -> None:
-    ask(chats, "and?", history=HISTORY)
+    ask(chats, "and?", listed=False, history=HISTORY)
     runtime.run()
 
     assert scripted.requests[0].messages == (*HISTORY, ProviderMessage("user", text_parts("and?")))
@@ -74,18 +74,19 @@ def test_model_is_given_history_and_message(
 def test_message_has_the_role_it_was_given(
     chats: SessionService, runtime: ManualRuntime, scripted: ScriptedProvider, role: str
 ) -> None:
-    session_id = ask(chats, "and?", history=(), role=role)
+    session_id = ask(chats, "and?", listed=False, role=role)
     runtime.run()
 
     assert scripted.requests[0].messages == (ProviderMessage(role, text_parts("and?")),)
     assert chats.messages("ann", session_id)[0].role == role
 
 
-@pytest.mark.parametrize("history,listed", [(None, True), ((), False), (HISTORY, False)])
-def test_session_of_a_history_is_not_listed(
+@pytest.mark.parametrize("history", [(), HISTORY])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_session_is_listed_as_its_request_says(
     chats: SessionService, history: Any, listed: bool
 ) -> None:
-    session_id = ask(chats, history=history)
+    session_id = ask(chats, listed=listed, history=history)
 
     assert chats.get("ann", session_id).listed is listed
     assert [one.id for one in chats.list("ann")] == ([session_id] if listed else [])
@@ -94,7 +95,8 @@ def test_session_of_a_history_is_not_listed(
 def test_each_history_has_a_session_of_its_own(
     chats: SessionService, runtime: ManualRuntime
 ) -> None:
-    assert ask(chats, history=HISTORY) != ask(chats, history=HISTORY)
+    asked = {"listed": False, "history": HISTORY}
+    assert ask(chats, **asked) != ask(chats, **asked)
 
 
 def test_empty_messages_of_a_history_are_kept_from_the_model(
@@ -103,6 +105,7 @@ def test_empty_messages_of_a_history_are_kept_from_the_model(
     ask(
         chats,
         "and?",
+        listed=False,
         history=(
             ProviderMessage("user", text_parts("hi")),
             ProviderMessage("assistant", text_parts("")),

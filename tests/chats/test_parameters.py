@@ -121,7 +121,7 @@ def test_provider_nobody_knows_is_refused(several: SessionService) -> None:
 
 
 DIFFERENT = [
-    ChatRequest(text_parts("hi"), history=()),
+    ChatRequest(text_parts("hi"), listed=False),
     ChatRequest(text_parts("hi")),
     ChatRequest(text_parts("ho")),
     ChatRequest(text_parts("hi"), session_id="s-1"),
@@ -131,10 +131,15 @@ DIFFERENT = [
     ChatRequest(text_parts("hi"), max_tokens=1),
     ChatRequest(text_parts("hi"), temperature=1.5),
     ChatRequest(text_parts("hi"), role="system"),
-    ChatRequest(text_parts("hi"), history=(ProviderMessage("user", text_parts("a")),)),
-    ChatRequest(text_parts("hi"), history=(ProviderMessage("assistant", text_parts("a")),)),
+    ChatRequest(
+        text_parts("hi"), listed=False, history=(ProviderMessage("user", text_parts("a")),)
+    ),
+    ChatRequest(
+        text_parts("hi"), listed=False, history=(ProviderMessage("assistant", text_parts("a")),)
+    ),
     ChatRequest(
         text_parts("hi"),
+        listed=False,
         history=(
             ProviderMessage("user", text_parts("a")),
             ProviderMessage("user", text_parts("a")),

@@ -86,6 +86,7 @@ def test_only_what_users_say_is_filtered_of_a_history(
         chat,
         runtime,
         "three",
+        listed=False,
         history=tuple(ProviderMessage(role, text_parts(text)) for role, text in said),
     )
 

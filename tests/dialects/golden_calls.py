@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.core.entries import Entry
-from tests.dialects import anthropic_row
+from tests.dialects import anthropic_row, responses_row
 from tests.dialects.golden import OPEN
 from tests.support.clock import START
 from tests.support.samples import end_entry, run_end, texts
@@ -187,10 +187,12 @@ OLLAMA = Calls(
 )
 
 ANTHROPIC = Calls("".join(anthropic_row.CALLED), "".join(anthropic_row.RAN))
+RESPONSES = Calls("".join(responses_row.CALLED), "".join(responses_row.RAN))
 CALLS = {
     "native": NATIVE,
     "openai_chat": OPENAI,
     "anthropic_messages": ANTHROPIC,
+    "openai_responses": RESPONSES,
     "ai_sdk": AI_SDK,
     "ollama_chat": OLLAMA,
 }

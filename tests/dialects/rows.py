@@ -15,6 +15,7 @@ from app.dialects.prompts.ollama_generate import OllamaGenerate
 from app.dialects.prompts.openai_completions import OpenAICompletions
 from tests.dialects.anthropic_row import ANTHROPIC
 from tests.dialects.golden import COUNTS, OPEN, USAGE, At, Golden, escaped
+from tests.dialects.responses_row import RESPONSES
 from tests.dialects.speech import TIMED_OUT
 
 DONE = "data: [DONE]\n\n"
@@ -345,4 +346,4 @@ OLLAMA_GENERATE = Golden(
     shows=frozenset({"reasoning"}),
 )
 
-ROWS = (NATIVE, OPENAI, OPENAI_COMPLETIONS, ANTHROPIC, AI_SDK, OLLAMA, OLLAMA_GENERATE)
+ROWS = (NATIVE, OPENAI, OPENAI_COMPLETIONS, ANTHROPIC, RESPONSES, AI_SDK, OLLAMA, OLLAMA_GENERATE)

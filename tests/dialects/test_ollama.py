@@ -82,6 +82,7 @@ def test_body_with_all_fields_is_read() -> None:
         model="llama",
         temperature=0.5,
         max_tokens=9,
+        listed=False,
         history=(ProviderMessage("system", text_parts("Be brief.")),),
         stop_when_unwatched=True,
         names={"message": "messages.1.content", "history": "messages"},

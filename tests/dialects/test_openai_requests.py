@@ -32,7 +32,7 @@ def test_model_and_messages_are_enough() -> None:
     assert spoken.request == ChatRequest(
         text_parts("hi"),
         model="gpt",
-        history=(),
+        listed=False,
         stop_when_unwatched=True,
         names={"message": "messages.0.content", "history": "messages"},
     )

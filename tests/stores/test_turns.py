@@ -207,3 +207,13 @@ def test_known_reply_that_is_carried_on_is_read_anew(store: Store) -> None:
     )
     store.append(WORKER, Batch([], []))
     assert store.read_branch("ann", "s-1")[-1].status == "running"
+
+
+def test_what_its_dialect_remembers_is_kept_with_the_run(store: Store) -> None:
+    options = {"instructions": "Be brief. €", "tools": [{"name": "f"}], "store": False}
+    store.begin_turn(turn_of(options=options))
+    store.begin_turn(turn_of("run-2", session_id="s-2"))
+    store.append(WORKER, ended(run_record(), texts("a")))
+
+    found = [store.find_run("ann", run_id) for run_id in ("run-1", "run-2")]
+    assert [one.options for one in found if one is not None] == [options, None]

@@ -77,7 +77,7 @@ class OllamaGenerate(OllamaChat):
             text_parts(said.prompt),
             model=said.model,
             system=said.system or None,
-            history=(),
+            listed=False,
             parameters=said.parameters(),
             names={"message": "prompt", "history": "prompt"},
             **said.asked(),

@@ -119,7 +119,7 @@ class OpenAICompletions(Dialect):
             temperature=said.temperature,
             max_tokens=longest(said.max_tokens),
             stop_when_unwatched=said.on_disconnect != "continue",
-            history=(),
+            listed=False,
             parameters=passed_on(body, said.n),
             names={"message": name, "history": "prompt"},
         )

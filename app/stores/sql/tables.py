@@ -84,6 +84,7 @@ runs = Table(
     Column("asked", JSON(none_as_null=True)),
     Column("pending", JSON(none_as_null=True)),
     Column("waits_until", Float),
+    Column("options", JSON(none_as_null=True)),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     ForeignKeyConstraint(

@@ -22,7 +22,7 @@ from app.stores.sql.rows import entries_from, entries_json, run_from, run_row
 from app.stores.sql.tables import run_entries, runs
 
 _COLUMNS = [column.name for column in runs.columns]
-_JSON = ("error", "usage", "attempts", "cost", "asked", "pending")
+_JSON = ("error", "usage", "attempts", "cost", "asked", "pending", "options")
 _READ_RUN = f"SELECT {', '.join(_COLUMNS)} FROM runs"
 _FIND = f"{_READ_RUN} WHERE owner = :owner AND id = :id"
 _EXPIRED = f"{_READ_RUN} WHERE waits_until < :now ORDER BY waits_until LIMIT :most"

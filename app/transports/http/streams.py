@@ -58,10 +58,11 @@ def stream(dialect: Dialect, found: FoundRun, after: int, options: Mapping[str, 
 
 
 def detached(dialect: Dialect, found: FoundRun, options: Mapping[str, Any]) -> Response:
-    """Return the answer with the ids alone: the reply is followed on another connection."""
-    response = jsonify({"run_id": found.record.id, "session_id": found.record.session_id})
-    response.status_code = 202
-    response.headers.update(answer_headers(dialect, reply_of(found), options))
+    """Return the answer that the reply has begun: it is followed on another connection."""
+    reply = reply_of(found)
+    response = jsonify(dialect.accepted(reply, options))
+    response.status_code = dialect.accepted_status
+    response.headers.update(answer_headers(dialect, reply, options))
     return response
 
 

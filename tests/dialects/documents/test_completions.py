@@ -44,6 +44,7 @@ def test_body_with_all_fields_is_read() -> None:
         model="m",
         provider="p",
         temperature=0.5,
+        listed=False,
         history=tuple(
             ProviderMessage(one["role"], text_parts(one["content"])) for one in messages[:3]
         ),

@@ -104,6 +104,7 @@ def test_body_is_read(more: dict[str, Any], streams: bool) -> None:
 
     assert spoken.request == ChatRequest(
         text_parts("hi"),
+        listed=False,
         history=(ProviderMessage("system", text_parts("Be brief.")),),
         names={"message": "conversation.1.content", "history": "conversation"},
     )

@@ -122,6 +122,7 @@ def test_conversation_with_all_fields_is_read() -> None:
         text_parts("hi"),
         model="m",
         provider="p",
+        listed=False,
         history=(ProviderMessage("assistant", text_parts("Hello")),),
         names={"message": "messages.1.content", "history": "messages"},
         fall_back_whole=True,

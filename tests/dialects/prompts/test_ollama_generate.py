@@ -28,7 +28,7 @@ def test_body_with_all_fields_is_read() -> None:
         temperature=0.5,
         max_tokens=9,
         stop_when_unwatched=True,
-        history=(),
+        listed=False,
         names={"message": "prompt", "history": "prompt"},
     )
     assert (spoken.dialect, spoken.options, spoken.streams) == (DIALECT, {}, False)

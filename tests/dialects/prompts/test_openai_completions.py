@@ -28,7 +28,7 @@ def test_model_and_prompt_are_enough() -> None:
         text_parts("hi"),
         model="gpt",
         stop_when_unwatched=True,
-        history=(),
+        listed=False,
         names={"message": "prompt", "history": "prompt"},
     )
     assert (spoken.dialect, spoken.streams) == (DIALECT, False)

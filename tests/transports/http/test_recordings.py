@@ -104,6 +104,14 @@ DIALECTS = {
         {"model": "latest", "prompt": ["play"]},
         lambda answer: answer.json["choices"][0]["text"],
     ),
+    "/v1/responses": (
+        {"model": "latest", "input": "play", "stream": True},
+        joined("delta", type="response.output_text.delta"),
+    ),
+    "/v1/responses?whole": (
+        {"model": "latest", "input": SAID},
+        lambda answer: answer.json["output"][-1]["content"][0]["text"],
+    ),
     "/v1/messages": (
         {"model": "latest", "max_tokens": 9, "messages": SAID, "stream": True},
         claude_text,

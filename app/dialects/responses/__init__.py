@@ -1,0 +1,1 @@
+"""OpenAI's Responses, the one standard wire whose cursor is the log's own."""

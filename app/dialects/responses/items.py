@@ -1,0 +1,197 @@
+"""What a request for a response says: its items, as messages; and what is stored, as items."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field
+
+from app.core.entries import storable
+from app.core.errors import InvalidRequest
+from app.core.messages import Message, Part, ProviderMessage, text_parts
+from app.core.tools import CLIENT, result_text
+from app.dialects.calls import arguments_of, call_id_of, result_part, text_of
+from app.dialects.client_held import unsupported
+from app.dialects.frames import Body
+from app.dialects.responses.shapes import CallItem, Item
+
+ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+TEXTS = ("input_text", "output_text", "text")
+MAX_SEALED = 1_000_000
+
+
+def conversation(
+    said: str | Sequence[Mapping[str, Any]], has_more: bool
+) -> tuple[ProviderMessage, ...]:
+    """Return the messages that the items are; `has_more` says that there are others before them,
+    which calls may be in. Raises InvalidRequest, UnsupportedParameter."""
+    if isinstance(said, str):
+        return (ProviderMessage("user", text_parts(said)),)
+    messages: list[ProviderMessage] = []
+    names: dict[str, str] = {}
+    for index, item in enumerate(said):
+        field = f"input.{index}"
+        role, parts = _read(item, field, names, has_more)
+        if role == "assistant" and messages and messages[-1].role == role:
+            messages[-1] = ProviderMessage(role, (*messages[-1].content, *parts))
+        elif parts:
+            messages.append(ProviderMessage(role, parts))
+    return tuple(messages)
+
+
+def _read(
+    item: Mapping[str, Any], field: str, names: dict[str, str], has_more: bool
+) -> tuple[str, tuple[Part, ...]]:
+    kind = item.get("type", "message")
+    if kind == "message":
+        role = ROLES.get(str(item.get("role")))
+        if role is None:
+            raise InvalidRequest({f"{field}.role": f"must be one of {', '.join(ROLES)}"})
+        return role, text_parts(_text(item.get("content"), f"{field}.content"))
+    if kind == "function_call":
+        call = _call(item, field)
+        names[call["call_id"]] = call["name"]
+        return "assistant", (call,)
+    if kind == "function_call_output":
+        return "tool", (_result(item, field, names, has_more),)
+    if kind == "reasoning":
+        return "assistant", _thoughts(item, field)
+    raise unsupported(f"{field}.type", f"there are no items of type {str(kind)[:64]} here")
+
+
+def _text(content: Any, field: str) -> str:
+    """Return the texts of a message or of a result."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise InvalidRequest({field: "must be a text, or a list of parts"})
+    said = []
+    for index, part in enumerate(content):
+        name = "refusal" if isinstance(part, dict) and part.get("type") == "refusal" else "text"
+        if not isinstance(part, dict) or part.get("type") not in (*TEXTS, "refusal"):
+            raise unsupported(f"{field}.{index}")
+        if not isinstance(part.get(name), str):
+            raise InvalidRequest({f"{field}.{index}.{name}": "must be a text"})
+        said.append(part[name])
+    return "".join(said)
+
+
+def _call(item: Mapping[str, Any], field: str) -> Part:
+    return {
+        "type": "tool_call",
+        "call_id": call_id_of(item.get("call_id"), f"{field}.call_id"),
+        "name": text_of(item.get("name"), f"{field}.name"),
+        "source": CLIENT,
+        "input": arguments_of(item.get("arguments"), f"{field}.arguments"),
+    }
+
+
+def _result(item: Mapping[str, Any], field: str, names: Mapping[str, str], has_more: bool) -> Part:
+    call_id = text_of(item.get("call_id"), f"{field}.call_id")
+    if call_id not in names and not has_more:
+        raise InvalidRequest({f"{field}.call_id": "must be the id of a call in an item before it"})
+    output = _text(item.get("output"), f"{field}.output")
+    return result_part(call_id, names.get(call_id, ""), output)
+
+
+# --- What only the vendor reads which it came from ------------------------------------------------
+
+
+def sealed(data: Mapping[str, Any]) -> str:
+    """Return what a client is to hold of it, and to send back as it is."""
+    return base64.b64encode(orjson.dumps(data)).decode()
+
+
+class OwnFields(Body):
+    """Fields of a message that vendors want back."""
+
+    reasoning_content: str | None = None
+    reasoning_details: list[Any] | None = None
+
+
+class Held(Body):
+    """All that is taken back: the client may have written it itself."""
+
+    vendor: str
+    call_id: str | None = None
+    block: dict[str, Any] | None = None
+    extra_content: dict[str, Any] | None = None
+    fields: OwnFields | None = None
+    of: Annotated[int, Field(ge=0)] | None = None
+
+
+def _thoughts(item: Mapping[str, Any], field: str) -> tuple[Part, ...]:
+    """Return what a vendor wants back; thoughts themselves are nobody's input."""
+    held = item.get("encrypted_content")
+    if not held:
+        return ()
+    try:
+        data = Held.model_validate_json(base64.b64decode(str(held)[:MAX_SEALED], validate=True))
+    except ValueError:  # of either
+        raise InvalidRequest(
+            {f"{field}.encrypted_content": "is not what was sent from here"}
+        ) from None
+    return ({"type": "opaque", **storable(data.model_dump(exclude_none=True))},)
+
+
+# --- What is stored, as items ---------------------------------------------------------------------
+
+
+def items_of(messages: Iterable[Message]) -> list[Item]:
+    """Return what messages are as items, in their order."""
+    return [item for message in messages for item in _items_of(message)]
+
+
+def _items_of(message: Message) -> Iterator[Item]:
+    said: list[Any] = []
+    for index, part in enumerate(message.content):
+        name = f"{message.id}_{index}"
+        if part["type"] in SAID:
+            said.append(SAID[part["type"]](part, message.role))
+        elif part["type"] == "tool_call" and part["source"] == CLIENT:
+            yield call_item(part, f"fc_{name}")
+        elif part["type"] == "tool_result":
+            yield {
+                "id": f"fco_{name}",
+                "type": "function_call_output",
+                "status": "completed",
+                "call_id": part["call_id"],
+                "output": result_text(part),
+            }
+    if said:
+        yield {
+            "id": f"msg_{message.id}",
+            "type": "message",
+            "status": "in_progress" if message.status == "running" else "completed",
+            "role": message.role,  # type: ignore[typeddict-item]  # those of a tool have no texts
+            "content": said,
+        }
+
+
+def _said(part: Part, role: str) -> dict[str, Any]:
+    if role == "assistant":
+        return {"type": "output_text", "text": part["text"], "annotations": []}
+    return {"type": "input_text", "text": part["text"]}
+
+
+SAID: dict[str, Callable[[Part, str], dict[str, Any]]] = {
+    "text": _said,
+    "refusal": lambda part, role: {"type": "refusal", "refusal": part["text"]},
+}
+
+
+def call_item(call: Mapping[str, Any], item_id: str) -> CallItem:
+    """Return the item that a call is which is whole."""
+    invalid = call.get("invalid")
+    arguments = invalid if invalid is not None else orjson.dumps(call.get("input", {})).decode()
+    return {
+        "id": item_id,
+        "type": "function_call",
+        "status": "completed",
+        "call_id": call["call_id"],
+        "name": call["name"],
+        "arguments": arguments,
+    }
