@@ -145,6 +145,7 @@ def create_app(
         housekeeper.work,
         parts.runs.end_expired,
         session_map.evict_idle,
+        catalog.refresh,
         lambda: runtime.run_blocking(store.tidy, clock.wall()),
     ]
     sockets = app.extensions["tandem.sockets"]

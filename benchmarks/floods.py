@@ -143,6 +143,7 @@ def serving(mode: str, root: Path) -> Iterator[ServerProcess]:
             "DATABASE_URL": f"sqlite:///{name}/tandem.db",
             "LOG_DIR": f"{name}/logs",
             "FIND_OLLAMA": "0",
+            "MODELS_TTL_S": "0",
             "STREAM_CHUNK_WORDS": "1",
             "STREAM_DELAY_S": str(PIECE_EVERY_S),
             **{f"RATE_LIMIT_{kind}": "off" for kind in ("STREAM", "CHAT", "READ")},

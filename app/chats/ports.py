@@ -28,7 +28,10 @@ class Catalog(Protocol):
         """Return what can be chosen, the default first, then what lacks a setting."""
 
     def provider_of(self, model: str) -> str | None:
-        """Return the provider whose own model that is, or None."""
+        """Return the provider that has the model, None for one that nobody lists."""
+
+    def models(self) -> list[tuple[str, Provider]]:
+        """Return the models that are known, each once, with who has it."""
 
 
 class Toolbox(Protocol):

@@ -14,6 +14,7 @@ from app.providers.catalog import ProviderCatalog
 from app.providers.demo import DemoProvider
 from app.providers.google.provider import GoogleSettings
 from app.providers.http.streams import Bounds, Certificates, Reader
+from app.providers.listing import Lister, ModelLists
 from app.providers.local import LocalSettings
 from app.providers.openai.provider import OpenAISettings
 from app.providers.settings import SECTION, NotSetUp, ProviderSettings, Variables
@@ -121,7 +122,15 @@ def make_catalog(
         missing["replay"] = "REPLAY_DIR"
     default = _default(settings.default_provider, chains, missing)
     configured = {name: one for name, one in chains.items() if name != demo.name}
-    return ProviderCatalog(configured, missing, chains[demo.name], default, aliases(), adaptations)
+    lists = ModelLists(
+        {name: one for name, one in made.items() if isinstance(one, Lister)},
+        settings.models_ttl_s,
+        runtime,
+        clock.monotonic,
+    )
+    return ProviderCatalog(
+        configured, missing, chains[demo.name], default, aliases(), adaptations, lists
+    )
 
 
 def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from app.core.errors import InvalidRequest, ProviderNotConfigured
+from app.providers.listing import ModelLists
 from app.providers.wire.adapting import Adaptations
 from app.runs.ports import Choice, Provider
 
@@ -21,6 +22,7 @@ class ProviderCatalog:
         default: str,
         aliases: Mapping[str, str] = MappingProxyType({}),
         adaptations: Mapping[str, Adaptations] = MappingProxyType({}),
+        lists: ModelLists | None = None,
     ) -> None:
         self._configured = dict(configured)
         self._missing = dict(missing)  # name -> the setting it lacks
@@ -28,6 +30,7 @@ class ProviderCatalog:
         self._default = default
         self._aliases = dict(aliases)
         self._adaptations = dict(adaptations)
+        self._lists = lists
 
     def choose(self, name: str | None) -> Provider:
         """Return the provider of that name, or the default one. Raises InvalidRequest,
@@ -46,9 +49,30 @@ class ProviderCatalog:
         raise InvalidRequest({"provider": f"must be one of {known}"})
 
     def provider_of(self, model: str) -> str | None:
-        """Return the name of the provider whose default model that is, the default one first."""
-        own = [one.name for one in self.providers() if one.default_model == model]
-        return own[0] if own else None
+        """Return the name of the provider that has the model, None for one that nobody lists."""
+        providers = self.providers()
+        own = (one.name for one in providers if one.default_model == model)
+        listed = (one.name for one in providers if model in self._listed(one.name))
+        return next(own, None) or next(listed, None)
+
+    def models(self) -> list[tuple[str, Provider]]:
+        """Return the models that are known, each once, with who has it: a provider's own first."""
+        providers = self.providers()
+        models: dict[str, Provider] = {}
+        for one in providers:
+            models.setdefault(one.default_model, one)
+        for one in providers:
+            for model in self._listed(one.name):
+                models.setdefault(model, one)
+        return list(models.items())
+
+    def refresh(self) -> None:
+        """Have servers asked for their models, where what is known of them is old."""
+        if self._lists is not None:
+            self._lists.refresh()
+
+    def _listed(self, name: str) -> tuple[str, ...]:
+        return self._lists.of(name) if self._lists is not None else ()
 
     def providers(self) -> list[Provider]:
         """Return those that can be chosen, the default first."""
@@ -62,7 +86,13 @@ class ProviderCatalog:
     def choices(self) -> list[Choice]:
         """Return what can be chosen, the default first, then what lacks a setting."""
         ready = [
-            Choice(one.name, one.default_model, None, self._adapted(one.name))
+            Choice(
+                one.name,
+                one.default_model,
+                None,
+                self._adapted(one.name),
+                tuple(dict.fromkeys([one.default_model, *self._listed(one.name)])),
+            )
             for one in self.providers()
         ]
         return ready + [Choice(name, None, lacks) for name, lacks in self._missing.items()]

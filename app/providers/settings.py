@@ -52,6 +52,8 @@ class ProviderSettings(BaseModel):
     """How long it is left out."""
     connect_timeout_s: Seconds = Field(default=5, ge=0.05, le=600)
     """Longest wait for a connection."""
+    models_ttl_s: Seconds = Field(default=300, ge=0, le=86400)
+    """How long the lists of models count that servers give; 0 asks for none."""
     ssl_cert_file: str = ""
     """File of the certificates (PEM) that model servers are trusted by; else the system's."""
     ssl_cert_dir: str = ""

@@ -80,6 +80,7 @@ class Choice(NamedTuple):
     model: str | None
     missing: str | None
     adapted: Mapping[str, Sequence[str]] = MappingProxyType({})  # by model: what it refused
+    models: Sequence[str] = ()  # its own first, then what its server lists
 
 
 class Task(Protocol):

@@ -27,6 +27,7 @@ DEFAULTS = {
     "DATABASE_URL": "memory:",
     "STREAM_DELAY_S": "0",
     "FIND_OLLAMA": "0",
+    "MODELS_TTL_S": "0",
     "MAX_RETRIES": "0",
     **{f"RATE_LIMIT_{kind}": "off" for kind in ("STREAM", "CHAT", "READ")},
 }

@@ -85,6 +85,7 @@ class Server(Asked):
             "LOG_DIR": str(self.folder / "logs"),
             "STREAM_DELAY_S": "0.01",
             "FIND_OLLAMA": "0",  # one on the developer's machine is none of the tests' business
+            "MODELS_TTL_S": "0",  # tests count requests; those of lists set it
             "MAX_RETRIES": "0",  # tests of failures count requests; the tests of retries set it
             # A test suite is a busy caller; the tests of limits set their own.
             **{f"RATE_LIMIT_{kind}": "off" for kind in ("STREAM", "CHAT", "READ")},

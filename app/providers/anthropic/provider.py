@@ -17,6 +17,7 @@ from app.providers.anthropic.chunks import MessageChunks
 from app.providers.anthropic.requests import PARAMETERS, adaptation_to, request_body
 from app.providers.http.provider import HEADERS, HttpProvider
 from app.providers.http.streams import Bounds, HttpStream
+from app.providers.listing import MOST_MODELS
 from app.providers.settings import SECTION, Variables
 from app.providers.types import ApiKey, KeyedAddress
 from app.providers.wire.refusals import Refusal
@@ -63,6 +64,9 @@ class AnthropicProvider(HttpProvider):
         # With and without the version: SDKs are given an address that has none.
         self._url = f"{base_url.rstrip('/').removesuffix('/v1')}/v1/messages"
         self._headers = {**HEADERS, "x-api-key": api_key, "anthropic-version": VERSION}
+
+    def _models(self) -> tuple[str, Mapping[str, str]]:
+        return f"{self._url.removesuffix('/messages')}/models?limit={MOST_MODELS}", self._headers
 
     def _body(
         self, request: ProviderRequest, stream: bool, adapted: frozenset[str]

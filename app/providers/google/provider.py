@@ -19,6 +19,7 @@ from app.providers.google.chunks import GeminiChunks
 from app.providers.google.requests import PARAMETERS, adaptation_to, request_body
 from app.providers.http.provider import HEADERS, HttpProvider
 from app.providers.http.streams import Bounds, HttpStream
+from app.providers.listing import MOST_MODELS, names_in
 from app.providers.settings import SECTION, Variables
 from app.providers.types import ApiKey, KeyedAddress
 from app.providers.wire.refusals import Refusal
@@ -64,6 +65,14 @@ class GoogleProvider(HttpProvider):
         # The key is never in the URL: URLs are logged on the way.
         self._headers = {**HEADERS, "x-goog-api-key": api_key}
 
+    def _models(self) -> tuple[str, Mapping[str, str]]:
+        return f"{self._base_url}/models?pageSize={MOST_MODELS}", self._headers
+
+    def _named(self, listed: Any) -> list[str]:
+        if isinstance(listed, dict) and isinstance(models := listed.get("models"), list):
+            listed = {"models": [one for one in models if _chats(one)]}
+        return [name.removeprefix("models/") for name in names_in(listed, "models", "name")]
+
     def _body(
         self, request: ProviderRequest, stream: bool, adapted: frozenset[str]
     ) -> dict[str, Any]:
@@ -81,3 +90,9 @@ class GoogleProvider(HttpProvider):
 
     def _otherwise(self, refusal: Refusal, body: Mapping[str, Any]) -> str:
         return adaptation_to(refusal)
+
+
+def _chats(model: Any) -> bool:
+    """Whether a model may be asked for replies; the others make pictures or vectors."""
+    methods = model.get("supportedGenerationMethods") if isinstance(model, dict) else None
+    return not isinstance(methods, list) or "generateContent" in methods

@@ -9,8 +9,12 @@ from contextlib import closing
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from app.core.runs import ProviderRequest
 from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
+from app.providers.listing import MAX_BYTES as MAX_LISTED
+from app.providers.listing import names_in
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.providers.wire.chunks import StreamChunks
 from app.providers.wire.pieces import read_pieces
@@ -80,6 +84,22 @@ class HttpProvider(ABC):
             if not otherwise or otherwise in adapted:
                 raise refusal.error()
             learned |= {otherwise}
+
+    def list_models(self) -> list[str]:
+        """Return the names of the models that the server lists. Raises RunError, ValueError."""
+        url, headers = self._models()
+        answer = self._streams.open("GET", url, headers, b"")
+        if answer.status != 200:
+            raise read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES)).error()
+        return self._named(orjson.loads(answer.rest(MAX_LISTED)))
+
+    @abstractmethod
+    def _models(self) -> tuple[str, Mapping[str, str]]:
+        """Return where the models are listed, and the headers of who asks. Raises RunError."""
+
+    def _named(self, listed: Any) -> list[str]:
+        """Return the names in a list. Raises ValueError."""
+        return names_in(listed, "data", "id")
 
     @abstractmethod
     def _body(

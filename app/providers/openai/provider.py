@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -104,6 +104,14 @@ class OpenAICompatible(HttpProvider):
         self._heads = {
             stream: completions_head(api_key, base_url, stream) for stream in (True, False)
         }
+
+    def _models(self) -> tuple[str, Mapping[str, str]]:
+        head = self._heads[False]
+        if head is None:
+            raise UpstreamRefused()
+        parts = urlsplit(head.url)
+        path = parts.path.removesuffix("/chat/completions") + "/models"
+        return urlunsplit(parts._replace(path=path)), head.headers
 
     def _body(
         self, request: ProviderRequest, stream: bool, adapted: frozenset[str]

@@ -23,10 +23,11 @@ SESSION_ID = Parameter("session_id", "Of this session alone.", {"type": "string"
 
 
 class ProviderChoice(TypedDict):
-    """A provider: its model, or the setting that it lacks."""
+    """A provider: its model, or the setting that it lacks; the models that its server lists."""
 
     name: str
     model: str | None
+    models: list[str]
     ready: bool
     missing: str | None
     adapted: dict[str, list[str]]  # by model: how it is asked otherwise, since it refused
@@ -97,6 +98,7 @@ def list_models() -> ProviderChoices:
         {
             "name": choice.name,
             "model": choice.model,
+            "models": list(choice.models),
             "ready": not choice.missing,
             "missing": choice.missing,
             "adapted": {model: list(how) for model, how in choice.adapted.items()},

@@ -120,6 +120,10 @@ export type Exported = {
 export type ModelRow = {
     name: string;
     model: string | null;
+    /**
+     * Its own first, then those that its server lists.
+     */
+    models: string[];
     ready: boolean;
     /**
      * The setting that it lacks.

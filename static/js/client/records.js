@@ -114,6 +114,7 @@
  * @typedef {object} ModelRow
  * @property {string} name
  * @property {string | null} model
+ * @property {string[]} models Its own first, then those that its server lists.
  * @property {boolean} ready
  * @property {string | null} missing The setting that it lacks.
  */

@@ -40,10 +40,10 @@ function group(title, ...fields) {
   return h("section.group", { "aria-label": title }, h("h3", {}, title), ...fields);
 }
 
-function field(id, label, control, help) {
+function field(id, label, control, help, more = null) {
   const described = help ? { "aria-describedby": `${id}-help` } : {};
   for (const [name, value] of Object.entries({ id, ...described })) control.setAttribute(name, value);
-  return h("div.field", {}, h("label", { htmlFor: id }, label), control, help ? h("small", { id: `${id}-help` }, help) : null);
+  return h("div.field", {}, h("label", { htmlFor: id }, label), control, more, help ? h("small", { id: `${id}-help` }, help) : null);
 }
 
 function select(options, chosen, onchange) {
@@ -59,9 +59,12 @@ function providerField({ models, preferences }, onchange) {
 
 function modelField({ models, preferences }, onchange) {
   const provider = preferences.provider || models?.default;
-  const usual = models?.providers.find((one) => one.name === provider)?.model;
+  const chosen = models?.providers.find((one) => one.name === provider);
+  const usual = chosen?.model;
+  const listed = (chosen?.models ?? []).map((value) => h("option", { value }));
   const control = h("input", { type: "text", value: preferences.model, placeholder: usual ?? strings.byDefault, spellcheck: false, autocomplete: "off", oninput: () => onchange(control.value.trim()) });
-  return field("model", strings.modelName, control);
+  control.setAttribute("list", "listed-models");
+  return field("model", strings.modelName, control, null, h("datalist", { id: "listed-models" }, ...listed));
 }
 
 function systemField({ session, systemDraft }) {

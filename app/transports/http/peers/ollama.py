@@ -4,7 +4,6 @@ there. Source: Ollama API reference, "List Local Models", "Show Model Informatio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 from flask import Response
 from typing_extensions import TypedDict
@@ -45,7 +44,7 @@ class LocalModel(TypedDict):
 
 
 class LocalModels(TypedDict):
-    """Each provider's own model."""
+    """Each provider's own model, and what its server lists."""
 
     models: list[LocalModel]
 
@@ -102,7 +101,7 @@ def tags() -> LocalModels:
             "digest": hashlib.sha256(name.encode()).hexdigest(),
             "details": _details(provider),
         }
-        for name, provider in _models()
+        for name, provider in services().catalog.models()
     ]
     return {"models": models}
 
@@ -113,7 +112,7 @@ def show(body: ShowBody) -> ShownModel:
     asked = body.model or body.name
     if not asked:
         raise InvalidRequest({"model": "field required"})
-    provider = dict(_models()).get(asked)
+    provider = dict(services().catalog.models()).get(asked)
     if provider is None:
         raise NotFound(fields={"model": "see GET /ollama/api/tags"})
     return {
@@ -125,15 +124,6 @@ def show(body: ShowBody) -> ShownModel:
         "capabilities": ["completion", *(["tools"] if "tools" in provider.parameters else [])],
         "modified_at": UNKNOWN_TIME,
     }
-
-
-def _models() -> Iterator[tuple[str, Provider]]:
-    """Yield each provider's own model; one that two have belongs to the first."""
-    known: set[str] = set()
-    for provider in services().catalog.providers():
-        if provider.default_model not in known:
-            known.add(provider.default_model)
-            yield provider.default_model, provider
 
 
 def _details(provider: Provider) -> ModelDetails:

@@ -25,7 +25,7 @@ class Model(TypedDict):
 
 
 class Models(TypedDict):
-    """Each provider's own model."""
+    """Each provider's own model, and what its server lists."""
 
     object: Literal["list"]
     data: list[Model]
@@ -41,7 +41,7 @@ class ClaudeModel(TypedDict):
 
 
 class ClaudeModels(TypedDict):
-    """Each provider's own model, all on one page."""
+    """The same, all on one page."""
 
     data: list[ClaudeModel]
     has_more: Literal[False]
@@ -89,14 +89,12 @@ def no_embeddings() -> CompletionProblem:
 
 
 def _models() -> list[Model]:
-    """Return each provider's own model; a model named twice belongs to the first."""
-    models: dict[str, Model] = {}
-    for provider in services().catalog.providers():
-        model: Model = {
-            "id": provider.default_model,
+    return [
+        {
+            "id": name,
             "object": "model",
             "created": 0,  # when it was made is not ours to know
             "owned_by": provider.name,
         }
-        models.setdefault(provider.default_model, model)
-    return list(models.values())
+        for name, provider in services().catalog.models()
+    ]
