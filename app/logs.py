@@ -20,6 +20,8 @@ from typing import Any, Protocol, TextIO
 # They log what they carry: packets, headers, URLs.
 QUIET = ("engineio", "socketio", "urllib3", "httpx2", "httpcore2", "openai", "alembic", "limits")
 PLACE = "[taken out]"
+# A shorter one is what is said where any will do (`none`, `x`): it is in half of all words.
+SHORTEST_SECRET = 8
 # Each with a mark, in lower case, without which it takes nothing: most lines have none.
 _SECRETS = (
     ("bearer", re.compile(r"(?i)(bearer\s+)[^\s\"',]+")),
@@ -145,7 +147,8 @@ class JsonLines(logging.Formatter):
 
 def _as_written(secrets: Iterable[str]) -> tuple[str, ...]:
     """Return the secrets, and what JSON and repr make of them."""
-    forms = [(secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) for secret in secrets if secret]
+    known = (secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    forms = [(secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]) for secret in known]
     return tuple(dict.fromkeys(form for of_one in forms for form in of_one))
 
 

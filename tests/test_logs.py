@@ -107,6 +107,14 @@ def root_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("root_as_it_was")
+@pytest.mark.parametrize("secret", ["x", "none", "ollama"])
+def test_a_key_that_stands_for_none_is_left_in_words(secret: str, tmp_path: Path) -> None:
+    set_up_logs(LogOptions(str(tmp_path / "logs"), "DEBUG", 10_000, 1), (secret,))
+    logging.getLogger("tandem").info("next: ollama answers none")
+    assert "next: ollama answers none" in (tmp_path / "logs" / "app.log").read_text()
+
+
+@pytest.mark.usefixtures("root_as_it_was")
 def test_a_secret_that_json_escapes_is_in_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from app.chats.key_locks import KeyLocks
 from app.chats.numbers import numbered_session
 from app.chats.placing import AT_LEAF, parent_of
 from app.chats.ports import Searches
+from app.chats.references import resolved
 from app.chats.request import ChatRequest, check_session_id, check_texts
 from app.chats.session_map import SessionMap
 from app.core.broker import Broker, Listener, News
@@ -20,7 +21,7 @@ from app.core.errors import (
     SessionGone,
     StorageUnavailable,
 )
-from app.core.messages import Message, newest_leaf
+from app.core.messages import Content, Message, newest_leaf
 from app.core.runs import KEY_TTL_S, AlreadyStarted, RunRecord, new_id
 from app.core.sessions import ChatSession, Page
 from app.core.store import Store
@@ -209,6 +210,8 @@ class SessionService:
         `admit` is asked first, with whether the request joins, and may refuse by raising. A start
         that is refused leaves no session behind. Raises what ChatInterface.start raises.
         """
+        field = request.field_name("history")
+        request = resolved(request, lambda run_id: self._reply_of(owner, run_id, field))
         key = request.idempotency_key
         if key is None:
             admit(False)
@@ -267,6 +270,13 @@ class SessionService:
             # Clients that name their sessions themselves may have taken the name of a new one.
             if self._calls(self._store.find_session, owner, session_id) is None:
                 return session_id
+
+    def _reply_of(self, owner: str, run_id: str, field: str) -> Content:
+        try:
+            record = self._runs.find(owner, run_id).record
+            return self.tree(owner, record.session_id)[record.message_id].content
+        except (NotFound, KeyError):
+            raise InvalidRequest({field: "refers to a reply that is not there"}) from None
 
     def _run_before(self, owner: str, request: ChatRequest) -> RunRecord | None:
         """Return the run whose reply is answered, if the request names one."""

@@ -30,6 +30,7 @@ def is_blank(content: Iterable[Part]) -> bool:
     return all(part["type"] == "text" and not part["text"].strip() for part in content)
 
 
+REPLY_OF = "reply_of"  # a part of a request that stands for what a run's reply has: {run_id}
 HIDDEN = frozenset({"opaque"})  # types of parts that only the provider reads which they came from
 
 

@@ -74,7 +74,7 @@ def _answered(turns: Sequence[ProviderMessage]) -> list[ProviderMessage]:
     found: list[ProviderMessage] = []
     asked: list[Part] = []
     for turn in turns:
-        results = turn.content if turn.role == "tool" else ()
+        results = _named(turn.content, asked) if turn.role == "tool" else ()
         missing = _missing(asked, results)
         if missing or results:
             found.append(ProviderMessage("tool", (*results, *missing)))
@@ -84,6 +84,15 @@ def _answered(turns: Sequence[ProviderMessage]) -> list[ProviderMessage]:
     if missing := _missing(asked, ()):
         found.append(ProviderMessage("tool", missing))
     return found
+
+
+def _named(results: Content, calls: Iterable[Part]) -> Content:
+    """Return the results with the names of their calls, which a client need not have said."""
+    names = {call["call_id"]: call["name"] for call in calls}
+    return tuple(
+        part if part["name"] else {**part, "name": names.get(part["call_id"], "")}
+        for part in results
+    )
 
 
 def _missing(calls: Iterable[Part], results: Iterable[Part]) -> Content:

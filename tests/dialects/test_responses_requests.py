@@ -86,6 +86,19 @@ def test_items_are_messages_and_those_of_one_reply_are_one() -> None:
     )
 
 
+def test_items_that_are_stored_here_are_named() -> None:
+    run_id = "0123456789abcdef" * 2
+    named = [
+        {"type": "item_reference", "id": f"{kind}_{run_id}_{index}"}
+        for index, kind in enumerate(("rs", "msg", "fc"))
+    ]
+    messages = said({"role": "user", "content": "hi"}, *named, OUTPUT)
+    assert messages[1:] == (
+        ProviderMessage("assistant", ({"type": "reply_of", "run_id": run_id},)),
+        ProviderMessage("tool", ({**RESULT, "name": ""},)),
+    )
+
+
 def test_a_result_of_a_call_that_is_stored_has_no_name_yet() -> None:
     (message,) = said(OUTPUT, previous_response_id="resp_1")
     assert message == ProviderMessage("tool", ({**RESULT, "name": ""},))
@@ -201,6 +214,8 @@ def forged(**fields: Any) -> dict[str, Any]:
             "input.0.content.0.text",
         ),
         ({"input": [OUTPUT]}, "input.0.call_id"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0.id"),
+        ({"input": [{"type": "item_reference"}]}, "input.0.id"),
         ({"input": [{**CALL, "arguments": "[1]"}]}, "input.0.arguments"),
         ({"input": [{**CALL, "name": 5}]}, "input.0.name"),
         ({"input": [CALL, {**OUTPUT, "output": 5}]}, "input.1.output"),

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ DOCUMENT = (ROOT / "docs" / "integrations.md").read_text()
 WRITTEN_ADDRESS = "http://localhost:5000"
 FIRST, LAST = "Hello! You wrote:", "/api/runs/<run_id>/stop`"  # of the demo's reply
 RUN_BY = {"bash run", "python run", "js node", "js browser", "js bundled", "jsx bundled"}
+OTHERS = "Programs that are told an address"
 RECUT = """{
   const real = window.fetch;
   window.fetch = async (...args) => {
@@ -102,7 +104,9 @@ def output_of(*command: str, code: str | None = None, cwd: Path | None = None) -
 
 
 def test_every_snippet_is_run():
-    assert {one.run_by for one in SNIPPETS} == RUN_BY
+    others = {"bash set", "toml set", "yaml set", "python set"}  # programs that are not here
+    assert {one.run_by for one in SNIPPETS} == RUN_BY | others
+    assert {one.heading for one in SNIPPETS if one.run_by in others} == {OTHERS}
     assert len(SNIPPETS) == DOCUMENT.count("\n```") / 2
 
 
@@ -305,3 +309,8 @@ def test_every_path_in_the_tables_is_there():
 def test_every_setting_in_the_document_is_there():
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", DOCUMENT))
     assert named <= {setting.name for setting in settings_of(Settings)}
+
+
+@those("toml set")
+def test_what_another_program_is_set_to_can_be_read(snippet):
+    assert "http://localhost:5000/v1" in str(tomllib.loads(snippet.code))

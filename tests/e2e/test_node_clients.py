@@ -9,11 +9,16 @@ import threading
 
 import pytest
 
+from tests.support.anthropic_cases import SIGNATURE
+from tests.support.anthropic_cases import end as ended
+from tests.support.anthropic_cases import start, text, thought, tool
 from tests.support.byte_cutter import Proxy
 from tests.support.doors import SECRET, token_of
 from tests.support.node import Script, find_node, install
 from tests.support.sse import stream_chat
-from tests.support.upstream import Exchange, silent
+from tests.support.tool_rounds import CITIES, FINAL, round_of_tools
+from tests.support.upstream import PLANTED_KEY, Exchange, in_turn, refuse, say, silent
+from tests.support.wires import send
 
 pytestmark = pytest.mark.timeout(300)  # the first test installs the clients
 
@@ -105,6 +110,103 @@ def test_openai_lists_the_models(run):
     owners = {model["id"]: model["owned_by"] for model in listed}
     assert owners == {"gpt-5-mini": "openai", "demo": "demo"}
     assert read in listed
+
+
+def test_openais_responses_stream(run):
+    *events, whole = run("openai_responses", "stream").rest()
+    assert [event["number"] for event in events] == list(range(len(events)))
+    assert events[-1]["type"] == "response.completed"
+    assert whole == {"text": "Hello there", "status": "completed"}
+
+
+def test_a_response_in_the_background_is_taken_up_and_cancelled(run, go):
+    [started] = run("openai_responses", "background").rest()
+    script = run("openai_responses", "rest", started["id"], "3")
+    first = script.until(lambda event: event["type"] == "response.output_text.delta")
+    go.set()
+    events = first + script.rest()
+    numbers = [event["sequence_number"] for event in events]
+    assert numbers == list(range(4, 4 + len(events)))
+    assert events[-1]["response"]["output"][0]["content"][0]["text"] == TEXT
+    statuses = run("openai_responses", "cancel", started["id"]).rest()
+    assert statuses == [{"status": "completed"}] * 2
+    assert run("openai_responses", "remove", started["id"]).rest() == [{"status": 404}]
+
+
+def test_a_response_is_cancelled_twice(run, upstream):
+    upstream.reply = silent
+    [started] = run("openai_responses", "background").rest()
+    statuses = run("openai_responses", "cancel", started["id"]).rest()
+    assert statuses == [{"status": "cancelled"}] * 2
+    assert upstream.wait_for(1).closed.wait(30)
+
+
+def test_responses_in_a_chain(run, upstream):
+    upstream.reply = lambda e: say([f"reply {len(e.body['messages'])}"])(e)
+    told = run("openai_responses", "chain").rest()
+    assert [one["text"] for one in told] == [f"reply {n}" for n in (1, 3, 5, 7, 9)]
+    assert [one.get("before") is None for one in told] == [True, False, False, False, False]
+
+
+def test_a_response_is_parsed(run, upstream):
+    upstream.reply = say(['{"city":"Rom",', '"degrees":20}'])
+    [parsed] = run("openai_responses", "parse").rest()
+    assert parsed == {"parsed": {"city": "Rom", "degrees": 20}}
+
+
+def test_the_ai_sdk_speaks_responses_by_default(run, upstream):
+    upstream.reply = round_of_tools
+    *texts, called = run("ai_openai").rest()
+    assert called == {"called": [{"city": city} for city in CITIES] * 2}
+    said = "".join(one["text"] for one in texts)
+    assert said.count(FINAL) == 2
+
+
+# --- anthropic ----------------------------------------------------------------------
+
+
+def test_anthropic_streams(run):
+    *texts, whole = run("anthropic_sdk", "stream").rest()
+    assert [one["text"] for one in texts] == ["Hello", " there"]
+    assert whole["content"] == [{"type": "text", "text": "Hello there"}]
+    assert whole["reason"] == "end_turn" and whole["usage"]["output_tokens"] > 0
+
+
+def test_anthropics_tools_go_round_with_thoughts(run, start_one, upstream):
+    first = start() + thought() + tool('{"city":', '"Rom"}', index=1) + ended("tool_use")
+    upstream.reply = in_turn(send(first), send(start() + text("20 degrees.") + ended()))
+    claudes = start_one(
+        ANTHROPIC_BASE_URL=upstream.url.removesuffix("/v1"),
+        ANTHROPIC_API_KEY=PLANTED_KEY,
+        DEFAULT_PROVIDER="anthropic",
+    )
+    [told] = run("anthropic_sdk", "tools", url=claudes.url).rest()
+    asked, called, given, last = told["messages"]
+    thinking, use = called["content"]
+    assert (thinking["thinking"], thinking["signature"]) == ("Hm.", SIGNATURE)
+    assert use["input"] == {"city": "Rom"}
+    assert last["content"][0]["text"] == "20 degrees."
+    sent = upstream.exchanges[-1].body["messages"]
+    assert [one["role"] for one in sent] == ["user", "assistant", "user"]
+    assert sent[1]["content"][0]["signature"] == SIGNATURE
+
+
+def test_anthropic_counts_fails_and_lists(run, upstream):
+    assert run("anthropic_sdk", "count").rest()[0]["count"] > 0
+    assert {"id": "demo"} in run("anthropic_sdk", "models").rest()
+    upstream.reply = refuse("500 Error")
+    [failed] = run("anthropic_sdk", "fail").rest()
+    assert (failed["type"], failed["internal"]) == ("api_error", True)
+
+
+def test_anthropics_abort_closes_the_upstream(run, upstream):
+    upstream.reply = lambda exchange: (
+        exchange.start(),
+        exchange.delta("Hello"),
+        exchange.wait_closed(20),
+    )
+    assert run("anthropic_sdk", "abort").rest() == [{"aborted": True}]
+    assert upstream.exchanges[0].closed.wait(20)
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,16 @@ def test_a_round_of_tools_by_the_response_before_and_by_the_items(server, upstre
     assert [one["role"] for one in by_id] == ["user", "assistant", "tool"]
     assert by_items == by_id
 
+    # Named, instead of sent: what the AI SDK does with items that are stored here.
+    named = [{"type": "item_reference", "id": one.id} for one in first.output]
+    result = {**output, "call_id": call.call_id}
+    sdk.create(**asked, input=[items[0], *named, result], store=False)
+    assert upstream.exchanges[-1].body["messages"] == by_id
+    other = {"type": "item_reference", "id": f"msg_{'0' * 32}_0"}
+    with pytest.raises(openai.BadRequestError) as unknown:
+        sdk.create(**asked, input=[items[0], other, items[0]])
+    assert unknown.value.param == "input"
+
 
 def test_a_conversation_has_what_was_said_in_it(server, upstream, client):
     upstream.reply = in_turn(thinks_and_calls, say(["Warm."]))

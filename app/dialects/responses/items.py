@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from app.core.entries import storable
 from app.core.errors import InvalidRequest
-from app.core.messages import Message, Part, ProviderMessage, text_parts
+from app.core.messages import REPLY_OF, Message, Part, ProviderMessage, text_parts
 from app.core.tools import CLIENT, result_text
 from app.dialects.calls import arguments_of, call_id_of, result_part, text_of
 from app.dialects.client_held import unsupported
@@ -19,6 +20,7 @@ from app.dialects.frames import Body
 from app.dialects.responses.shapes import CallItem, Item
 
 ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+REFERENCE = re.compile(r"(?:msg|rs|fc)_([0-9a-f]{32})_[0-9]{1,6}\Z")
 TEXTS = ("input_text", "output_text", "text")
 MAX_SEALED = 1_000_000
 
@@ -32,11 +34,14 @@ def conversation(
         return (ProviderMessage("user", text_parts(said)),)
     messages: list[ProviderMessage] = []
     names: dict[str, str] = {}
+    has_more = has_more or any(item.get("type") == "item_reference" for item in said)
     for index, item in enumerate(said):
         field = f"input.{index}"
         role, parts = _read(item, field, names, has_more)
         if role == "assistant" and messages and messages[-1].role == role:
-            messages[-1] = ProviderMessage(role, (*messages[-1].content, *parts))
+            before = messages[-1].content
+            more = tuple(part for part in parts if part not in before)  # several items of a reply
+            messages[-1] = ProviderMessage(role, before + more)
         elif parts:
             messages.append(ProviderMessage(role, parts))
     return tuple(messages)
@@ -57,6 +62,11 @@ def _read(
         return "assistant", (call,)
     if kind == "function_call_output":
         return "tool", (_result(item, field, names, has_more),)
+    if kind == "item_reference":
+        found = REFERENCE.match(str(item.get("id")))
+        if found is None:
+            raise InvalidRequest({f"{field}.id": "is not the id of an item of a response"})
+        return "assistant", ({"type": REPLY_OF, "run_id": found[1]},)
     if kind == "reasoning":
         return "assistant", _thoughts(item, field)
     raise unsupported(f"{field}.type", f"there are no items of type {str(kind)[:64]} here")
