@@ -108,3 +108,13 @@ def test_what_only_a_provider_reads_is_no_turn_of_its_own() -> None:
     assert taking_turns([ASKED, ProviderMessage("assistant", opaque), ASKED]) == [
         ProviderMessage("user", text_parts("a\n\na"))
     ]
+
+
+def test_a_result_without_a_name_has_that_of_its_call() -> None:
+    call = {"type": "tool_call", "call_id": "c", "name": "t", "source": "client", "input": {}}
+    result = {"type": "tool_result", "call_id": "c", "name": "", "output": 4}
+    other = {**result, "call_id": "other"}
+    said = [ProviderMessage("assistant", (call,)), ProviderMessage("tool", (result, other))]
+
+    *_, given = taking_turns(said)
+    assert given.content == ({**result, "name": "t"}, other)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
@@ -47,6 +47,7 @@ def ended(log: list[Entry], end: Any) -> list[Entry]:
     return [*log[:-1], end_entry(log[-1].seq, end)]
 
 
+@settings(max_examples=200)
 @given(LOGS, st.sampled_from(sorted(ENDS)), st.booleans(), st.booleans())
 def test_the_sdk_knows_every_event_and_what_they_add_up_to(log, how, seals, background):
     end, status, last = ENDS[how]

@@ -234,6 +234,7 @@ def forged(**fields: Any) -> dict[str, Any]:
             "input.0.encrypted_content",
         ),
         ({"background": True, "store": False}, "background"),
+        ({"background": True, "on_disconnect": "stop"}, "on_disconnect"),
         ({"previous_response_id": "resp_1", "conversation": "conv_1"}, "conversation"),
         ({"conversation": "conv_/"}, "conversation"),
         ({"max_output_tokens": 0}, "max_output_tokens"),

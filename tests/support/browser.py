@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 
 from tests.support.services import missing
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# The shell, which has no windows of its own to draw, first: a fifth of the tests' time.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -55,9 +55,22 @@ def mend(body: dict[str, Any]) -> None:
         body.pop(name, None)
     if "trigger" in body:
         body["trigger"] = "submit-message"
+    if "input" in body:
+        mend_response(body)
     for name in HISTORIES:
-        if name in body:
+        if isinstance(body.get(name), list):
             body[name] = [*map(plain, body[name]), plain({})]
+
+
+def mend_response(body: dict[str, Any]) -> None:
+    """The same of one of OpenAI's Responses."""
+    for name in ("conversation", "include", "previous_response_id", "reasoning", "store", "text"):
+        body.pop(name, None)  # of what is there; for providers that take it
+    said = body["input"]
+    if isinstance(said, list):
+        body["input"] = [{"role": "user", "content": "Hello"} for _ in said] or "Hello"
+    elif not (isinstance(said, str) and said.strip()):
+        body["input"] = "Hello"
 
 
 def plain(message: dict[str, Any]) -> dict[str, Any]:

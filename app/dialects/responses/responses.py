@@ -126,6 +126,8 @@ class Responses(Dialect):
             raise unsupported("include", f"there is no {name[:64]} here")
         if said.background and said.store is False:
             raise InvalidRequest({"background": "a response in the background is stored"})
+        if said.background and said.on_disconnect == "stop":
+            raise InvalidRequest({"on_disconnect": "a response in the background goes on"})
         if said.previous_response_id is not None and said.conversation is not None:
             raise InvalidRequest({"conversation": "not beside `previous_response_id`"})
         options = _options(said, body)

@@ -149,6 +149,19 @@ def test_every_dialect_plays_the_same_text(player, upstream, path):
     assert not upstream.exchanges
 
 
+@pytest.mark.parametrize("path", DIALECTS)
+def test_every_dialects_run_is_read_natively_and_as_a_response(player, path):
+    player.post("/api/chat/sessions", {"session_id": "known"})
+    run_id = player.post(path, DIALECTS[path][0]).headers["x-run-id"]
+    native = player.get(f"/api/runs/{run_id}/events?partial=false")
+    assert joined("token")(native) == TEXT
+    response = player.get(f"/v1/responses/resp_{run_id}")
+    said = [one for one in response.json["output"] if one["type"] == "message"]
+    assert [part["text"] for one in said for part in one["content"]] == [TEXT]
+    events = player.get(f"/v1/responses/resp_{run_id}?stream=true&starting_after=1")
+    assert joined("delta", type="response.output_text.delta")(events) == TEXT
+
+
 def test_every_route_that_starts_a_run_is_in_this_test():
     from app.dialects.routes import ROUTES
 
