@@ -157,7 +157,8 @@ def test_whole_answer_is_not_paced(unstreamed, upstream):
 def test_whole_reply_that_is_none_has_its_code(unstreamed, upstream, connect, reply, code):
     def reply_and_end(exchange):
         reply(exchange)
-        exchange.raw(b"0\r\n\r\n")
+        if exchange.started.is_set():  # what comes after a whole answer would spoil the next
+            exchange.raw(b"0\r\n\r\n")
 
     upstream.reply = reply_and_end
     assert OVER_HTTP["sse"](unstreamed, connect, "go").code == code
