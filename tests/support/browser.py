@@ -12,9 +12,7 @@ from playwright.sync_api import expect
 
 from tests.support.services import missing
 
-# The shell, which has no windows of its own to draw, first: a fifth of the tests' time.
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--headless",
     "--no-sandbox",
