@@ -19,6 +19,7 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
+CONTROL_WEIGHT = 40  # a client pings once in some seconds; of a long message there are many frames
 MAX_FRAGMENTS = 10_000  # of a message; empty ones count
 # RFC 6455, 7.4.1, and what IANA has registered since.
 CLOSE_CODES = {*range(1000, 1004), *range(1007, 1015)}
@@ -43,6 +44,7 @@ class Inbox:
         self._max_bytes = max_bytes
         self.owed = b""  # what is to be sent to the client: pongs, a Close
         self.is_over = False  # a Close is among it, and it is the last
+        self.weight = 1  # of the frame that the last step has read: how many it counts for
         self._begin()
 
     def _begin(self) -> None:
@@ -101,6 +103,7 @@ class Inbox:
     def _take(self, frame: Frame) -> None:
         """Take a frame: each one that comes passes through here, a large one in parts."""
         payload: Any = frame.payload
+        self.weight = CONTROL_WEIGHT if frame.opcode.iscontrol() else 1
         if not frame.opcode.iscontrol():
             self._add(self._fragments.process_frame(frame))
         elif frame.opcode is Opcode.PING:

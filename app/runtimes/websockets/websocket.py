@@ -25,7 +25,7 @@ READ_BYTES = 65_536
 TURN_S = 0.002  # for which a client's frames may be read on end
 
 
-def _always() -> bool:
+def _always(weight: int) -> bool:
     return True
 
 
@@ -49,7 +49,8 @@ class WebSocket:
         self.socket = DirectSocket(link.connection, link.plain)
         self._connection = link.connection
         self._timeout = link.timeout
-        self.admit: Callable[[], bool] = _always  # whether a frame that has come is to be read
+        # Whether a frame that has come is to be read, which counts for so many.
+        self.admit: Callable[[int], bool] = _always
         self._give_up_turn = classes.get(GIVE_UP_TURN) or partial(classes["sleep"], 0)
         self._inbox = Inbox(max_bytes)
         self._inbox.feed(link.behind)
@@ -71,7 +72,7 @@ class WebSocket:
                 self._take_turn()
                 if not self._inbox.step():
                     self._receive()
-                elif not self.admit():
+                elif not self.admit(self._inbox.weight):
                     self._inbox.end(CloseReason.POLICY_VIOLATION)
                 elif (message := self._inbox.take_message()) is not None:
                     self._send_owed()

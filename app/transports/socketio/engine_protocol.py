@@ -151,9 +151,9 @@ class Session(Socket):  # type: ignore[misc]
         if self._probing is not None:
             self.server.start_background_task(self._probing.close)
 
-    def admit(self) -> bool:
+    def admit(self, weight: int) -> bool:
         """Count a frame of its websocket, a fragment or a ping too; whether it is to be read."""
-        return self._admits_frames(1)
+        return self._admits_frames(weight)
 
     def _count(self, packets: int) -> None:
         """Count packets, before they are decoded. Raises BadRequestError: the session is over."""
