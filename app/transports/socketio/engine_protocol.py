@@ -29,7 +29,7 @@ HANG_UP_S = 1  # for a client whose session was ended to be told so
 TOO_MANY = "too many packets"  # why a session ends that is over its allowance
 LATE_S = 0.1  # a ping that leaves later than this is waited for from then on, not from when due
 UPGRADE_S = 10  # the reference server's time for an upgrade
-UPGRADING_S = 0.1  # for which a poll waits for an upgrade that has begun, as there
+UPGRADING_S = 0.01  # a client that upgrades waits for the answer to the poll that it has sent
 # What both kinds of websockets raise once nobody is there, or what came is no frame; and a poll
 # that had nothing for too long.
 GONE = (OSError, ValueError, RuntimeError, EngineIOError)
