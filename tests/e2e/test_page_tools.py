@@ -460,3 +460,21 @@ def test_a_stop_ends_a_tool(page, server, gate, upstream, ran):
     expect(page.tab.locator(".notice.stopped")).to_be_visible()
     page.idle()
     assert server.wait_until(lambda: "ended bob" in ran())
+
+
+def test_what_a_program_has_said_is_shown_as_a_conversation(page, server, upstream):
+    """Of OpenAI's Responses: results of its tools are messages, and none that a reader wrote."""
+    upstream.reply = in_turn(calls(("look", {})), say(["Found."]))
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+    asked = {"model": "m", "tools": [tool]}
+    first = server.post("/v1/responses", {**asked, "input": "Look."}).json
+    (call,) = [one for one in first["output"] if one["type"] == "function_call"]
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "a shoe"}
+    second = {**asked, "input": [output], "previous_response_id": first["id"]}
+    assert server.post("/v1/responses", second).json["status"] == "completed"
+    run = server.get(f"/api/runs/{first['id'].removeprefix('resp_')}").json
+
+    page.open(run["session_id"])
+    expect(page.tab.locator(".message:visible")).to_have_count(3)
+    expect(page.tab.locator(".mine:visible")).to_have_text(["Look."])
+    expect(page.last).to_have_text("Found.")

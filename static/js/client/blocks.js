@@ -84,7 +84,8 @@ export function withActions(blocks, pending) {
  * @returns {string}
  */
 export function textOf(blocks) {
-  return blocks.reduce((all, { text }) => (text ? all + text : all), ""); // joined anew it is copied
+  // Joined anew it would be copied each time.
+  return blocks.reduce((all, { text }) => (text ? all + text : all), "");
 }
 
 /**

@@ -26,7 +26,9 @@ export class MessageView {
     this.#actions = actions;
     const isReply = message.role === "assistant";
     const who = isReply ? strings.assistant : strings.you;
-    this.element = h(`li.message.${isReply ? "reply" : "mine"}`, {}, h("h2.visually-hidden", {}, who));
+    // What a program has said: the results of its tools, or a prompt of its own.
+    const hidden = !isReply && message.role !== "user";
+    this.element = h(`li.message.${isReply ? "reply" : "mine"}`, { hidden }, h("h2.visually-hidden", {}, who));
     if (isReply) {
       this.#blocks = new ReplyBlocks(this.#state, { answer: (action, answer) => actions.answer(this.#drawn.message, action, answer) });
       this.element.append(this.#state);
