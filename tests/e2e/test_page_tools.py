@@ -476,5 +476,5 @@ def test_what_a_program_has_said_is_shown_as_a_conversation(page, server, upstre
 
     page.open(run["session_id"])
     expect(page.tab.locator(".message:visible")).to_have_count(3)
-    expect(page.tab.locator(".mine:visible")).to_have_text(["Look."])
+    expect(page.tab.locator(".mine:visible .text")).to_have_text(["Look."])
     expect(page.last).to_have_text("Found.")

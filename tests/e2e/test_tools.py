@@ -46,13 +46,17 @@ def test_demo_answers(bare):
     assert answer["provider"] == "demo" and "is anybody there" in answer["response"]
 
 
+def nothing(missing):
+    return {"missing": missing, "adapted": {}}
+
+
 def test_models_says_what_to_set(bare):
     answer = bare.get("/api/models").json
     assert answer["default"] == "demo"
     assert answer["providers"] == [
-        {"name": "demo", "model": "demo", "ready": True, "missing": None, "adapted": {}},
+        {"name": "demo", "model": "demo", "models": ["demo"], "ready": True, **nothing(None)},
         *(
-            {"name": name, "model": None, "ready": False, "missing": setting, "adapted": {}}
+            {"name": name, "model": None, "models": [], "ready": False, **nothing(setting)}
             for name, setting in (
                 ("openai", "OPENAI_API_KEY"),
                 ("google", "GEMINI_API_KEY"),
