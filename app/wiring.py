@@ -3,10 +3,10 @@ listens."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import model_validator
 
@@ -38,6 +38,7 @@ from app.runtimes.runtime import Runtime
 from app.runtimes.threads import ThreadRuntime
 from app.server import Tandem
 from app.settings import AllSettings, BadSetting, environment, load
+from app.settings.named import callable_of, reading
 from app.settings.sections import (
     AuthSettings,
     ChatSettings,
@@ -116,40 +117,37 @@ def create_app(
     runtime = runtime or make(settings.server.async_mode, engine_of(settings).threads)
     clock = clock or Clock()
     catalog = read_catalog(settings, runtime, clock, providers)
-    prices = read_prices(settings.usage.prices_file)
+    cost_of = read_prices(settings.usage.prices_file).cost
     text_filter = load_filter(settings.chats.text_filter)
-    store = make_store(settings)
-    metrics = Metrics()
-    parts = make_runs(
-        store, make_locks(settings), runtime, clock, settings.runs, metrics, prices.cost
-    )
-    recovery = Recovery(store, parts.locks, parts.calls, parts.worker, clock, prices.cost)
-    housekeeper = Housekeeper(
-        store, parts.calls, parts.committer, recovery, parts.remote, clock, settings.store
-    )
+    store, locks, metrics = make_store(settings), make_locks(settings), Metrics()
+    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of)
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox)
-    daily = DailyLimits(settings.usage)
     searches = Searches(store, runtime)
-    sessions = SessionService(
-        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
-    )
+    sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
     services = _make_services(
         settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox
     )
     app = make_app(services, runtime.name)
     parts.worker.register()
-    recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
-    duties = [
-        housekeeper.work,
-        parts.runs.end_expired,
-        session_map.evict_idle,
-        catalog.refresh,
-        lambda: runtime.run_blocking(store.tidy, clock.wall()),
-    ]
-    sockets = app.extensions["tandem.sockets"]
-    ticks = [parts.runs.tick, parts.broker.wake_due, sockets.drop_expired, searches.tick]
+    parts.recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
+    tandem = _make_tandem(settings, runtime, clock, catalog, app, parts)
+    tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
+    tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
+    tandem.each_second += [session_map.evict_idle, catalog.refresh]
+    tandem.at_end += [one.close for one in mcp]
+    return tandem
+
+
+def _make_tandem(
+    settings: Settings,
+    runtime: Runtime,
+    clock: Clock,
+    catalog: ProviderCatalog,
+    app: Any,
+    parts: RunParts,
+) -> Tandem:
     return Tandem(
         app=app,
         runtime=runtime,
@@ -160,9 +158,33 @@ def create_app(
         viewer_stall_s=settings.limits.viewer_stall_s,
         requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
-        each_tick=ticks,
-        each_second=duties,
-        at_end=[recovery.retire, *(one.close for one in mcp)],
+        each_tick=[parts.runs.tick, parts.broker.wake_due],
+        at_end=[parts.recovery.retire],
+    )
+
+
+def _upkeep(
+    settings: Settings, runtime: Runtime, clock: Clock, store: Store, parts: RunParts
+) -> list[Callable[[], object]]:
+    """Return what is done once a second for the store and its runs."""
+    housekeeper = Housekeeper(
+        store, parts.calls, parts.committer, parts.recovery, parts.remote, clock, settings.store
+    )
+    tidy = partial(runtime.run_blocking, lambda: store.tidy(clock.wall()))
+    return [housekeeper.work, parts.runs.end_expired, tidy]
+
+
+def _make_sessions(
+    settings: Settings,
+    parts: RunParts,
+    store: Store,
+    session_map: SessionMap,
+    clock: Clock,
+    searches: Searches,
+) -> SessionService:
+    daily = DailyLimits(settings.usage)
+    return SessionService(
+        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
     )
 
 
@@ -190,6 +212,7 @@ class RunParts(NamedTuple):
     locks: WorkerLocks
     registry: RunRegistry
     worker: Worker
+    recovery: Recovery
     broker: LocalBroker
     committer: Committer
     remote: RemoteLogs
@@ -231,7 +254,8 @@ def make_runs(
     runs = RunService(
         store, calls, worker, registry, committer, remote, broker, runtime, clock, limits, metrics
     )
-    return RunParts(calls, locks, registry, worker, broker, committer, remote, runs)
+    recovery = Recovery(store, locks, calls, worker, clock, cost_of)
+    return RunParts(calls, locks, registry, worker, recovery, broker, committer, remote, runs)
 
 
 def _make_services(
@@ -335,11 +359,8 @@ def read_prices(file: str) -> Prices:
     """Return the prices of PRICES_FILE, none without one. Raises BadSetting."""
     if not file:
         return Prices()
-    try:
+    with reading("PRICES_FILE", file):
         return Prices.from_text(Path(file).read_text())
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise BadSetting(f"PRICES_FILE is {file!r}: {why}.") from None
 
 
 def make_mcp(settings: ToolSettings, runtime: RunRuntime, clock: Clock) -> list[McpServers]:
@@ -347,11 +368,8 @@ def make_mcp(settings: ToolSettings, runtime: RunRuntime, clock: Clock) -> list[
     file = settings.mcp_servers
     if not file:
         return []
-    try:
+    with reading("MCP_SERVERS", file):
         servers = read_servers(file, environment())
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise BadSetting(f"MCP_SERVERS is {file!r}: {why}.") from None
     timeout_s, max_bytes = settings.tool_timeout_s, settings.max_tool_result_bytes
     return [McpServers(servers, timeout_s, max_bytes, runtime, clock)] if servers else []
 
@@ -375,17 +393,4 @@ def make_toolbox(
 
 def load_filter(written: str) -> TextFilter | None:
     """Return the callable that TEXT_FILTER names, None if it names none. Raises BadSetting."""
-    if not written:
-        return None
-    module, _, name = written.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        found = None
-    if not callable(found):
-        raise BadSetting(
-            f"TEXT_FILTER is {written!r}; "
-            "it must be `module:callable`, of a module that can be imported."
-        )
-    text_filter: TextFilter = found
-    return text_filter
+    return callable_of("TEXT_FILTER", written) if written else None

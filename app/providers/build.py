@@ -107,12 +107,11 @@ def make_catalog(
     if settings.record_dir:
         real = {name: Recording(one, settings.record_dir, clock) for name, one in real.items()}
     behind: Providers = {**real, demo.name: demo}
-    fault = parse_fault(settings.fault)
-    if fault is None:
+    spoilt = _spoilt(settings, behind, runtime)
+    if spoilt is None:
         missing["fault"] = "FAULT"
     else:
-        spoilt = _named("FAULT_PROVIDER", settings.fault_provider, behind)
-        behind["fault"] = FaultProvider(behind[spoilt], fault, runtime.sleep)
+        behind["fault"] = spoilt
     chains = _with_fallbacks(settings, limits, runtime, clock, behind)
     if settings.replay_dir:  # by itself: a failure that was recorded is played, not tried again
         chains["replay"] = ReplayProvider(
@@ -122,15 +121,31 @@ def make_catalog(
         missing["replay"] = "REPLAY_DIR"
     default = _default(settings.default_provider, chains, missing)
     configured = {name: one for name, one in chains.items() if name != demo.name}
-    lists = ModelLists(
-        {name: one for name, one in made.items() if isinstance(one, Lister)},
-        settings.models_ttl_s,
-        runtime,
-        clock.monotonic,
-    )
+    lists = _lists(settings, made, runtime, clock)
     return ProviderCatalog(
         configured, missing, chains[demo.name], default, aliases(), adaptations, lists
     )
+
+
+def _spoilt(
+    settings: ProviderSettings, providers: Providers, runtime: ProviderRuntime
+) -> Provider | None:
+    """Return a provider with the fault of FAULT, None without one. Raises NotSetUp."""
+    fault = parse_fault(settings.fault)
+    if fault is None:
+        return None
+    name = _named("FAULT_PROVIDER", settings.fault_provider, providers)
+    return FaultProvider(providers[name], fault, runtime.sleep)
+
+
+def _lists(
+    settings: ProviderSettings,
+    made: Mapping[str, StreamOrWhole],
+    runtime: ProviderRuntime,
+    clock: Clock,
+) -> ModelLists:
+    listers = {name: one for name, one in made.items() if isinstance(one, Lister)}
+    return ModelLists(listers, settings.models_ttl_s, runtime, clock.monotonic)
 
 
 def _default(written: str, made: Providers, missing: Mapping[str, str]) -> str:
