@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,6 +68,12 @@ class FoundRun:
         if end is None:
             return WAITS if self.log.pause is not None else self.record.status
         return str(end.data["status"])
+
+    @property
+    def pending(self) -> Sequence[Mapping[str, Any]]:
+        """What it waits for, as the log says: for a moment its record does not yet."""
+        pause = self.log.pause
+        return pause.data["requires_action"] if pause is not None else ()
 
     def watched(self) -> AbstractContextManager[None]:
         """Return a block during which the run has one viewer more."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.entries import Entry
 from app.core.errors import BadCursor, NotFound, ProviderNotConfigured, SessionBusy
 from app.core.messages import Message
 from app.core.run_errors import UpstreamTimeout
 from app.core.runs import ProviderRequest, Turn
 from app.metrics.counts import Metrics
-from app.runs.log import LogReader
+from app.runs.log import LogReader, RunLog
 from app.runs.ports import Clock
 from app.runs.registry import KEEP_ENDED_S
-from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, RunService
+from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, FoundRun, RunService
 from app.stores.memory import MemoryStore, NoLocks
 from app.wiring import make_runs
 from tests.runs.conftest import Start
-from tests.support.clock import HandClock
+from tests.support.clock import START, HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
 from tests.support.running import running
-from tests.support.samples import USAGE, provider_request, turn_of
+from tests.support.samples import USAGE, provider_request, run_record, turn_of
 from tests.support.scripted import STOP, ScriptedProvider
 from tests.support.sinks import FaultyStore
 
@@ -128,6 +129,18 @@ def test_foreign_run_is_not_found(
     for ask in (runs.find, runs.stop):
         with pytest.raises(NotFound):
             ask("bob", "run-1")
+
+
+def test_what_a_run_waits_for_is_what_its_log_says() -> None:
+    """Who has read that it waits may answer before the run's own record says so."""
+    actions = [{"kind": "question", "approval_id": "a", "schema": {"type": "object"}}]
+    step = Entry(1, "step_end", {"usage": {}, "requires_action": actions}, START)
+    found = FoundRun(run_record(status="running"), RunLog([step]))
+
+    assert (found.status, found.pending, found.record.pending) == ("requires_action", actions, None)
+    answer = Entry(2, "approval_answer", {"approval_id": "a", "approved": True}, START)
+    found.log.append([answer])
+    assert found.pending == ()
 
 
 def test_absent_run_is_not_found(runs: RunService) -> None:

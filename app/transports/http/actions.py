@@ -110,7 +110,7 @@ def approve(run_id: str, approval_id: str, body: ApprovalBody) -> Response:
 def _answered(run_id: str, replies: Sequence[Reply]) -> Response:
     owner = g.principal.id
     waiting = services().runs.find(owner, run_id)
-    check_answers(replies, waiting.record.pending or ())
+    check_answers(replies, waiting.pending)
     before = waiting.log.last_seq
     found = services().sessions.answer(owner, run_id, replies, g.caller)
     if request.accept_mimetypes.best == "text/event-stream":

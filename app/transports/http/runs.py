@@ -208,7 +208,7 @@ def _record(found: FoundRun) -> Run:
         "run_id": record.id,
         "session_id": record.session_id,
         "message_id": record.message_id,
-        "status": record.status,
+        "status": cast(Status, found.status),
         "provider": record.provider,
         "model": record.model,
         "seq": found.log.last_seq,
@@ -221,5 +221,5 @@ def _record(found: FoundRun) -> Run:
         "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
         "created_at": timestamp(record.created_at),
         "ended_at": None if record.ended_at is None else timestamp(record.ended_at),
-        "pending": pending_of(record),
+        "pending": pending_of(found),
     }

@@ -12,11 +12,11 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.core.broker import News
 from app.core.errors import BadCursor, InvalidRequest, NotFound
-from app.core.runs import RunRecord
 from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
 from app.dialects.frames import Body, Id, json_line, timestamp
 from app.dialects.native_shapes import PendingAction, Status
+from app.runs.service import FoundRun
 from app.transports.http.streams import event_stream, presence
 from app.transports.openapi.operations import (
     Answer,
@@ -211,13 +211,13 @@ def _active_run(chat_session: ChatSession) -> ActiveRun | None:
         "run_id": found.record.id,
         "seq": found.log.last_seq,
         "status": cast(Status, found.status),
-        "pending": pending_of(found.record),
+        "pending": pending_of(found),
     }
 
 
-def pending_of(record: RunRecord) -> list[PendingAction]:
+def pending_of(found: FoundRun) -> list[PendingAction]:
     """Return what a run waits for."""
-    return [cast(PendingAction, dict(action)) for action in record.pending or ()]
+    return [cast(PendingAction, dict(action)) for action in found.pending]
 
 
 def _page() -> Page:

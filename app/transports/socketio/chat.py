@@ -319,7 +319,7 @@ class ChatNamespace(Namespace):  # type: ignore[misc]
         self._count("read", client)
         owner = client.principal.id
         waiting = self._services.runs.find(owner, run_id)
-        check_answers(replies, waiting.record.pending or ())
+        check_answers(replies, waiting.pending)
         before = waiting.log.last_seq
         found = self._services.sessions.answer(owner, run_id, replies, client.caller)
         if not found.log.is_over(before):
