@@ -122,6 +122,18 @@ def _call_part(call: Any, field: str) -> Part:
     }
 
 
+def client_call(said: Mapping[str, Any], field: str, call_id: str, arguments: str) -> Part:
+    """Return the part that a call is whose id and arguments go by these names. Raises
+    InvalidRequest."""
+    return {
+        "type": "tool_call",
+        "call_id": call_id_of(said.get(call_id), f"{field}.{call_id}"),
+        "name": text_of(said.get("name"), f"{field}.name"),
+        "source": CLIENT,
+        "input": arguments_of(said.get(arguments), f"{field}.{arguments}"),
+    }
+
+
 def call_id_of(said: Any, field: str) -> str:
     """Return the id of a call, a new one where it has none. Raises InvalidRequest."""
     if said is None or said == "":

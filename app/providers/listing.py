@@ -12,7 +12,7 @@ from app.runs.ports import Runtime
 log = logging.getLogger(__name__)
 MOST_MODELS = 1000
 MAX_NAME = 256
-MAX_BYTES = 4_000_000
+MAX_LIST_BYTES = 4_000_000
 PATIENCE_S = 10.0  # for one server's list
 AGAIN_S = 60.0  # after one that could not be had
 

@@ -11,9 +11,8 @@ from typing import Any
 from app.core.entries import storable
 from app.core.errors import InvalidRequest
 from app.core.messages import Part, ProviderMessage, text_parts
-from app.core.tools import CLIENT
 from app.dialects.anthropic.shapes import MessagesBody, SentMessage
-from app.dialects.calls import arguments_of, call_id_of, checked_tools, text_of
+from app.dialects.calls import checked_tools, client_call, text_of
 from app.dialects.client_held import unsupported
 
 CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -77,13 +76,7 @@ def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
     if kind == "text" and isinstance(text := block.get("text"), str):
         return {"type": "text", "text": text}
     if role == "assistant" and kind == "tool_use":
-        return {
-            "type": "tool_call",
-            "call_id": call_id_of(block.get("id"), f"{field}.id"),
-            "name": text_of(block.get("name"), f"{field}.name"),
-            "source": CLIENT,
-            "input": arguments_of(block.get("input"), f"{field}.input"),
-        }
+        return client_call(block, field, "id", "input")
     if role == "assistant" and kind in WANTED_BACK:
         proof = block.get(WANTED_BACK[kind])
         if not isinstance(proof, str) or not proof:

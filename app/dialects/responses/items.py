@@ -14,7 +14,7 @@ from app.core.entries import storable
 from app.core.errors import InvalidRequest
 from app.core.messages import REPLY_OF, Message, Part, ProviderMessage, text_parts
 from app.core.tools import CLIENT, result_text
-from app.dialects.calls import arguments_of, call_id_of, result_part, text_of
+from app.dialects.calls import client_call, result_part, text_of
 from app.dialects.client_held import unsupported
 from app.dialects.frames import Body
 from app.dialects.responses.shapes import CallItem, Item
@@ -57,7 +57,7 @@ def _read(
             raise InvalidRequest({f"{field}.role": f"must be one of {', '.join(ROLES)}"})
         return role, text_parts(_text(item.get("content"), f"{field}.content"))
     if kind == "function_call":
-        call = _call(item, field)
+        call = client_call(item, field, "call_id", "arguments")
         names[call["call_id"]] = call["name"]
         return "assistant", (call,)
     if kind == "function_call_output":
@@ -87,16 +87,6 @@ def _text(content: Any, field: str) -> str:
             raise InvalidRequest({f"{field}.{index}.{name}": "must be a text"})
         said.append(part[name])
     return "".join(said)
-
-
-def _call(item: Mapping[str, Any], field: str) -> Part:
-    return {
-        "type": "tool_call",
-        "call_id": call_id_of(item.get("call_id"), f"{field}.call_id"),
-        "name": text_of(item.get("name"), f"{field}.name"),
-        "source": CLIENT,
-        "input": arguments_of(item.get("arguments"), f"{field}.arguments"),
-    }
 
 
 def _result(item: Mapping[str, Any], field: str, names: Mapping[str, str], has_more: bool) -> Part:

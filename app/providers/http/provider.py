@@ -13,8 +13,7 @@ import orjson
 
 from app.core.runs import ProviderRequest
 from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
-from app.providers.listing import MAX_BYTES as MAX_LISTED
-from app.providers.listing import names_in
+from app.providers.listing import MAX_LIST_BYTES, names_in
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.providers.wire.chunks import StreamChunks
 from app.providers.wire.pieces import read_pieces
@@ -91,7 +90,7 @@ class HttpProvider(ABC):
         answer = self._streams.open("GET", url, headers, b"")
         if answer.status != 200:
             raise read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES)).error()
-        return self._named(orjson.loads(answer.rest(MAX_LISTED)))
+        return self._named(orjson.loads(answer.rest(MAX_LIST_BYTES)))
 
     @abstractmethod
     def _models(self) -> tuple[str, Mapping[str, str]]:

@@ -44,6 +44,7 @@ LIMIT = Parameter(
 AFTER = Parameter(
     "after", "The id of the item that the page before ended with.", {"type": "string"}
 )
+PAGED = (ORDER, LIMIT, AFTER)
 STREAM = Parameter("stream", "`true` asks for the events.", {"type": "string"})
 STARTING_AFTER = Parameter(
     "starting_after",
@@ -148,7 +149,7 @@ def delete_response(response_id: str) -> ResponseDeleted:
 @operation(
     "List what a response answers",
     Answer("Its items."),
-    parameters=(ORDER, LIMIT, AFTER),
+    parameters=PAGED,
 )
 def list_input(response_id: str) -> Items:
     record = _found(response_id).record
@@ -188,7 +189,7 @@ def delete_conversation(conversation_id: str) -> ConversationDeleted:
 @operation(
     "List what was said in a conversation",
     Answer("The items of the branch in use."),
-    parameters=(ORDER, LIMIT, AFTER),
+    parameters=PAGED,
 )
 def list_items(conversation_id: str) -> Items:
     said = services().sessions.messages(g.principal.id, session_of(conversation_id))
