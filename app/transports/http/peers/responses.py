@@ -111,7 +111,7 @@ def read_response(response_id: str) -> Response:
     found = _found(response_id)
     options = _options(found)
     if request.args.get("stream", "false").lower() in {"false", "0"}:
-        return _described(found)
+        return jsonify(_object(found))
     asked = request.args.get("starting_after", "")
     if asked:
         if not (asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS):
@@ -206,10 +206,6 @@ def _options(found: FoundRun) -> Mapping[str, Any]:
 
 def _object(found: FoundRun) -> ResponseObject:
     return cast(ResponseObject, RESPONSES.whole(reply_of(found), _options(found)))
-
-
-def _described(found: FoundRun) -> Response:
-    return jsonify(_object(found))
 
 
 def _conversation(chat_session: ChatSession) -> Conversation:
