@@ -95,7 +95,8 @@ def test_signing_out_forgets_the_token(page):
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_token_that_expires_is_asked_for_again_and_the_message_is_kept(page, transport):
     choose(page, transport=transport)
-    sign_in(page, token_of())
+    with page.tab.expect_response("**/api/chat/events*"):  # before it, the news would be refused
+        sign_in(page, token_of())
     expect(page.tab.locator("#login")).to_be_hidden()
     expired = token_of(expires_in=-3600)
     page.tab.evaluate("token => sessionStorage.setItem('tandem.token', token)", expired)
