@@ -7,7 +7,8 @@ once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from app.core.entries import BY_CODE, KINDS, Entry, texts_of
 
@@ -24,16 +25,23 @@ class PackedEntries:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.first = entries[0].seq
         self.last = entries[-1].seq
-        self._at = entries[0].at
-        self._kinds = bytes(_CODES[entry.kind] for entry in entries)
+        _, kinds, data, times = zip(*entries)  # by columns, not entry by entry: it is half the time
+        self._at = times[0]
+        self._kinds = bytes(map(_CODES.__getitem__, kinds))
         self.text_count = sum(self._kinds.count(code) for code in _OF_THE_REPLY)
-        # A wall clock may jump either way; what does not fit 32 bits is cut to what does.
-        millis = (int((entry.at - self._at) * 1000) for entry in entries)
-        self._millis = array("I", [min(max(0, passed), MAX_MILLIS) for passed in millis])
-        data = [KINDS[entry.kind].pack(entry.data) for entry in entries]
-        self._data = b"".join(data)
-        end = 0
-        self._ends = array("I", [end := end + len(piece) for piece in data])
+        millis = [int((at - self._at) * 1000) for at in times]
+        if min(millis) < 0 or max(millis) > MAX_MILLIS:
+            # A wall clock may jump either way; what does not fit 32 bits is cut to what does.
+            millis = [min(max(0, passed), MAX_MILLIS) for passed in millis]
+        self._millis = array("I", millis)
+        if self.is_plain and (text := "".join(data)).isascii():
+            self._data = text.encode()
+            sizes: Iterable[int] = map(len, data)
+        else:
+            packed = [KINDS[kind].pack(one) for kind, one in zip(kinds, data, strict=True)]
+            self._data = b"".join(packed)
+            sizes = map(len, packed)
+        self._ends = array("I", accumulate(sizes))
 
     def since(self, after: int) -> list[Entry]:
         """Return the entries beyond `after`."""

@@ -36,7 +36,7 @@ from app.core.runs import Attempt, ProviderRequest, RunEnd, RunPause, RunRecord,
 from app.core.tools import CLIENT, TOOL_KINDS, Calls, Why, closing_pieces
 from app.core.usage import Usage
 from app.runs.log import RunLog
-from app.runs.ports import ALIVE, FINISH, STORED, USAGE, Clock, Lock, Piece, PieceStream, Task
+from app.runs.ports import FINISH, STORED, USAGE, Clock, Lock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 
@@ -227,23 +227,20 @@ class Run:
         finished = self._finish_reason is not None
         entries = []
         for kind, data in batch:
-            if kind == FINISH:
-                self._note_finish(data)
-            elif kind == USAGE:
-                self._usage = data
-            elif kind == STORED:
-                self._sink.wait_until_stored(self, self._last_offered)
-                if self._claimed:  # what would follow is not to begin any more
-                    raise RunIsOver
-            elif kind != ALIVE:
-                self._last_offered += 1
-                entries.append(Entry(self._last_offered, kind, data, at))
-                size = len(data.encode()) if kind == TEXT else self._noted(entries[-1])
-                self._reply_bytes += size
-                if size > self._max_piece_bytes and KINDS[kind].is_text:
-                    entries[-1:] = self._cut(entries[-1])
-                if self._reply_bytes > self._max_reply_bytes:
-                    break  # what a read brought beyond it is not kept
+            if kind not in KINDS:
+                self._hear(kind, data)
+                continue
+            self._last_offered += 1
+            entries.append(Entry(self._last_offered, kind, data, at))
+            if kind == TEXT:
+                size = len(data) if data.isascii() else len(data.encode())
+            else:
+                size = self._noted(entries[-1])
+            self._reply_bytes += size
+            if size > self._max_piece_bytes and KINDS[kind].is_text:
+                entries[-1:] = self._cut(entries[-1])
+            if self._reply_bytes > self._max_reply_bytes:
+                break  # what a read brought beyond it is not kept
         if not entries:
             if batch:
                 self.last_sign_at = self._clock.monotonic()
@@ -262,6 +259,17 @@ class Run:
         if self._reply_bytes > self._max_reply_bytes:
             raise UpstreamTooLarge()
         self._sink.give_up_turn()
+
+    def _hear(self, kind: str, data: Any) -> None:
+        """Note a piece that is no entry. Raises RunIsOver."""
+        if kind == FINISH:
+            self._note_finish(data)
+        elif kind == USAGE:
+            self._usage = data
+        elif kind == STORED:
+            self._sink.wait_until_stored(self, self._last_offered)
+            if self._claimed:  # what would follow is not to begin any more
+                raise RunIsOver
 
     def _noted(self, entry: Entry) -> int:
         """Note an entry that is no text; return how many bytes of it count."""

@@ -10,6 +10,7 @@ import re
 
 MAX_LINE_BYTES = 4096  # of a chunk's size with its extensions, or a trailer
 MAX_TRAILERS = 100
+MAX_SIZES = 64  # remembered of one body
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\Z")
 
 
@@ -23,6 +24,7 @@ class ChunkedBody:
         self._line = self._size  # what takes the next line
         self._rest = b""  # of a line that has not come whole
         self._trailers = 0
+        self._sizes: dict[bytes, int] = {}  # of the lines that were read
 
     def feed(self, data: bytes) -> bytes:
         """Return what these bytes hold of the body. Raises ValueError for what is no chunk."""
@@ -40,6 +42,8 @@ class ChunkedBody:
                     at += 2
                     self._line = self._size
                 continue
+            if self._line == self._size:
+                at = self._whole_chunks(data, at, parts)
             end = data.find(b"\n", at)
             if end < 0:
                 self._rest = data[at:]
@@ -51,11 +55,28 @@ class ChunkedBody:
         self.surplus = self.surplus or at < len(data)
         return b"".join(parts)
 
+    def _whole_chunks(self, data: bytes, at: int, parts: list[bytes]) -> int:
+        """Add the chunks from there on that are here whole and of a size met before; return where
+        the next line begins. As a rule it is all of a read, and the sizes are few."""
+        sizes = self._sizes
+        while (end := data.find(b"\r\n", at)) >= 0:
+            size = sizes.get(data[at:end])
+            if size is None:
+                break
+            begin, stop = end + 2, end + 2 + size
+            if data[stop : stop + 2] != b"\r\n":
+                break
+            parts.append(data[begin:stop])
+            at = stop + 2
+        return at
+
     def _size(self, line: bytes) -> None:
         found = SIZE.match(line)
         if found is None:
             raise ValueError("a chunk without a size")
         self._left = int(found[1], 16)
+        if self._left and len(self._sizes) < MAX_SIZES:
+            self._sizes[line] = self._left
         self._line = self._after if self._left else self._trailer
 
     def _after(self, line: bytes) -> None:

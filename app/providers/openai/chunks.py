@@ -64,6 +64,8 @@ class CompletionChunks(StreamChunks):
                 raise UpstreamMalformed()
             if len(delta) == 1 and type(text := delta.get("content")) is str and text:
                 self._reply.say(text, found)
+                if reason is message is None and len(choice) == 3 and "finish_reason" in choice:
+                    return  # as a rule
             else:
                 self._add_message(delta, found)
         if type(message) is dict and not self._reply.has_text and not self._calls:

@@ -68,11 +68,8 @@ class SseReader:
             buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         else:
             held = b""
+        events, buffer = self._ordinary(buffer)
         *lines, rest = buffer.split(b"\n")
-        self._parts = [rest + held] if rest or held else []
-        self._parts_bytes = len(rest) + len(held)
-        self._held_cr = bool(held)
-        events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._add(line[6:] if line.startswith(b"data: ") else line[5:])
@@ -82,9 +79,22 @@ class SseReader:
                 self._is_error = False
             else:
                 self._other(line)
+        self._parts = [rest + held] if rest or held else []
+        self._parts_bytes = len(rest) + len(held)
+        self._held_cr = bool(held)
         if self._parts_bytes + self._data_bytes > self._max_event_bytes:
             raise EventTooLarge(events)
         return events
+
+    def _ordinary(self, buffer: bytes) -> tuple[list[bytes], bytes]:
+        """Return the data of the events that the buffer begins with, and the rest of it: if each of
+        them is one line `data: ..`, as a rule, they are split at once, else they are the rest."""
+        end = buffer.rfind(b"\n\n")
+        if end > 0 and buffer.startswith(b"data: ") and not (self._data or self._is_error):
+            events = buffer[6:end].split(b"\n\ndata: ")
+            if buffer.count(b"\n", 0, end) == 2 * (len(events) - 1) and b"" not in events:
+                return events, buffer[end + 2 :]
+        return [], buffer
 
     def _add(self, data: bytes) -> None:
         self._data.append(data)

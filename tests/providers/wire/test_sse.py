@@ -43,7 +43,20 @@ def test_stream_byte_by_byte_gives_the_same(stream: bytes) -> None:
     assert read(*(stream[index : index + 1] for index in range(len(stream)))) == EVENTS
 
 
-@given(st.lists(st.sampled_from([b"data: x", b"data:", b"\r", b"\n", b"\r\n", b":", b"\xc3\xa9"])))
+LINES = [
+    b"data: x",
+    b"data: y\n\n",
+    b"data:",
+    b"data: ",
+    b"data: z",
+    b"event: error",
+    b":",
+    b"\xc3\xa9",
+]
+ENDS = [b"\r", b"\n", b"\r\n", b"\n\n"]
+
+
+@given(st.lists(st.sampled_from(LINES + ENDS)))
 def test_any_lines_cut_anywhere_give_the_same(parts: list[bytes]) -> None:
     stream = b"".join(parts)
 
