@@ -202,7 +202,9 @@ class Committer:
             entries = list(one.entries)
             if one.end is not None:
                 content = extended(run.log.content(), content_of(entries))
-                one.end = self._priced(replace(one.end, usage=run.usage_of(content)))
+                usage = run.usage_of(content)
+                cost = self._cost_of(one.end.provider, one.end.model, usage)
+                one.end = replace(one.end, usage=usage, cost=cost)
                 last_seq = entries[-1].seq if entries else run.log.last_seq
                 one.entries.append(end_entry(one, last_seq + 1))
                 entries = list(one.entries)
@@ -217,9 +219,6 @@ class Committer:
                 at = self._clock.wall()
                 batch.pauses.append(PausedRun(run.record, one.pause, kept, at))
         return batch
-
-    def _priced(self, end: RunEnd) -> RunEnd:
-        return replace(end, cost=self._cost_of(end.provider, end.model, end.usage))
 
     def _write_later(self, worker_id: str, offered: list[Offered], batch: Batch) -> None:
         """Try for as long as a store may fail; whatever comes of it, the next batch is next."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from app.core.runs import ProviderRequest, RunRecord
 
@@ -59,18 +59,12 @@ class Provider(Protocol):
         upstream."""
 
 
-@runtime_checkable
-class Patient(Protocol):
-    """A provider, or a vendor's settings, with an own wait for a first piece: an ability, not a
-    duty. In seconds; None: as long as for all others."""
-
-    @property
-    def first_delta_timeout_s(self) -> float | None: ...
-
-
 def own_patience_s(of: object) -> float | None:
-    """Return the wait for a first piece that it has of its own, in seconds."""
-    return of.first_delta_timeout_s if isinstance(of, Patient) else None
+    """Return the wait for a first piece that a provider, or a vendor's settings, may have of its
+    own, in seconds. None: as long as for all others."""
+    # It is asked for each run: a protocol's isinstance would look through its members each time.
+    found: float | None = getattr(of, "first_delta_timeout_s", None)
+    return found
 
 
 class Choice(NamedTuple):

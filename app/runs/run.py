@@ -176,7 +176,7 @@ class Run:
     def drive(self, stream: PieceStream) -> None:
         """Read the provider's batches into the log, then end it. Returns when the provider is
         closed."""
-        outcome = interrupted()
+        outcome: Outcome | None = None
         if log.isEnabledFor(logging.DEBUG):
             log.debug("model asked", extra=_what_is_asked(self.record, self.request))
         try:
@@ -200,7 +200,7 @@ class Run:
             pass
         finally:
             if self._claim():
-                self._finish(outcome)
+                self._finish(outcome or interrupted())
 
     def end_with(self, outcome: Outcome) -> bool:
         """End the run from outside: close upstream, then offer the end. False if it is ending

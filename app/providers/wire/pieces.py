@@ -35,12 +35,14 @@ def read_pieces(received: Iterable[bytes], chunks: StreamChunks, max_bytes: int)
     for an answer that is one object. Raises UpstreamIncomplete, UpstreamTooLarge, UpstreamNotFound,
     what `received` and `chunks` raise."""
     reads = iter(received)
-    start = begins = b""
-    while not begins or begins[:1] == b":":
+    start = begins = next(reads, b"")
+    while begins[:1] != b"d":  # of `data`, as a rule
+        begins = _COMMENTS.sub(b"", start).lstrip(WHITE)
+        if begins and begins[:1] != b":":
+            break
         if (data := next(reads, None)) is None or len(start) > max_bytes:
             break
         start = _COMMENTS.sub(b"", start) + data
-        begins = _COMMENTS.sub(b"", start).lstrip(WHITE)
     if begins[:1] == b"<":
         raise no_model_server()
     if begins[:1] in (b"{", b"[") and not begins.startswith(b"[DONE"):

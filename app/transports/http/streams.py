@@ -103,6 +103,8 @@ def presence() -> Presence:
 
 def _wants_plain_text() -> bool:
     """Whether the client asked for bare text and nothing else."""
+    if "text/plain" not in request.headers.get("Accept", "").lower():  # as a rule
+        return False
     accepted = request.accept_mimetypes
     return accepted.best == "text/plain" and accepted["text/plain"] > accepted["text/event-stream"]
 
