@@ -43,15 +43,18 @@ positive_data_acceptance.enabled = false
 ensure_resource_availability.enabled = false
 use_after_free.enabled = false
 
-# This stream has no end: what came of it in this time is looked at, a few times only.
+# This stream has no end: what came of it in this time is looked at, a few times only. A busy
+# machine may not have begun to answer by then: it is asked again, up to a minute later.
 [[operations]]
 include-operation-id = "sessions_follow_session"
 request-timeout = 0.3
+request-retries = 8
 generation.max-examples = 10
 
 [[operations]]
 include-operation-id = "news_follow_all"
 request-timeout = 0.3
+request-retries = 8
 generation.max-examples = 10
 """
 

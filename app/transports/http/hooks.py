@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import cache
 
 from flask import Flask, Response, g, request
 
@@ -89,6 +90,7 @@ def _dialect() -> Dialect:
     return DIALECTS.get(dialect_name_of(request.endpoint or "")) or dialect_of_path(request.path)
 
 
+@cache
 def dialect_name_of(endpoint: str) -> str:
     """Return the dialect's name, which its routes' endpoints begin with; or the blueprint's."""
     return re.split("[ .]", endpoint, maxsplit=1)[0]
