@@ -36,7 +36,7 @@ from app.core.runs import Attempt, ProviderRequest, RunEnd, RunPause, RunRecord,
 from app.core.tools import CLIENT, TOOL_KINDS, Calls, Why, closing_pieces
 from app.core.usage import Usage
 from app.runs.log import RunLog
-from app.runs.ports import FINISH, STORED, USAGE, Clock, Lock, Piece, PieceStream, Task
+from app.runs.ports import ALIVE, FINISH, STORED, USAGE, Clock, Lock, Piece, PieceStream, Task
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ class Run:
         self._sink.give_up_turn()
 
     def _hear(self, kind: str, data: Any) -> None:
-        """Note a piece that is no entry. Raises RunIsOver."""
+        """Note a piece that is no entry. Raises RunIsOver, and KeyError for what is no piece."""
         if kind == FINISH:
             self._note_finish(data)
         elif kind == USAGE:
@@ -270,6 +270,8 @@ class Run:
             self._sink.wait_until_stored(self, self._last_offered)
             if self._claimed:  # what would follow is not to begin any more
                 raise RunIsOver
+        elif kind != ALIVE:
+            raise KeyError(kind)
 
     def _noted(self, entry: Entry) -> int:
         """Note an entry that is no text; return how many bytes of it count."""

@@ -71,6 +71,12 @@ def test_pieces_become_numbered_entries_in_order(driven: Driven) -> None:
     ]
 
 
+def test_a_piece_of_no_kind_that_is_known_is_a_fault_and_not_passed_over(driven: Driven) -> None:
+    nonsense: list[Piece] = [("nonsense", "x")]
+
+    assert code_of(driven.drive("a", nonsense, STOP)) == "internal_error"
+
+
 def test_long_text_is_several_entries(scripted: ScriptedProvider, clock: HandClock) -> None:
     sink, text = ListSink(), "é" * 100
     run = Run(run_record(), provider_request(), sink, clock.clock, 1000, max_piece_bytes=64)

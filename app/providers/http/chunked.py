@@ -24,7 +24,7 @@ class ChunkedBody:
         self._line = self._size  # what takes the next line
         self._rest = b""  # of a line that has not come whole
         self._trailers = 0
-        self._sizes: dict[bytes, int] = {}  # of the lines that were read
+        self._sizes: dict[bytes, int] = {}  # by the lines that said them
 
     def feed(self, data: bytes) -> bytes:
         """Return what these bytes hold of the body. Raises ValueError for what is no chunk."""
@@ -59,11 +59,8 @@ class ChunkedBody:
         """Add the chunks from there on that are here whole and of a size met before; return where
         the next line begins. As a rule it is all of a read, and the sizes are few."""
         sizes = self._sizes
-        while (end := data.find(b"\r\n", at)) >= 0:
-            size = sizes.get(data[at:end])
-            if size is None:
-                break
-            begin, stop = end + 2, end + 2 + size
+        while size := sizes.get(data[at : (begin := data.find(b"\n", at) + 1)]):
+            stop = begin + size
             if data[stop : stop + 2] != b"\r\n":
                 break
             parts.append(data[begin:stop])
@@ -76,7 +73,7 @@ class ChunkedBody:
             raise ValueError("a chunk without a size")
         self._left = int(found[1], 16)
         if self._left and len(self._sizes) < MAX_SIZES:
-            self._sizes[line] = self._left
+            self._sizes[line + b"\r\n"] = self._left
         self._line = self._after if self._left else self._trailer
 
     def _after(self, line: bytes) -> None:
