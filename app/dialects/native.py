@@ -12,8 +12,17 @@ from pydantic import Field
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
-from app.core.cursor import format_cursor
-from app.core.entries import END, REASONING, STATUS, STEP_END, TEXT, TOOL_ARGS, Entry, is_pause
+from app.core.entries import (
+    END,
+    REASONING,
+    STATUS,
+    STEP_END,
+    TEXT,
+    TOOL_ARGS,
+    Entry,
+    format_cursor,
+    is_pause,
+)
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import text_parts
 from app.core.usage import Cost

@@ -175,10 +175,12 @@ class Pipeline:
         self._behind = behind
 
     def wait_for_turn(self) -> None:
-        """Let others work before the next request is read."""
+        """Let others work before the next request is read, unless the read will wait anyway."""
         if self._behind < 0:
             return
         has_come = self._behind > 0 or has_more(self._connection)
+        if not has_come and self._connection is not None:
+            return
         self._turns.give_up()
         while has_come and not self._allowance.admit():
             self._sleep(self._allowance.wait_s())

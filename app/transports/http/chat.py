@@ -9,8 +9,7 @@ from dataclasses import replace
 from flask import Flask, Response, g, jsonify, request
 
 from app.chats.request import check_request
-from app.core.cursor import parse_cursor
-from app.core.entries import is_content
+from app.core.entries import is_content, parse_cursor
 from app.core.errors import InvalidRequest, NotFound, StorageUnavailable
 from app.core.run_errors import RunError
 from app.core.tools import asked_in, pause_before

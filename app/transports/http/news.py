@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from flask import Response, g, request
 
 from app.core.broker import News
-from app.core.cursor import parse_cursor
+from app.core.entries import parse_cursor
 from app.core.errors import BadCursor, InvalidRequest, LogReset, NotFound
 from app.core.runs import WAITS
 from app.dialects.dialect import OPEN, SSE_CONTENT_TYPE

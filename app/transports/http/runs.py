@@ -8,7 +8,7 @@ from flask import Response, g, request
 from typing_extensions import TypedDict
 
 from app.chats.request import ChatRequest
-from app.core.cursor import seq_of_run
+from app.core.entries import seq_of_run
 from app.core.errors import BadCursor
 from app.core.runs import RunRecord
 from app.dialects.frames import Body, OnDisconnect, timestamp

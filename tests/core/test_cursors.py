@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.cursor import format_cursor, parse_cursor, parse_seq, seq_of_run
+from app.core.entries import format_cursor, parse_cursor, parse_seq, seq_of_run
 from app.core.errors import BadCursor
 
 BAD_SEQS = ["", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x1", "x", "٣", "²", "1_000", "1" * 13]
