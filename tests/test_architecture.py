@@ -28,6 +28,7 @@ ARROWS = {
     "broker": {"core", "runs"},
     "tools": {"core", "runs"},
     "metrics": {"core", "runs"},
+    "attachments": {"core", "runs"},
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},
     "dialects": {"core", "runs", "chats", "usage"},
