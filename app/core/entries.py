@@ -59,6 +59,7 @@ TOOL_CALL, TOOL_ARGS, TOOL_READY = "tool_call", "tool_args", "tool_ready"
 APPROVAL, APPROVAL_ANSWER = "approval", "approval_answer"
 TOOL_STARTED, TOOL_RESULT, STEP_END = "tool_started", "tool_result", "step_end"
 OPAQUE = "opaque"  # what a vendor wants back with the message: {vendor, n?, ...}
+FILE = "file"  # what a model made: the part that it is in the message (core/attachments.py)
 LOGPROBS = "logprobs"  # of the tokens before: {content: [..]}, in OpenAI's shape
 
 # Those without `counts` are ours: what the server did, not what the model said.
@@ -81,7 +82,7 @@ KINDS: dict[str, Kind] = {
         Kind(STEP_END, 47, survives_folding=True),
         Kind(OPAQUE, 111, part="opaque", survives_folding=True, hidden=True),
         Kind(LOGPROBS, 112, on_request=True),
-        Kind("file", 105, survives_folding=True),
+        Kind(FILE, 105, part="file", survives_folding=True),
         Kind(END, 46, survives_folding=True),
     )
 }
@@ -136,8 +137,8 @@ def content_of(entries: Iterable[Entry]) -> Content:
 
 
 def parts_of(pieces: Iterable[tuple[str, Any]]) -> Content:
-    """Return the same of kinds and their data. Of what is no text a part has the data's fields, and
-    of a result that more of its kind follow none is kept."""
+    """Return the same of kinds and their data. Of what is no text a part has the data's fields, its
+    type too where they have one; of a result that more of its kind follow none is kept."""
     parts: list[Part] = []
     kept = ((KINDS[kind], data) for kind, data in pieces)
     for kind, group in groupby((pair for pair in kept if pair[0].part), key=lambda pair: pair[0]):
