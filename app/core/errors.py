@@ -156,6 +156,14 @@ class ResponseInUse(RequestError):
     message = "Other responses belong to its conversation: delete that, with all of them."
 
 
+class AttachmentInUse(RequestError):
+    """A message names the attachment that is to be deleted."""
+
+    code = "attachment_in_use"
+    http_status = 409
+    message = "A message has this file. It goes when its conversation is deleted."
+
+
 class SessionGone(NotFound):
     """A session that the request says exists: nothing is made anew in its place."""
 

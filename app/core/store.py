@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from app.core.attachments import Attachment
 from app.core.entries import Entry
 from app.core.messages import Content, Message
 from app.core.runs import RunEnd, RunPause, RunRecord, Turn
@@ -54,6 +55,10 @@ class Batch:
     entries: list[tuple[str, list[Entry]]] = field(default_factory=list)
     ends: list[EndedRun] = field(default_factory=list)
     pauses: list[PausedRun] = field(default_factory=list)
+
+
+Put = Callable[[], None]  # puts bytes on the shelf; must not wait
+Drop = Callable[[str], None]  # takes those of a SHA-256 from it, if they are there
 
 
 class SessionStore(Protocol):
@@ -173,7 +178,40 @@ class WorkerStore(Protocol):
         runs' ids."""
 
 
-class Store(SessionStore, RunStore, WorkerStore, Protocol):
+class AttachmentStore(Protocol):
+    """Attachments (core/attachments.py): rows here, bytes on a shelf.
+
+    One that a message has named is there for as long as one does; a message that is stored names
+    its own in the same transaction. `put` and `drop` are called within a transaction that no other
+    of these runs beside, so that bytes and rows go together, whoever has the same bytes.
+    """
+
+    def add_attachment(
+        self, wanted: Attachment, put: Put, most_bytes: int, reuse: bool = False
+    ) -> Attachment:
+        """Store the row and `put` its bytes; return what is stored: with `reuse` the owner's own
+        of the same bytes and name if there is one, and what its key has stored before.
+
+        Raises TooLarge where the owner's would be more than `most_bytes`, IdempotencyConflict.
+        """
+
+    def find_attachment(self, owner: str, attachment_id: str) -> Attachment | None:
+        """Return the row, or None."""
+
+    def delete_attachment(self, owner: str, attachment_id: str, drop: Drop) -> None:
+        """Delete one that no message names. Raises NotFound, AttachmentInUse."""
+
+    def sweep_attachments(
+        self, after: str, limit: int, unused_before: float, drop: Drop
+    ) -> str | None:
+        """Of the next `limit` rows after that id, delete those that no message names any more, and
+        those from before then that none ever named; return where to go on, None at the end."""
+
+    def drop_unknown(self, sha256s: Sequence[str], drop: Drop) -> None:
+        """Drop the bytes, of those that are on the shelf, which no row has."""
+
+
+class Store(SessionStore, RunStore, WorkerStore, AttachmentStore, Protocol):
     """All of it."""
 
     name: str

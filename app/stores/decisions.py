@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from app.core.attachments import Attachment
 from app.core.entries import END, Entry, content_of, output_beside_reply, texts_of
-from app.core.errors import IdempotencyConflict, InvalidRequest, NotFound, SessionBusy
+from app.core.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    NotFound,
+    SessionBusy,
+    TooLarge,
+)
 from app.core.messages import SESSION_PROMPT, Content, Message, text_parts
 from app.core.runs import AlreadyStarted, RunEnd, RunRecord, Turn
 from app.core.sessions import ChatSession
@@ -144,3 +151,24 @@ def interrupted_end(
         error=error,
     )
     return end, content_of([*entries, *closed(entries, "unknown", 0.0)])
+
+
+LEAST_COUNTED = 4096  # bytes that the smallest attachment counts for: what it takes on a disk
+
+
+def check_upload_key(known: Attachment, wanted: Attachment) -> Attachment:
+    """Return what the upload's key has stored before. Raises IdempotencyConflict for other
+    bytes."""
+    if known.sha256 != wanted.sha256:
+        raise IdempotencyConflict()
+    return known
+
+
+def check_upload_room(held: int, wanted: Attachment, most_bytes: int) -> None:
+    """Raise TooLarge where an owner who has `held` bytes has no room for the attachment."""
+    if held + max(wanted.size, LEAST_COUNTED) > most_bytes:
+        raise TooLarge(
+            f"Your files take {held} of the {most_bytes} bytes that you may keep here. Delete "
+            "conversations that have some.",
+            fields={"file": f"at most {most_bytes} bytes of all your files"},
+        )

@@ -29,15 +29,17 @@ from app.stores.decisions import (
     interrupted_end,
     with_prompt,
 )
+from app.stores.memory_attachments import MemoryAttachments
 from app.usage.daily import UsageLedger, used_by
 
 Key = tuple[str, str]
 
 
-class MemorySessions:
+class MemorySessions(MemoryAttachments):
     """SessionStore in dicts under one lock; thread-safe."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._sessions: dict[Key, ChatSession] = {}  # guarded by _lock
         self._messages: dict[Key, dict[str, Message]] = {}  # guarded by _lock
@@ -108,7 +110,7 @@ class MemorySessions:
             return self._delete((owner, session_id))
 
     def _delete(self, key: Key) -> bool:
-        self._messages.pop(key, None)
+        self._attached.forget(self._messages.pop(key, {}))
         for run in list(self._runs.values()):
             if (run.owner, run.session_id) == key:
                 del self._runs[run.id]
@@ -177,8 +179,12 @@ class MemoryStore(MemorySessions):
                 stored = self._sessions[key]
             check_parent(turn, stored.leaf_id, self._messages.get(key, {}).__contains__)
             linked = chain(turn, stored.leaf_id)
+            for message in linked:
+                self._attached.check(key[0], message.content)
             messages = self._messages.setdefault(key, {})
             messages.update({message.id: message for message in linked})
+            for message in linked:
+                self._attached.name(key[0], message.id, message.content)
             reply = messages[turn.reply.id]
             messages[reply.id] = replace(reply, status="running", run_id=run.id)
             self._sessions[key] = replace(
@@ -225,6 +231,7 @@ class MemoryStore(MemorySessions):
                     self._set_message(paused, content=content, status=paused.status)
 
     def _set_message(self, run: RunRecord, **values: Any) -> None:
+        self._attached.name(run.owner, run.message_id, values.get("content", ()))
         messages = self._messages[(run.owner, run.session_id)]
         messages[run.message_id] = replace(messages[run.message_id], **values)
 
@@ -281,10 +288,7 @@ class MemoryStore(MemorySessions):
         last_seq = self._entries[record.id][-1].seq
         self._runs[record.id] = stored.ended(end, last_seq, at)
         self._used.add(self._runs[record.id], at)
-        message = self._messages[key][stored.message_id]
-        self._messages[key][message.id] = replace(
-            message, content=content, status=end.status, usage=end.usage
-        )
+        self._set_message(stored, content=content, status=end.status, usage=end.usage)
         self._sessions[key] = replace(self._sessions[key], active_run_id=None, updated_at=at)
 
     def other_workers(self, worker_id: str) -> list[str]:

@@ -21,7 +21,7 @@ from tests.support.clock import START
 from tests.support.manual import ManualRuntime
 from tests.support.samples import ended, run_record, texts, turn_of
 
-PICTURE = {"type": "image", "attachment_id": "needle"}
+PICTURE = {"type": "image", "url": "https://needle.org"}
 
 
 def say(store: Store, number: int, text: str, owner: str = "ann", title: str = "") -> None:

@@ -276,7 +276,7 @@ def test_log_of_all_kinds_is_stored_becomes_a_message_and_is_folded(store: Store
 
 
 def test_message_that_has_no_text_is_kept_and_given_to_the_model(store: Store) -> None:
-    picture = ({"type": "image", "attachment_id": "at-1"},)
+    picture = ({"type": "image", "url": "https://a.org/b.png"},)
     turn = turn_of()
     message = replace(turn.messages[0], content=picture)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core.messages import Content
 from app.core.runs import RunEnd, RunRecord
+from app.stores.sql.attachments import name_attachments
 from app.stores.sql.driver import Driver, dumped, json_text
 from app.stores.sql.rows import run_row, usage_row
 
@@ -57,5 +58,6 @@ def end_run(
     driver.execute(_ADD_USAGE, usage_row(ended, at))
     said = {"content": json_text(content), "status": end.status, "usage": row["usage"]}
     driver.execute(END_MESSAGE, {**said, "message_id": record.message_id})
+    name_attachments(driver, record.owner, record.message_id, content)
     whose = {"owner": record.owner, "id": record.session_id}
     driver.execute(_TOUCH_SESSION, {**whose, "ended_at": at})

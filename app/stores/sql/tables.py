@@ -109,6 +109,40 @@ runs = Table(
         **where("idempotency_key IS NOT NULL"),
     ),
 )
+# `used`: a message has named it. What is used and named by none any more is absent.
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("pages", Integer),
+    Column("idempotency_key", Text),
+    Column("used", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("attachments_of_owner", "owner", "sha256", "size"),
+    Index("attachments_of_bytes", "sha256"),
+    Index(
+        "attachments_of_key",
+        "owner",
+        "idempotency_key",
+        **where("idempotency_key IS NOT NULL"),
+    ),
+)
+message_attachments = Table(
+    "message_attachments",
+    metadata,
+    Column("attachment_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    ForeignKeyConstraint(["attachment_id"], ["attachments.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
+    Index("attachments_of_message", "message_id"),
+)
 # One row holds consecutive entries: seq is its first, last_seq its last, entries a JSON list of
 # [kind, data, at].
 run_entries = Table(

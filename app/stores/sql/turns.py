@@ -14,6 +14,7 @@ from app.core.messages import Message, branch
 from app.core.runs import KEY_TTL_S, Turn
 from app.core.store import WorkerLost
 from app.stores.decisions import branch_for_model, chain, check_key, check_parent, with_prompt
+from app.stores.sql.attachments import name_attachments
 from app.stores.sql.driver import Driver, dumped, insert_into
 from app.stores.sql.rows import message_from, message_row, run_row, session_row
 from app.stores.sql.tables import messages, runs, sessions
@@ -171,6 +172,7 @@ def _write(driver: Driver, turn: Turn, linked: list[Message]) -> None:
     wanted, run = turn.session, turn.run
     for message in linked:
         driver.execute(_ADD_MESSAGE, dumped(message_row(wanted.owner, wanted.id, message)))
+        name_attachments(driver, wanted.owner, message.id, message.content, must_exist=True)
     if not linked:
         driver.execute(_CARRY_ON, {"run_id": run.id, "id": turn.reply.id})
     driver.execute(_ADD_RUN, dumped(run_row(run)))

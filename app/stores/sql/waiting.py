@@ -16,6 +16,7 @@ from app.core.runs import RunPause, RunRecord
 from app.core.store import WorkerLost
 from app.core.tools import Answered, Reply, Why, taken
 from app.stores.decisions import answered, ended_waiting
+from app.stores.sql.attachments import name_attachments
 from app.stores.sql.driver import Driver, dumped, insert_into, json_text
 from app.stores.sql.ends import END_MESSAGE, end_run
 from app.stores.sql.rows import entries_from, entries_json, run_from, run_row
@@ -62,6 +63,7 @@ def pause_run(
     if _change(driver, paused, worker_id):
         said = {"content": json_text(content), "status": paused.status, "usage": None}
         driver.execute(END_MESSAGE, {**said, "message_id": record.message_id})
+        name_attachments(driver, record.owner, record.message_id, content)
 
 
 def _change(driver: Driver, record: RunRecord, was_worker_id: str) -> bool:

@@ -24,6 +24,7 @@ from app.core.tools import Answered, Reply, Why
 from app.core.usage import CostOf, no_cost
 from app.stores.sql import queries as queries
 from app.stores.sql import waiting as waiting
+from app.stores.sql.attachments import SqlAttachments
 from app.stores.sql.driver import OnSqlAlchemy
 from app.stores.sql.entries import read_entries
 from app.stores.sql.housekeeping import delete_old, fold, take_over
@@ -36,7 +37,7 @@ from app.stores.sqlite.connections import ThreadConnection, all_or_nothing, open
 from app.stores.sqlite.searches import SqliteSearches
 
 
-class SqliteStore(SqlSessions):
+class SqliteStore(SqlSessions, SqlAttachments):
     """A file of SQLite. All methods may block but those that end in `_now`."""
 
     name = "sqlite"

@@ -9,7 +9,7 @@ from werkzeug.http import parse_options_header
 from app.core.messages import Message
 from app.transports.http.messages import _row, as_file
 
-PICTURE = {"type": "image", "attachment_id": "at-1"}
+PICTURE = {"type": "image", "url": "https://a.org/b.png"}
 TEXT = {"type": "text", "text": "hi"}
 
 
