@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from pydantic import model_validator
 
 from app import __version__
+from app.attachments.apart import Apart
+from app.attachments.service import AttachmentService
+from app.attachments.shelf import FolderShelf, MemoryShelf
 from app.broker.local import LocalBroker
 from app.chats.chat_interface import ChatInterface
 from app.chats.rules import TextFilter
@@ -40,6 +43,7 @@ from app.server import Tandem
 from app.settings import AllSettings, BadSetting, environment, load
 from app.settings.named import callable_of, reading
 from app.settings.sections import (
+    AttachmentSettings,
     AuthSettings,
     ChatSettings,
     LimitSettings,
@@ -53,12 +57,10 @@ from app.settings.sections import (
     check_is_ones_own,
     check_reach,
 )
+from app.stores.build import engine_of, make_locks, make_store
 from app.stores.calls import StoreCalls
 from app.stores.memory import MemoryStore, NoLocks
 from app.stores.searches import Searches
-from app.stores.sql.migrate import migrate
-from app.stores.sqlite.locks import FileLocks
-from app.stores.sqlite.store import SqliteStore
 from app.tools.builtin.build import built_in
 from app.tools.loop import Surroundings
 from app.tools.mcp.config import read_servers
@@ -84,6 +86,7 @@ class Settings(AllSettings):
     providers: ProviderSettings = ProviderSettings()
     chats: ChatSettings = ChatSettings()
     tools: ToolSettings = ToolSettings()
+    attachments: AttachmentSettings = AttachmentSettings()
     usage: UsageSettings = UsageSettings()
     auth: AuthSettings = AuthSettings()
     rates: RateSettings = RateSettings()
@@ -114,20 +117,23 @@ def create_app(
 
     Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
     """
-    runtime = runtime or make(settings.server.async_mode, engine_of(settings).threads)
+    path = settings.store.database_path
+    runtime = runtime or make(settings.server.async_mode, engine_of(path).threads)
     clock = clock or Clock()
     catalog = read_catalog(settings, runtime, clock, providers)
     cost_of = read_prices(settings.usage.prices_file).cost
     text_filter = load_filter(settings.chats.text_filter)
-    store, locks, metrics = make_store(settings), make_locks(settings), Metrics()
+    store, locks = make_store(path, settings.runs.store_timeout_s), make_locks(path)
+    metrics = Metrics()
     parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of)
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
-    session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox)
+    attachments = make_attachments(settings, store, parts.calls, runtime, clock)
+    session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
     searches = Searches(store, runtime)
     sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
     services = _make_services(
-        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox
+        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox, attachments
     )
     app = make_app(services, runtime.name)
     parts.worker.register()
@@ -135,7 +141,7 @@ def create_app(
     tandem = _make_tandem(settings, runtime, clock, catalog, app, parts)
     tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
     tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
-    tandem.each_second += [session_map.evict_idle, catalog.refresh]
+    tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
     tandem.at_end += [one.close for one in mcp]
     return tandem
 
@@ -195,13 +201,14 @@ def _make_map(
     clock: Clock,
     text_filter: TextFilter | None,
     toolbox: Toolbox,
+    attachments: AttachmentService,
 ) -> SessionMap:
-    def make(owner: str, session_id: str) -> ChatInterface:
-        return ChatInterface(
-            owner, session_id, parts.runs, catalog, clock, settings.chats, text_filter, toolbox
-        )
+    chats, runs = settings.chats, parts.runs
+    more = (text_filter, toolbox, attachments)
 
-    chats = settings.chats
+    def make(owner: str, session_id: str) -> ChatInterface:
+        return ChatInterface(owner, session_id, runs, catalog, clock, chats, *more)
+
     return SessionMap(make, chats.session_idle_s, chats.max_sessions_in_memory, clock.monotonic)
 
 
@@ -268,6 +275,7 @@ def _make_services(
     sessions: SessionService,
     metrics: Metrics,
     toolbox: Toolbox,
+    attachments: AttachmentService,
 ) -> Services:
     started = clock.monotonic()
     server = settings.server
@@ -291,6 +299,7 @@ def _make_services(
         is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
         metrics=metrics,
         toolbox=toolbox,
+        attachments=attachments,
     )
 
 
@@ -335,24 +344,17 @@ def read_catalog(
         raise BadSetting(str(error)) from None
 
 
-def engine_of(settings: Settings) -> type[MemoryStore] | type[SqliteStore]:
-    """Return what the store will be."""
-    return MemoryStore if settings.store.database_path is None else SqliteStore
-
-
-def make_store(settings: Settings) -> Store:
-    """Return the store, its file made or brought up to date."""
-    path = settings.store.database_path
-    if path is None:
-        return MemoryStore()
-    migrate(path)
-    return SqliteStore(path, settings.runs.store_timeout_s)
-
-
-def make_locks(settings: Settings) -> WorkerLocks:
-    """Return the locks by which workers on one database know each other."""
-    path = settings.store.database_path
-    return NoLocks() if path is None else FileLocks(f"{path}.workers")
+def make_attachments(
+    settings: Settings, store: Store, calls: StoreCalls, runtime: Runtime, clock: Clock
+) -> AttachmentService:
+    """Return what keeps attachments, their bytes beside the database unless ATTACHMENTS_DIR says
+    where."""
+    path = settings.attachments.attachments_dir
+    if not path and settings.store.database_path is not None:
+        path = f"{settings.store.database_path}.attachments"
+    shelf = FolderShelf(path) if path else MemoryShelf()
+    apart = Apart(runtime)
+    return AttachmentService(store, calls, shelf, apart, runtime, clock, settings.attachments)
 
 
 def read_prices(file: str) -> Prices:

@@ -32,7 +32,7 @@ ARROWS = {
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},
     "dialects": {"core", "runs", "chats", "usage"},
-    "transports": {"core", "runs", "usage", "metrics", "chats", "dialects"},
+    "transports": {"core", "runs", "usage", "metrics", "chats", "dialects", "attachments"},
 }
 # Beside the rooms: what may import it.
 MAIN = {

@@ -6,25 +6,27 @@ need not be read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from app.chats.branch_in_use import BranchInUse
 from app.chats.context_window import cost_of, fit
-from app.chats.ports import Catalog, Toolbox
+from app.chats.ports import Attachments, Catalog, Toolbox
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
+from app.core.attachments import FILE, NAMED
 from app.core.entries import END, TEXT, content_of
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import (
     SESSION_PROMPT,
     KnownBranch,
     Message,
+    Part,
     ProviderMessage,
     prompt_of,
     text_parts,
-    title_from,
+    title_of,
 )
 from app.core.run_errors import RunError
 from app.core.runs import NEVER_IGNORED, ProviderRequest, RunRecord, Turn, new_id
@@ -56,6 +58,7 @@ class ChatInterface:
         "_runs",
         "_filter",
         "_toolbox",
+        "_attachments",
     )
 
     def __init__(
@@ -68,6 +71,7 @@ class ChatInterface:
         rules: ChatRules,
         text_filter: TextFilter | None = None,
         toolbox: Toolbox | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         self.owner = owner
         self.session_id = session_id
@@ -79,6 +83,7 @@ class ChatInterface:
         self._rules = rules
         self._filter = text_filter
         self._toolbox = toolbox
+        self._attachments = attachments
 
     def start(self, request: ChatRequest, parent_id: str | None = None) -> Run:
         """Start the run that answers the request; `parent_id` counts where its place is no leaf.
@@ -116,6 +121,8 @@ class ChatInterface:
         """Return the provider with what is put around it for this run."""
         if self._filter is not None:
             provider = Filtered(provider, self._filter)
+        if self._attachments is not None:
+            provider = self._attachments.sending(provider)
         if self._toolbox is None or not request.has_tools:
             return provider
         who = {"owner": self.owner, "session_id": self.session_id, "run_id": run.id}
@@ -185,7 +192,12 @@ class ChatInterface:
             parameters={n: v for n, v in self._parameters(request).items() if n in known},
             trimmed=fitting.dropped,
             fall_back_whole=request.fall_back_whole,
+            keep_file=self._keep_file if self._attachments is not None else None,
         )
+
+    def _keep_file(self, made: Mapping[str, Any]) -> Part:
+        assert self._attachments is not None
+        return self._attachments.keep_made(self.owner, made)
 
     def _parameters(self, request: ChatRequest) -> Mapping[str, Any]:
         given = {**request.hints, **request.parameters}
@@ -242,9 +254,8 @@ class ChatInterface:
 
     def _turn(self, request: ChatRequest, provider: Provider, parent_id: str | None) -> Turn:
         now = self._clock.wall()
-        said = [*request.history, ProviderMessage(request.role, request.content)]
         # The request itself stays as it was sent: its fingerprint has to be that of a second one.
-        said = [self._let_in(one) for one in said] if request.place.has_message else []
+        said = self._said(request, provider) if request.place.has_message else []
         reply = Message(new_id(), "assistant", (), now, status="running")
         return Turn(
             session=ChatSession(
@@ -252,7 +263,7 @@ class ChatInterface:
                 self.session_id,
                 now,
                 now,
-                title_from(said[-1].text if said else ""),
+                title_of(said[-1].content if said else ()),
                 listed=request.listed,
             ),
             messages=tuple(Message(new_id(), one.role, one.content, now) for one in said),
@@ -264,6 +275,20 @@ class ChatInterface:
             parent_must_exist=request.place.kind in {"under", "after_run"},
             known=self._known(),
         )
+
+    def _said(self, request: ChatRequest, provider: Provider) -> list[ProviderMessage]:
+        """Return the messages that are to be stored. Raises what Attachments.taken_in raises."""
+        said = [*request.history, ProviderMessage(request.role, request.content)]
+        if self._attachments is not None:
+            names = [f"{request.field_name('history')}.{n}.content" for n in range(len(said) - 1)]
+            names.append(request.field_name("message"))
+            taken_in = self._attachments.taken_in
+            for n, (one, name) in enumerate(zip(said, names, strict=True)):
+                content = taken_in(self.owner, one.content, name)
+                if content is not one.content:
+                    said[n] = replace(one, content=content)
+                    check_needs(needs_of([said[n]]) - OF_TOOLS, provider)
+        return [self._let_in(one) for one in said]
 
     def _known(self) -> KnownBranch | None:
         return self.branch.known if self.branch is not None else None
@@ -307,12 +332,24 @@ class ChatInterface:
 def check_supported(request: ChatRequest, provider: Provider) -> None:
     """Raise UnsupportedParameter for a parameter that the provider would not honour, or a part of a
     message that it has no place for."""
-    messages = (*request.history, ProviderMessage(request.role, request.content))
-    parts = {part["type"] for message in messages for part in message.content} - {"text"}
+    parts = needs_of((*request.history, ProviderMessage(request.role, request.content)))
     asked = NEVER_IGNORED.intersection(request.parameters)
     if request.server_tools or parts & {"tool_call", "tool_result"}:
         asked = asked | {"tools"}
-    for name in sorted((parts - OF_TOOLS) | asked):
+    check_needs((parts - OF_TOOLS) | asked, provider)
+
+
+def needs_of(messages: Iterable[ProviderMessage]) -> set[str]:
+    """Return which of a provider's abilities the messages' parts need; a file becomes text where
+    it has to, and what is named alone is not known yet."""
+    parts = (part for message in messages for part in message.content)
+    needs = {"image_url" if "url" in part else part["type"] for part in parts}
+    return needs - {"text", FILE, NAMED}
+
+
+def check_needs(names: Iterable[str], provider: Provider) -> None:
+    """Raise UnsupportedParameter for the first that the provider has not."""
+    for name in sorted(names):
         if name not in provider.parameters:
             raise UnsupportedParameter(
                 f"The provider {provider.name} does not take `{name}`.",

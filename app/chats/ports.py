@@ -1,11 +1,12 @@
-"""The seams of chats: what they need of the catalog of providers, of searches, and of the server's
-tools."""
+"""The seams of chats: what they need of the catalog of providers, of searches, of the server's
+tools, and of attachments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from app.core.messages import Content, Part
 from app.core.sessions import ChatSession, Page
 from app.core.tools import Calls, OfferedTool
 from app.runs.ports import Choice, Provider
@@ -58,6 +59,21 @@ class Toolbox(Protocol):
     ) -> Provider:
         """Return the provider with its calls of these tools run; `calls` are those of the run
         before it waited, `who` the owner, session and run."""
+
+
+class Attachments(Protocol):
+    """Pictures and files of an owner."""
+
+    def taken_in(self, owner: str, content: Content, field: str) -> Content:
+        """Return the content with what a client has sent in it stored, and what it has named looked
+        up. Raises InvalidRequest, TooLarge, UnsupportedMediaType, StorageUnavailable."""
+
+    def sending(self, provider: Provider) -> Provider:
+        """Return the provider with references made what it takes."""
+
+    def keep_made(self, owner: str, made: Mapping[str, Any]) -> Part:
+        """Store what a model made (`{"data": base64, "media_type"}`), and return its part. Raises
+        as `taken_in` does."""
 
 
 class Searches(Protocol):

@@ -96,6 +96,12 @@ class BadJson(RequestError):
     )
 
 
+class BadBody(RequestError):
+    """A body that is no JSON did not arrive whole."""
+
+    message = "The body is cut off. Send it again."
+
+
 class ProviderNotConfigured(RequestError):
     """A provider that exists but has no key."""
 

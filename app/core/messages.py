@@ -174,6 +174,12 @@ def title_from(text: str, length: int = TITLE_LENGTH) -> str:
     return line[: _end_of_cluster(line, length)].rsplit(" ", 1)[0] + "…"
 
 
+def title_of(content: Content) -> str:
+    """Return a title from a first message: from its text, or the name of its first file."""
+    names = (part["name"] for part in content if part.get("name"))
+    return title_from(text_of(content)) or title_from(next(names, ""))
+
+
 def _is_seen(line: str) -> bool:
     """Whether there is anything but white space and what formats."""
     return any(unicodedata.category(character)[0] not in "ZC" for character in line)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
+from app.core.attachments import NAMED
 from app.core.entries import (
     END,
     REASONING,
@@ -24,7 +25,7 @@ from app.core.entries import (
     is_pause,
 )
 from app.core.errors import ChatError, InvalidRequest
-from app.core.messages import text_parts
+from app.core.messages import Content, text_parts
 from app.core.usage import Cost
 from app.dialects.calls import CallParameters, checked_tools
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
@@ -52,6 +53,7 @@ from app.dialects.native_shapes import (
 from app.dialects.native_tools import KINDS_SHOWN, ToolEvents
 
 NO_PATH: Mapping[str, Any] = {}
+MAX_ATTACHMENTS = 32  # of a message
 
 
 class NativeBody(CallParameters):
@@ -78,6 +80,7 @@ class NativeBody(CallParameters):
     regenerate: str | None = None
     tools: list[str | dict[str, Any]] | None = None
     tool_deltas: bool = False
+    attachments: Annotated[list[Id], Field(max_length=MAX_ATTACHMENTS)] | None = None
 
 
 class Wanted(NamedTuple):
@@ -263,7 +266,7 @@ class Native(Dialect):
         check_detach(said.detach, said.on_disconnect == "stop")
         place = _place(said)
         request = ChatRequest(
-            content=text_parts(said.message or ""),
+            content=_content(said),
             session_id=said.session_id,
             provider=said.provider,
             model=said.model,
@@ -346,6 +349,15 @@ def _definitions(said: NativeBody) -> list[dict[str, Any]]:
     return checked_tools([one for one in said.tools or () if not isinstance(one, str)])
 
 
+def _content(said: NativeBody) -> Content:
+    """Return the message: its text, then what comes with it."""
+    named: Content = tuple(
+        {"type": NAMED, "attachment_id": one, "field": f"attachments.{n}"}
+        for n, one in enumerate(said.attachments or ())
+    )
+    return named if named and not said.message else (*text_parts(said.message or ""), *named)
+
+
 def _place(said: NativeBody) -> Place:
     """Return where in the tree the message goes. Raises InvalidRequest."""
     named = {"edit": said.edit, "regenerate": said.regenerate, "parent_id": said.parent_id}
@@ -359,6 +371,8 @@ def _place(said: NativeBody) -> Place:
     if said.regenerate is not None:
         if said.message:
             raise InvalidRequest({"message": "none goes with `regenerate`"})
+        if said.attachments:
+            raise InvalidRequest({"attachments": "none go with `regenerate`"})
         return Place("regenerate", said.regenerate)
     if said.edit is not None:
         return Place("edit", said.edit)

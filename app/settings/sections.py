@@ -142,6 +142,8 @@ class LimitSettings(Section):
     """Longest message, in UTF-8."""
     max_body_bytes: Bytes = Field(default=1_000_000, ge=1024, le=10**8)
     """Largest request body."""
+    max_parts_body_bytes: Bytes = Field(default=32_000_000, ge=1024, le=10**9)
+    """The same where pictures and files can be in it."""
     trusted_proxies: Annotated[int, Unit("proxies")] = Field(default=0, ge=0, le=10)
     """How many proxies of yours stand in front and append to X-Forwarded-For."""
     max_sockets_per_user: Annotated[int, Unit("sockets")] = Field(default=200, ge=1, le=100_000)
@@ -246,6 +248,19 @@ class ToolSettings(Section):
     """The same with Tavily's search; the other two go before it."""
     tavily_url: OptionalAddress = "https://api.tavily.com/search"
     """Where Tavily's search is."""
+
+
+class AttachmentSettings(Section):
+    """Pictures and files that come with messages."""
+
+    attachments_dir: str = ""
+    """Folder of their bytes; by default beside the database (<database>.attachments)."""
+    max_attachment_bytes: Bytes = Field(default=20_000_000, ge=1024, le=10**9)
+    """Largest file."""
+    max_attachment_bytes_per_user: Bytes = Field(default=10**9, ge=1024, le=10**15)
+    """All files of a user; the smallest counts as 4,096."""
+    image_max_pixels: Annotated[int, Unit("pixels")] = Field(default=4_000_000, ge=10_000, le=10**8)
+    """Larger pictures are scaled down for a model."""
 
 
 class UsageSettings(Section):

@@ -14,18 +14,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.transports.guards.rates import address_of
 from app.transports.guards.wsgi import Guards
-from app.transports.http import (
-    actions,
-    chat,
-    errors,
-    hooks,
-    messages,
-    models,
-    news,
-    public,
-    runs,
-    sessions,
-)
+from app.transports.http import actions, chat, errors, hooks, models, public, runs
+from app.transports.http.conversations import attachments, messages, news, sessions
 from app.transports.http.json import LineJson
 from app.transports.http.peers import (
     ai_sdk,
@@ -73,6 +63,7 @@ BLUEPRINTS = (
     actions.routes,
     sessions.routes,
     messages.routes,
+    attachments.routes,
     news.routes,
     session_messages.routes,
     openai.routes,

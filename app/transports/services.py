@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from flask import current_app
 
+from app.attachments.service import AttachmentService
 from app.chats.ports import Catalog, Toolbox
 from app.chats.sessions import SessionService
 from app.metrics.counts import Metrics
@@ -28,6 +29,9 @@ class CallerLimits(Protocol):
 
     @property
     def max_body_bytes(self) -> int: ...
+
+    @property
+    def max_parts_body_bytes(self) -> int: ...
 
     @property
     def max_sockets_per_user(self) -> int: ...
@@ -90,6 +94,7 @@ class Services:
     is_healthy: Callable[[], bool]
     metrics: Metrics
     toolbox: Toolbox
+    attachments: AttachmentService
 
     @property
     def max_message_bytes(self) -> int:

@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 from flask import Request
 
-from app.core.errors import BadJson, TooLarge, UnsupportedMediaType
+from app.core.errors import BadBody, BadJson, RequestError, TooLarge, UnsupportedMediaType
 from app.transports.guards.nesting import is_bounded
 
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 PIECE_BYTES = 65536
 DRAIN_BYTES = 16_000_000  # of a body too large, so that its sender gets to read the answer
 DRAIN_S = 2.0
+SLOW_BYTES_A_S = 50_000  # what a long body has time for, on top of REQUEST_BODY_TIMEOUT_S
 
 
 def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -45,6 +46,40 @@ def is_chunked(environ: Mapping[str, Any]) -> bool:
     return str(environ.get("HTTP_TRANSFER_ENCODING", "")).lower() == "chunked"
 
 
+def pieces_of(request: Request, max_bytes: int) -> Iterator[bytes]:
+    """Yield the body as it comes, which may take long where it is long. Raises TooLarge,
+    BadBody."""
+    stream, announced = request.environ["wsgi.input"], request.content_length
+    if announced is not None and announced > max_bytes:
+        if "Expect" not in request.headers:
+            _drain(stream, announced)
+        raise _too_large(max_bytes)
+    if announced is None and not request.environ.get("wsgi.input_terminated", False):
+        return
+    give_time(stream, announced if announced is not None else max_bytes)
+    size = 0
+    while announced is None or size < announced:
+        wanted = PIECE_BYTES if announced is None else min(PIECE_BYTES, announced - size)
+        with _mapped_errors(BadBody):
+            piece = stream.read(wanted)
+        if not piece:
+            break
+        size += len(piece)
+        if size > max_bytes:
+            _drain(stream, DRAIN_BYTES)
+            raise _too_large(max_bytes)
+        yield piece
+    if announced is not None and size < announced:
+        raise BadBody("The body is cut off.")
+
+
+def give_time(stream: Any, size: int) -> None:
+    """Let a body of that size take as long as it does over a slow line."""
+    allow = getattr(stream, "allow", None)
+    if allow is not None:
+        allow(size / SLOW_BYTES_A_S)
+
+
 def drop_chunks(environ: Mapping[str, Any], max_bytes: int) -> None:
     """Read the body in chunks, if there is one, of a request that needs none: what comes behind
     chunks that are none is no request (RFC 9112, 7.1). Raises BadJson, TooLarge.
@@ -62,13 +97,13 @@ def drop_chunks(environ: Mapping[str, Any], max_bytes: int) -> None:
 
 
 @contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _mapped_errors(error: type[RequestError] = BadJson) -> Iterator[None]:
     try:
         yield
     except TimeoutError:
-        raise BadJson("The body took too long to arrive.") from None
+        raise error("The body took too long to arrive.") from None
     except (OSError, ValueError):
-        raise BadJson("The body is cut off, or its chunks are malformed.") from None
+        raise error("The body is cut off, or its chunks are malformed.") from None
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -103,6 +103,10 @@ class TimedInput:
         """Whether anybody has read it."""
         return self._until is not None
 
+    def allow(self, seconds: float) -> None:
+        """Give it so much more time, before anybody has read it."""
+        self._timeout_s += seconds
+
     def _read(self, method: str, *args: Any) -> bytes:
         now = time.monotonic()
         if self._until is None:

@@ -23,8 +23,8 @@ from app.dialects.native_shapes import (
 )
 from app.dialects.routes import NATIVE
 from app.runs.service import FoundRun
+from app.transports.http.conversations.sessions import pending_of
 from app.transports.http.hooks import count
-from app.transports.http.sessions import pending_of
 from app.transports.http.streams import detached, stream
 from app.transports.openapi.operations import (
     LAST_EVENT_ID,

@@ -17,7 +17,14 @@ from app.chats.request import SESSION_ID_PATTERN
 from app.dialects.native_shapes import Problem
 from app.dialects.routes import DIALECTS
 from app.transports.http.hooks import OPEN_ENDPOINTS, dialect_name_of
-from app.transports.openapi.operations import Answer, Operation, Routes, about, operation
+from app.transports.openapi.operations import (
+    Answer,
+    Content,
+    Operation,
+    Routes,
+    about,
+    operation,
+)
 from app.transports.openapi.schemas import Json, Schemas
 
 KEY = "tandem.openapi"
@@ -204,6 +211,9 @@ def _operation(place: Place, schemas: Schemas, errors: Json, has_tokens: bool) -
         described["parameters"] = parameters
     if told.body is not None:
         described["requestBody"] = _body(told, schemas)
+    if told.takes:
+        bodies = {one.media_type: _raw(one) for one in told.takes}
+        described["requestBody"] = {"required": True, "content": bodies}
     if place.is_open and has_tokens:
         described["security"] = []
     return described
@@ -223,6 +233,11 @@ def _body(asked: Operation, schemas: Schemas) -> Json:
         numbered = enumerate(asked.examples, start=1)
         content["examples"] = {str(number): {"value": example} for number, example in numbered}
     return {"required": asked.needs_body, "content": {"application/json": content}}
+
+
+def _raw(taken: Content) -> Json:
+    """Return the schema of a body that is no JSON: its own, or bytes, which need none."""
+    return {"schema": taken.shape} if isinstance(taken.shape, dict) else {}
 
 
 def _answer(answer: Answer, schemas: Schemas) -> Json:
@@ -246,7 +261,7 @@ def _errors(place: Place, has_tokens: bool) -> set[int]:
         errors.add(404)
     if not place.is_open:
         errors.update((*AFTER_AUTHENTICATION, 401) if has_tokens else AFTER_AUTHENTICATION)
-    if place.operation.body is not None:
+    if place.operation.body is not None or place.operation.takes:
         errors.update(WITH_A_BODY)
     return errors
 

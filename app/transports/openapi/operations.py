@@ -79,6 +79,7 @@ class Operation:
     needs_body: bool = True
     examples: Sequence[Mapping[str, Any]] = ()
     description: str = ""
+    takes: Sequence[Content] = ()  # of a body that is no JSON, and that its view reads
 
 
 class Routes(Blueprint):
@@ -94,9 +95,10 @@ def operation(
     *answers: Answer,
     errors: Sequence[int] = (503,),
     parameters: Sequence[Parameter] = (),
+    takes: Sequence[Content] = (),
 ) -> Callable[[View], View]:
     """Describe a view, give it its body, and its answer the first status. `errors` is for a route
-    that asks the store."""
+    that asks the store; a view that `takes` another body than JSON reads it."""
 
     def describe(view: View) -> View:
         types = get_type_hints(view)
@@ -107,7 +109,9 @@ def operation(
 
         @wraps(view)
         def answer(**arguments: Any) -> Any:
-            if body is None:
+            if takes:
+                pass
+            elif body is None:
                 drop_chunks(request.environ, services().max_body_bytes)
             else:
                 arguments["body"] = validated(body, read(request, services().max_body_bytes))
@@ -124,6 +128,7 @@ def operation(
             parameters,
             body,
             needs_body,
+            takes=takes,
         )
         return answer
 

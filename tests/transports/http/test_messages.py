@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 
 from app.core.messages import Message
-from app.transports.http.messages import _row, as_file
+from app.transports.http.conversations.messages import _row, as_file
 
 PICTURE = {"type": "image", "url": "https://a.org/b.png"}
 TEXT = {"type": "text", "text": "hi"}

@@ -1,0 +1,1 @@
+"""Conversations over HTTP: sessions, their messages, what is new, and files."""
