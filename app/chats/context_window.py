@@ -8,12 +8,11 @@ nothing to answer, or somebody else's answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.core.messages import ProviderMessage
-from app.core.usage import estimate_tokens
+from app.core.usage import estimate_part, estimate_tokens
 
 PER_MESSAGE = 4  # what a message costs besides its text: its role, and what sets it apart
 
@@ -49,7 +48,8 @@ def fit(
 
 
 def cost_of(message: ProviderMessage) -> int:
-    """Return about how many tokens the message takes; a part that is no text counts as its JSON."""
+    """Return about how many tokens the message takes; images and files as vendors count them, other
+    parts that are no text as their JSON."""
     others = [part for part in message.content if part["type"] != "text"]
     text = estimate_tokens(message.text) + PER_MESSAGE
-    return text + sum(estimate_tokens(json.dumps(part)) for part in others)
+    return text + sum(map(estimate_part, others))

@@ -6,6 +6,7 @@ database too. 64 bits hold nine million of the currency."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,26 @@ BYTES_PER_TOKEN = 4  # the usual rule of thumb for English; marked `estimated` b
 def estimate_tokens(text: str) -> int:
     """Return about how many tokens `text` is; 0 only for the empty text."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+
+
+MOST_OF_IMAGE = 1600  # what vendors count at most, or about, for one
+PIXELS_PER_TOKEN = 750
+PER_PAGE = 600  # of a PDF
+BYTES_PER_PAGE = 60_000  # of one whose pages nobody has counted
+
+
+def estimate_part(part: Mapping[str, Any]) -> int:
+    """Return about how many tokens a part of a message is that is no text. Bytes that are in it,
+    which a model sees as a picture or as text, never count as they are written."""
+    if part["type"] in {"image", "attachment"}:
+        pixels = part.get("width", 0) * part.get("height", 0)
+        return min(MOST_OF_IMAGE, -(-pixels // PIXELS_PER_TOKEN)) or MOST_OF_IMAGE
+    if part["type"] != "file":
+        return estimate_tokens(json.dumps(part))
+    size = part.get("bytes", len(part.get("data", "")) * 3 // 4)
+    if part.get("media_type") == "application/pdf":
+        return PER_PAGE * (part.get("pages") or -(-size // BYTES_PER_PAGE))
+    return -(-size // BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chats.context_window import PER_MESSAGE, fit
+from app.chats.context_window import PER_MESSAGE, cost_of, fit
 from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import estimate_tokens
 
@@ -72,6 +72,13 @@ def test_oldest_exchanges_go_first_and_whole(tokens: int, left: str) -> None:
 )
 def test_what_cannot_go_stays(history: str, left: str) -> None:
     assert words(fit(said(history), 1).messages) == left
+
+
+def test_what_is_attached_costs_what_vendors_count() -> None:
+    image = {"type": "image", "attachment_id": "a", "width": 300, "height": 250}
+    said = ProviderMessage("user", (*text_parts("abcd"), image))
+
+    assert cost_of(said) == 1 + PER_MESSAGE + 100
 
 
 def test_message_costs_more_than_its_text() -> None:

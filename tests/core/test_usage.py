@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from app.core.usage import Usage, estimate_tokens
+from app.core.usage import Usage, estimate_part, estimate_tokens
 
 
 @pytest.mark.parametrize(
@@ -12,6 +14,34 @@ from app.core.usage import Usage, estimate_tokens
 )
 def test_four_bytes_count_as_a_token(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+BASE64 = "A" * 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("part", "tokens"),
+    [
+        ({"type": "image", "width": 10, "height": 10}, 1),
+        ({"type": "image", "width": 30, "height": 25}, 1),
+        ({"type": "image", "width": 30, "height": 26}, 2),
+        ({"type": "image", "width": 1000, "height": 750}, 1000),
+        ({"type": "image", "width": 4000, "height": 3000}, 1600),
+        ({"type": "image", "url": "https://web.test/a.png"}, 1600),
+        ({"type": "image", "data": BASE64}, 1600),
+        ({"type": "attachment", "attachment_id": "a"}, 1600),
+        ({"type": "file", "media_type": "application/pdf", "bytes": 9, "pages": 7}, 4200),
+        ({"type": "file", "media_type": "application/pdf", "bytes": 9}, 600),
+        ({"type": "file", "media_type": "application/pdf", "bytes": 60_001}, 1200),
+        ({"type": "file", "media_type": "application/pdf", "bytes": 9, "pages": 1,
+          "data": BASE64}, 600),
+        ({"type": "file", "media_type": "text/plain", "bytes": 9}, 3),
+        ({"type": "file", "media_type": "text/plain", "data": "A" * 16}, 3),
+        ({"type": "tool_call"}, 6),
+    ],
+)  # fmt: skip
+def test_a_part_counts_as_models_see_it(part: dict[str, Any], tokens: int) -> None:
+    assert estimate_part(part) == tokens
 
 
 def test_lone_surrogate_is_counted_too() -> None:
