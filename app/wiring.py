@@ -354,7 +354,8 @@ def make_attachments(
         path = f"{settings.store.database_path}.attachments"
     shelf = FolderShelf(path) if path else MemoryShelf()
     apart = Apart(runtime)
-    return AttachmentService(store, calls, shelf, apart, runtime, clock, settings.attachments)
+    limits, room = settings.attachments, settings.chats.context_tokens
+    return AttachmentService(store, calls, shelf, apart, runtime, clock, limits, room)
 
 
 def read_prices(file: str) -> Prices:

@@ -44,7 +44,8 @@ def opened(data: bytes, most_pages: int) -> Any:
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         raise Unfit("it is encrypted: save it without a password")
-    told = reader.root_object["/Pages"].get_object().get("/Count", 0)
+    pages: Any = reader.root_object["/Pages"].get_object()
+    told = pages.get("/Count", 0)
     if (isinstance(told, int) and told > most_pages) or len(reader.pages) > most_pages:
         raise Unfit(f"it has more than {most_pages} pages")
     if not len(reader.pages):

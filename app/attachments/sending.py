@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.attachments.loading import Loaded, Loader, Shelf
 from app.attachments.room import Room, cut_text
@@ -45,6 +45,13 @@ class SendingLimits(Protocol):
 
     @property
     def image_max_pixels(self) -> int: ...
+
+
+class SentWithin(NamedTuple):
+    """What bounds what is sent, as values."""
+
+    context_tokens: int
+    image_max_pixels: int
 
 
 class Sending:

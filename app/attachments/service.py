@@ -6,13 +6,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from app.attachments.apart import Apart
 from app.attachments.pdfs import inspect
 from app.attachments.reading import FileKind, kind_of, safe_name
+from app.attachments.sending import Sending, SentWithin
 from app.attachments.shelf import FOLDERS, Incoming, Shelf
 from app.core.attachments import NAMED, Attachment, to_attach
 from app.core.errors import InvalidRequest, NotFound, TooLarge
@@ -31,13 +32,16 @@ _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.I)
 
 
 class AttachmentLimits(Protocol):
-    """Sizes in bytes."""
+    """Sizes in bytes; pixels of what a model is sent."""
 
     @property
     def max_attachment_bytes(self) -> int: ...
 
     @property
     def max_attachment_bytes_per_user(self) -> int: ...
+
+    @property
+    def image_max_pixels(self) -> int: ...
 
 
 class AttachmentService:
@@ -52,6 +56,7 @@ class AttachmentService:
         runtime: Runtime,
         clock: Clock,
         limits: AttachmentLimits,
+        context_tokens: int = 0,
     ) -> None:
         self._store = store
         self._calls = calls
@@ -60,6 +65,7 @@ class AttachmentService:
         self._runtime = runtime
         self._clock = clock
         self._limits = limits
+        self._sent_within = SentWithin(context_tokens, limits.image_max_pixels)
         self._swept_to: str | None = None
         self._folder = 0
 
@@ -147,14 +153,15 @@ class AttachmentService:
             raise InvalidRequest({field: "must be a PNG, JPEG, GIF or WebP picture"})
         return {**stored, "detail": part["detail"]} if part.get("detail") else stored
 
-    def keep_made(self, owner: str, made: Mapping[str, Any]) -> Part:
-        """Store what a model made (`{"data": base64, "media_type"}`), and return its part. Raises
-        as `receive` does."""
-        return self.keep(owner, made["data"], made.get("name") or "", "file")
+    def sending(self, owner: str, provider: Provider) -> Provider:
+        """Return the provider, which is sent what is attached, and has kept what it makes."""
 
-    def sending(self, provider: Provider) -> Provider:
-        """Return the provider with references made what it takes."""
-        return provider
+        def store(data: bytes, media_type: str) -> Part:
+            with closing(self._shelf.receive()) as incoming:
+                self._runtime.run_apart(incoming.write, data)
+                return self._add(owner, "", incoming, "file", reuse=True).part
+
+        return Sending(provider, self._shelf, self._apart, store, self._sent_within)
 
     def keep(self, owner: str, data: str, name: str, field: str) -> Part:
         """Store what comes as base64, or as a `data:` URL, and return the part that stands for it.

@@ -22,7 +22,6 @@ from app.core.messages import (
     SESSION_PROMPT,
     KnownBranch,
     Message,
-    Part,
     ProviderMessage,
     prompt_of,
     text_parts,
@@ -119,10 +118,10 @@ class ChatInterface:
         self, provider: Provider, request: ChatRequest, run: RunRecord, calls: Calls | None = None
     ) -> Provider:
         """Return the provider with what is put around it for this run."""
+        if self._attachments is not None:
+            provider = self._attachments.sending(self.owner, provider)
         if self._filter is not None:
             provider = Filtered(provider, self._filter)
-        if self._attachments is not None:
-            provider = self._attachments.sending(provider)
         if self._toolbox is None or not request.has_tools:
             return provider
         who = {"owner": self.owner, "session_id": self.session_id, "run_id": run.id}
@@ -192,12 +191,7 @@ class ChatInterface:
             parameters={n: v for n, v in self._parameters(request).items() if n in known},
             trimmed=fitting.dropped,
             fall_back_whole=request.fall_back_whole,
-            keep_file=self._keep_file if self._attachments is not None else None,
         )
-
-    def _keep_file(self, made: Mapping[str, Any]) -> Part:
-        assert self._attachments is not None
-        return self._attachments.keep_made(self.owner, made)
 
     def _parameters(self, request: ChatRequest) -> Mapping[str, Any]:
         given = {**request.hints, **request.parameters}

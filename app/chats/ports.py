@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from app.core.messages import Content, Part
+from app.core.messages import Content
 from app.core.sessions import ChatSession, Page
 from app.core.tools import Calls, OfferedTool
 from app.runs.ports import Choice, Provider
@@ -68,12 +68,8 @@ class Attachments(Protocol):
         """Return the content with what a client has sent in it stored, and what it has named looked
         up. Raises InvalidRequest, TooLarge, UnsupportedMediaType, StorageUnavailable."""
 
-    def sending(self, provider: Provider) -> Provider:
-        """Return the provider with references made what it takes."""
-
-    def keep_made(self, owner: str, made: Mapping[str, Any]) -> Part:
-        """Store what a model made (`{"data": base64, "media_type"}`), and return its part. Raises
-        as `taken_in` does."""
+    def sending(self, owner: str, provider: Provider) -> Provider:
+        """Return the provider, which is sent what is attached, and has kept what it makes."""
 
 
 class Searches(Protocol):

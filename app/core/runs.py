@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -249,9 +249,6 @@ class ProviderRequest:
     trimmed: int = 0
     fall_back_whole: bool = False  # ask for a whole reply where streaming fails before a piece
     first_call: int = 1  # the number of the first call that it makes
-    # Keeps a file that the model made (`{"data": base64, "media_type"}`) and returns the data of its
-    # entry; waits. Raises RequestError for one that cannot be kept.
-    keep_file: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     upstream: Upstream = field(default_factory=Upstream)
     attempts: list[Attempt] = field(default_factory=list)
 

@@ -30,11 +30,11 @@ def estimate_part(part: Mapping[str, Any]) -> int:
     """Return about how many tokens a part of a message is that is no text. Bytes that are in it,
     which a model sees as a picture or as text, never count as they are written."""
     if part["type"] in {"image", "attachment"}:
-        pixels = part.get("width", 0) * part.get("height", 0)
+        pixels: int = part.get("width", 0) * part.get("height", 0)
         return min(MOST_OF_IMAGE, -(-pixels // PIXELS_PER_TOKEN)) or MOST_OF_IMAGE
     if part["type"] != "file":
         return estimate_tokens(json.dumps(part))
-    size = part.get("bytes", len(part.get("data", "")) * 3 // 4)
+    size: int = part.get("bytes", len(part.get("data", "")) * 3 // 4)
     if part.get("media_type") == "application/pdf":
         return PER_PAGE * (part.get("pages") or -(-size // BYTES_PER_PAGE))
     return -(-size // BYTES_PER_TOKEN)
