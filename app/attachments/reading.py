@@ -74,16 +74,14 @@ def _picture(file: BinaryIO, picture: str, field: str) -> FileKind:
     broken = InvalidRequest({field: f"is no {picture} picture that can be read to its end"})
     try:
         image = Image.open(file, formats=[picture])
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(field) from None
     except Exception:  # whatever a hostile file makes of a decoder
         raise broken from None
     with image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            raise TooLarge(
-                f"The picture has {width} x {height} pixels; at most {MAX_PIXELS} are allowed, and "
-                f"{MAX_SIDE} a side.",
-                fields={field: f"at most {MAX_PIXELS} pixels"},
-            )
+            raise _too_many_pixels(field)
         try:
             _load(image, field)
         except TooLarge:
@@ -91,6 +89,13 @@ def _picture(file: BinaryIO, picture: str, field: str) -> FileKind:
         except Exception:
             raise broken from None
     return FileKind(PICTURES[picture], width, height)
+
+
+def _too_many_pixels(field: str) -> TooLarge:
+    return TooLarge(
+        f"The picture has too many pixels: at most {MAX_PIXELS} are allowed, and {MAX_SIDE} a side.",
+        fields={field: f"at most {MAX_PIXELS} pixels"},
+    )
 
 
 def _load(image: Any, field: str) -> None:

@@ -176,7 +176,9 @@ def title_from(text: str, length: int = TITLE_LENGTH) -> str:
 
 def title_of(content: Content) -> str:
     """Return a title from a first message: from its text, or the name of its first file."""
-    names = (part["name"] for part in content if part.get("name"))
+    names = (
+        part["name"] for part in content if part["type"] in {"image", "file"} and part.get("name")
+    )
     return title_from(text_of(content)) or title_from(next(names, ""))
 
 

@@ -41,7 +41,7 @@ CSP = "default-src 'none'; sandbox"
 FILE_NAME = Parameter(
     "X-File-Name",
     "The name of a file that is the body itself: UTF-8, percent-encoded.",
-    {"type": "string", "pattern": "^[!-~]{0,2000}$"},
+    {"type": "string", "pattern": "^[ -~]*$"},
     "header",
 )
 UPLOAD_KEY = Parameter(
@@ -152,8 +152,8 @@ def disposition(attachment: Attachment) -> str:
 
 def _name(written: str) -> str:
     try:
-        return unquote_to_bytes(written).decode()
-    except ValueError:
+        return unquote_to_bytes(written.encode("ascii")).decode()
+    except ValueError:  # of what is no ASCII too
         raise InvalidRequest({"X-File-Name": "must be percent-encoded UTF-8"}) from None
 
 
