@@ -42,6 +42,42 @@ def test_blank_message_is_refused(message: str) -> None:
     assert refused.value.fields == {"message": "must not be blank"}
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image", "data": "AA=="},
+        {"type": "file", "data": "AA=="},
+        {"type": "image", "url": "https://example.org/a.png"},
+        {"type": "attachment", "attachment_id": "a"},
+    ],
+)
+def test_picture_or_file_alone_is_a_message(part: dict[str, Any]) -> None:
+    for content in ((part,), (*text_parts(" "), part)):
+        request = ChatRequest(content)
+        assert check_request(request, MAX_BYTES) is request
+
+
+def test_base64_is_not_counted_as_text() -> None:
+    picture = {"type": "image", "data": "A" * (MAX_BYTES + 1)}
+    said = ProviderMessage("user", (picture, *text_parts("x" * MAX_BYTES)))
+    request = ChatRequest((*text_parts("x" * MAX_BYTES), picture), history=(said,))
+
+    assert check_request(request, MAX_BYTES) is request
+
+
+@pytest.mark.parametrize("in_history", [False, True])
+def test_text_beside_a_picture_is_counted_and_named(in_history: bool) -> None:
+    content = ({"type": "image", "data": "AA=="}, *text_parts("x" * (MAX_BYTES + 1)))
+    history = (ProviderMessage("user", content),) if in_history else ()
+    with pytest.raises(TooLarge) as refused:
+        check_request(
+            ChatRequest(text_parts("hi") if in_history else content, history=history), MAX_BYTES
+        )
+    assert list(refused.value.fields) == [
+        "history.0.content.1.text" if in_history else "message.1.text"
+    ]
+
+
 @pytest.mark.parametrize("kind", ["after", "edit"])
 def test_blank_message_is_refused_wherever_it_is_to_go(kind: Any) -> None:
     with pytest.raises(InvalidRequest):

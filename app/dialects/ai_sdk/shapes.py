@@ -20,8 +20,8 @@ Version = Annotated[int, Field(strict=False, ge=5, le=99)]
 
 
 class UiMessage(Body):
-    """One message of the client's. Of the user's its texts are read, of a reply what its tools
-    answered."""
+    """One message of the client's. Of the user's its texts and files are read, of a reply what its
+    tools answered."""
 
     id: str = ""
     role: Literal["system", "user", "assistant"]

@@ -13,7 +13,7 @@ StopReason = Literal["end_turn", "max_tokens", "tool_use", "refusal"]
 
 
 class SentMessage(Body):
-    """One message: a text, or blocks of it; of files and pictures there is none here."""
+    """One message: a text, or blocks of it; a user's may have `image` and `document` among them."""
 
     role: Literal["user", "assistant", "system"]
     content: str | list[dict[str, Any]]

@@ -50,8 +50,9 @@ PASSED_ON = (
 )
 NO_LIMIT = (-1, 0)  # what some clients say for: as long as the model likes
 FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
+ANSWERS_TEXT = "this server answers in text"
 REFUSED = {
-    "audio": "this server takes text only",
+    "audio": ANSWERS_TEXT,
     "function_call": "send `tool_choice`, which took its place",
     "functions": "send `tools`, which took their place",
 }
@@ -195,7 +196,7 @@ class OpenAIChat(Dialect):
             if body.get(name) and not _asks_for_none(name, body):
                 raise unsupported(name, why)
         if set(said.modalities or ()) - {"text"}:
-            raise unsupported("modalities")
+            raise unsupported("modalities", ANSWERS_TEXT)
         request = asked(
             conversation(said.messages),
             "messages",

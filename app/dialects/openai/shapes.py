@@ -23,7 +23,7 @@ class StreamOptions(Body):
 
 
 class CompletionMessage(Body):
-    """One message; of its parts only texts are taken."""
+    """One message: a text, or parts `text`, `image_url` and `file`, the latter two of the user."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None

@@ -14,14 +14,19 @@ from typing_extensions import NotRequired
 
 from app.chats.request import ChatRequest
 from app.core.entries import REASONING, TEXT, Entry
-from app.core.messages import text_parts
 from app.dialects.client_held import unsupported
 from app.dialects.dialect import Spoken
 from app.dialects.frames import Said, validated
-from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaFigures, OllamaForm
+from app.dialects.ollama import (
+    OllamaChat,
+    OllamaEncoder,
+    OllamaFigures,
+    OllamaForm,
+    with_images,
+)
 
-NO_PLACE = "this server takes a prompt in plain words only"
-REFUSED = ("context", "images", "raw", "suffix", "template")
+NO_PLACE = "this server takes a prompt in plain words, and pictures"
+REFUSED = ("context", "raw", "suffix", "template")
 
 
 class GenerateBody(OllamaForm):
@@ -29,6 +34,7 @@ class GenerateBody(OllamaForm):
 
     model: str
     prompt: Said
+    images: list[Any] | None = None
     system: str | None = None
     stream: bool | None = True
 
@@ -74,7 +80,7 @@ class OllamaGenerate(OllamaChat):
             if body.get(name):
                 raise unsupported(name, NO_PLACE)
         request = ChatRequest(
-            text_parts(said.prompt),
+            with_images(said.prompt, said.images, "images"),
             model=said.model,
             system=said.system or None,
             listed=False,
