@@ -1,6 +1,7 @@
-"""Pictures and files as others' clients send them: their base64 stays text here, and what they name
-by an address stays one. The forms are those of core/attachments.py; besides, `field` says where in
-the request a part is, for whoever finds its bytes wrong.
+"""Pictures and files: as others' clients send them, and as those of models are shown. What is sent
+as base64 stays text here, and what is named by an address stays one. The forms are those of
+core/attachments.py; besides, `field` says where in the request a part is, for whoever finds its
+bytes wrong.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ ADDRESS = re.compile(
 )
 NO_BASE64 = re.compile(r"[A-Za-z]{1,16}:|/api/")
 MAX_ADDRESS = 4096  # characters; signed addresses of the large stores have less than half
+FIGURES = ("attachment_id", "name", "media_type", "bytes", "width", "height")
 DETAILS = ("auto", "low", "high", "original")
 BY_USER = "only a user's message has pictures and files here"
 IN_RESULT = "a result of a tool is text here"
@@ -90,6 +92,16 @@ def detailed(said: Any, field: str) -> dict[str, str]:
     if said is not None and said not in DETAILS:
         raise InvalidRequest({field: f"must be one of {', '.join(DETAILS)}"})
     return {"detail": said} if said and said != DETAILS[0] else {}
+
+
+def url_of(made: Part) -> str:
+    """Return where what a model made can be read."""
+    return f"{PATH}{made['attachment_id']}"
+
+
+def figures_of(made: Part) -> dict[str, Any]:
+    """Return what a client is told of what a model made."""
+    return {name: made[name] for name in FIGURES if name in made}
 
 
 def no_place(role: str, field: str) -> UnsupportedParameter:

@@ -15,6 +15,7 @@ from app.chats.request import ChatRequest
 from app.core.attachments import NAMED
 from app.core.entries import (
     END,
+    FILE,
     REASONING,
     STATUS,
     STEP_END,
@@ -27,6 +28,7 @@ from app.core.entries import (
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import Content, text_parts
 from app.core.usage import Cost
+from app.dialects.attached import figures_of
 from app.dialects.calls import CallParameters, checked_tools
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
 from app.dialects.frames import (
@@ -43,6 +45,7 @@ from app.dialects.native_shapes import (
     DetachedAnswer,
     DoneEvent,
     FailedEvent,
+    FileEvent,
     Problem,
     StatusEvent,
     TokenEvent,
@@ -117,6 +120,7 @@ class NativeEvents:
             END: self._end,
         }
         self._shown[STEP_END] = self._step_end
+        self._shown[FILE] = self._file
         self._shown.update({kind: self._tool for kind in KINDS_SHOWN if kind != TOOL_ARGS})
         if wanted.tool_deltas:
             self._shown[TOOL_ARGS] = self._tool
@@ -162,6 +166,10 @@ class NativeEvents:
             self._tools = ToolEvents(one for one in before if one.seq < entry.seq)
         payload = {"tool": self._tools.payload(entry), "run_id": self._run_id, "seq": entry.seq}
         return Event("chat_tool", entry.seq, payload)
+
+    def _file(self, entry: Entry) -> Event:
+        payload = {"file": figures_of(entry.data), "run_id": self._run_id, "seq": entry.seq}
+        return Event("chat_file", entry.seq, payload)
 
     def _step_end(self, entry: Entry) -> Event | None:
         """Return what the run waits for, if it still does: a stream that goes on beyond a pause
@@ -254,7 +262,7 @@ class Native(Dialect):
 
     name = "native"
     body = NativeBody
-    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent | ToolEvent | ActionEvent
+    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent | ToolEvent | FileEvent | ActionEvent
     answer = WholeAnswer | WaitingAnswer
     problem = Problem
     detached = DetachedAnswer

@@ -154,6 +154,25 @@ class ToolEvent(TypedDict):
     seq: int
 
 
+class MadeFile(TypedDict):
+    """A picture that the model made: an attachment of the user's, by its id."""
+
+    attachment_id: str
+    name: str
+    media_type: str
+    bytes: int
+    width: NotRequired[int]
+    height: NotRequired[int]
+
+
+class FileEvent(TypedDict):
+    """The model made a picture."""
+
+    file: MadeFile
+    run_id: str
+    seq: int
+
+
 class PendingAction(TypedDict):
     """What a run waits for: the result of a call that the client runs, an approval, an answer."""
 

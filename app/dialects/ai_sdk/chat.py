@@ -12,10 +12,11 @@ from typing import Any
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.attachments import FILE, IMAGE
+from app.core.entries import FILE as FILE_ENTRY
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import Content, Part, text_parts
 from app.dialects.ai_sdk.answers import answers_in
-from app.dialects.ai_sdk.parts import LAST_DATA, UiEncoder
+from app.dialects.ai_sdk.parts import LAST_DATA, UiEncoder, file_of
 from app.dialects.ai_sdk.shapes import UiChatBody, UiMessage, UiOptions, UiPart, UiReply
 from app.dialects.attached import by_url, content_of, named
 from app.dialects.calls import checked_tools
@@ -95,7 +96,8 @@ class AiSdk(Dialect):
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the reply as the client's own message; no route asks for it yet."""
-        parts = [{"type": "text", "text": reply.log.text()}]
+        made = [file_of(entry.data) for entry in reply.log.everything() if entry.kind == FILE_ENTRY]
+        parts = [{"type": "text", "text": reply.log.text()}, *made]
         return {"id": reply.record.message_id, "role": "assistant", "parts": parts}
 
     def error(self, error: ChatError) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class UiPart(TypedDict):
         "tool-output-error",
         "tool-output-denied",
         "source-url",
+        "file",
         "finish-step",
         "finish",
         "error",
@@ -103,6 +104,7 @@ class UiPart(TypedDict):
     sourceId: NotRequired[str]
     url: NotRequired[str]
     title: NotRequired[str]
+    mediaType: NotRequired[str]
 
 
 class UiReply(TypedDict):

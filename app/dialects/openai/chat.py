@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.entries import (
+    FILE,
     LOGPROBS,
     OPAQUE,
     REASONING,
@@ -27,7 +28,7 @@ from app.dialects.calls import checked_tools
 from app.dialects.client_held import HELLO, asked, explained, token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import event_frame, validated
-from app.dialects.openai.messages import calls_of, conversation, tokens_of
+from app.dialects.openai.messages import calls_of, conversation, image_of, images_of, tokens_of
 from app.dialects.openai.shapes import (
     Completion,
     CompletionBody,
@@ -125,6 +126,8 @@ class CompletionEncoder(ChunkEncoder):
         name = DELTAS.get(kind)
         if name is not None:
             return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
+        if kind == FILE:
+            return {"index": 0, "delta": {"images": [image_of(said)]}, "finish_reason": None}
         if kind == LOGPROBS:
             return {"index": 0, "delta": {}, "logprobs": said, "finish_reason": None}
         call = self._call(kind, said) if kind in (TOOL_CALL, TOOL_ARGS, OPAQUE) else None
@@ -222,6 +225,8 @@ class OpenAIChat(Dialect):
         message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
         if calls:
             message["tool_calls"] = calls
+        if images := images_of(reply):
+            message["images"] = images
         reason, tokens = reason_of(end), tokens_of(reply)
         return {
             "id": completion_id(reply),

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from app.core.entries import LOGPROBS, storable
+from app.core.entries import FILE, LOGPROBS, storable
 from app.core.errors import InvalidRequest
 from app.core.messages import Content, Part, ProviderMessage
 from app.core.messages import text_of as message_text
@@ -25,6 +25,7 @@ from app.dialects.attached import (
     named,
     no_place,
     text_part,
+    url_of,
 )
 from app.dialects.calls import (
     call_parts,
@@ -61,6 +62,16 @@ def tokens_of(reply: Reply) -> dict[str, Any] | None:
     """Return the tokens' probabilities of a whole reply, None where none were asked for."""
     lists = [entry.data["content"] for entry in reply.log.everything() if entry.kind == LOGPROBS]
     return {"content": [token for tokens in lists for token in tokens]} if lists else None
+
+
+def images_of(reply: Reply) -> list[dict[str, Any]]:
+    """Return the pictures that the model made."""
+    return [image_of(entry.data) for entry in reply.log.everything() if entry.kind == FILE]
+
+
+def image_of(made: Part) -> dict[str, Any]:
+    """Return a picture that a model made, as OpenRouter has it; OpenAI has no place for one."""
+    return {"type": "image_url", "image_url": {"url": url_of(made)}}
 
 
 def conversation(messages: Sequence[CompletionMessage]) -> list[ProviderMessage]:

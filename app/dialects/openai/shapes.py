@@ -72,6 +72,19 @@ class CallDelta(TypedDict):
     extra_content: NotRequired[dict[str, Any]]  # to be sent back with the call, as it is
 
 
+class ImageUrl(TypedDict):
+    """Where a picture is."""
+
+    url: str
+
+
+class MadeImage(TypedDict):
+    """A picture that the model made."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
 class Delta(TypedDict):
     """What a chunk adds to the message."""
 
@@ -80,6 +93,7 @@ class Delta(TypedDict):
     reasoning_content: NotRequired[str]
     refusal: NotRequired[str]
     tool_calls: NotRequired[list[CallDelta]]
+    images: NotRequired[list[MadeImage]]
 
 
 class ChunkChoice(TypedDict):
@@ -132,6 +146,7 @@ class AnswerMessage(TypedDict):
     content: str | None
     refusal: None
     tool_calls: NotRequired[list[AnswerCall]]
+    images: NotRequired[list[MadeImage]]
 
 
 class AnswerChoice(TypedDict):
