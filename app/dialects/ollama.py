@@ -218,6 +218,7 @@ class OllamaChat(Dialect):
         {"model": "demo", "messages": HELLO, "stream": False},
     )
     content_type = "application/x-ndjson"
+    takes_parts = True
     lines: type[OllamaEncoder] = OllamaEncoder
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:

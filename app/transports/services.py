@@ -15,6 +15,7 @@ from app.metrics.counts import Metrics
 from app.runs.ports import Runtime
 from app.runs.service import RunService
 from app.transports.guards.auth import Authenticator
+from app.transports.guards.large_bodies import LargeBodies
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
 
@@ -95,6 +96,7 @@ class Services:
     metrics: Metrics
     toolbox: Toolbox
     attachments: AttachmentService
+    bodies: LargeBodies
 
     @property
     def max_message_bytes(self) -> int:
@@ -105,6 +107,11 @@ class Services:
     def max_body_bytes(self) -> int:
         """The largest request body."""
         return self.limits.max_body_bytes
+
+    @property
+    def max_parts_body_bytes(self) -> int:
+        """The largest that may have pictures and files in it."""
+        return max(self.max_body_bytes, self.limits.max_parts_body_bytes)
 
 
 def services() -> Services:

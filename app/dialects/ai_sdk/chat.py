@@ -46,6 +46,7 @@ class AiSdk(Dialect):
         },
     )
     last_data = LAST_DATA
+    takes_parts = True
     own_headers = {"x-vercel-ai-ui-message-stream": "The protocol's version, `v1`."}
     query = {"version": VERSION}
 

@@ -191,6 +191,7 @@ class OpenAIChat(Dialect):
     )
     last_data = LAST_DATA
     holds_headers = True
+    takes_parts = True
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
