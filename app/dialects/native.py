@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import Field
+from typing import Any, NamedTuple
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
@@ -29,12 +27,9 @@ from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import Content, text_parts
 from app.core.usage import Cost
 from app.dialects.attached import figures_of
-from app.dialects.calls import CallParameters, checked_tools
+from app.dialects.calls import checked_tools
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
 from app.dialects.frames import (
-    Id,
-    OnDisconnect,
-    Said,
     event_frame,
     json_line,
     timestamp,
@@ -46,6 +41,7 @@ from app.dialects.native_shapes import (
     DoneEvent,
     FailedEvent,
     FileEvent,
+    NativeBody,
     Problem,
     StatusEvent,
     TokenEvent,
@@ -56,34 +52,6 @@ from app.dialects.native_shapes import (
 from app.dialects.native_tools import KINDS_SHOWN, ToolEvents
 
 NO_PATH: Mapping[str, Any] = {}
-MAX_ATTACHMENTS = 32  # of a message
-
-
-class NativeBody(CallParameters):
-    """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
-
-    message: Said | None = None
-    session_id: Id | None = None
-    provider: str | None = None
-    model: str | None = None
-    system: str | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    partial: bool = True
-    reasoning: bool = False
-    stats: bool = False
-    on_disconnect: OnDisconnect = "continue"
-    detach: bool = False
-    full_response: bool = True
-    when_busy: Literal["reject"] = "reject"
-    idempotency_key: str | None = None
-    parent_id: str | None = None
-    session_must_exist: bool = False
-    edit: str | None = None
-    regenerate: str | None = None
-    tools: list[str | dict[str, Any]] | None = None
-    tool_deltas: bool = False
-    attachments: Annotated[list[Id], Field(max_length=MAX_ATTACHMENTS)] | None = None
 
 
 class Wanted(NamedTuple):
