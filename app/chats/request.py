@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.chats.placing import AT_LEAF, Place
+from app.core.attachments import TYPES
 from app.core.errors import InvalidRequest, TooLarge
 from app.core.messages import Content, Part, ProviderMessage, is_blank, text_of
 
+MAX_ATTACHED = 100  # pictures and files of a request, the conversation that comes with it too
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 SESSION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
@@ -189,12 +191,26 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
     if request.place.has_message and is_blank(request.content):
         raise InvalidRequest({name("message"): "must not be blank"})
+    _check_attached(request)
     texts = {"system": request.system, "model": request.model}
     texts.update(_texts(name("message"), request.content))
     for index, message in enumerate(request.history):
         texts.update(_texts(f"{name('history')}.{index}.content", message.content))
     check_texts(texts, max_message_bytes)
     return request
+
+
+def _check_attached(request: ChatRequest) -> None:
+    """Raise InvalidRequest naming the message which has one picture or file too many."""
+    fields = [f"{request.field_name('history')}.{n}.content" for n in range(len(request.history))]
+    fields.append(request.field_name("message"))
+    contents = [*(message.content for message in request.history), request.content]
+    count = 0
+    for field_name, content in zip(fields, contents, strict=True):
+        count += sum(part["type"] in TYPES for part in content)
+        if count > MAX_ATTACHED:
+            why = f"at most {MAX_ATTACHED} pictures and files in a request"
+            raise InvalidRequest({field_name: why})
 
 
 def _texts(name: str, content: Content) -> dict[str, str | None]:

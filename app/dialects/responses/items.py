@@ -18,6 +18,7 @@ from app.core.messages import text_of as message_text
 from app.core.messages import text_parts
 from app.core.tools import CLIENT, result_text
 from app.dialects.attached import (
+    DETAILS,
     NO_ID,
     NO_PLACE,
     NO_SOUND,
@@ -28,6 +29,7 @@ from app.dialects.attached import (
     named,
     no_place,
     text_part,
+    url_of,
 )
 from app.dialects.calls import client_call, result_part, text_of
 from app.dialects.client_held import unsupported
@@ -192,7 +194,8 @@ def _items_of(message: Message) -> Iterator[Item]:
     for index, part in enumerate(message.content):
         name = f"{message.id}_{index}"
         if part["type"] in SAID:
-            said.append(SAID[part["type"]](part, message.role))
+            shown = SAID[part["type"]](part, message.role)
+            said += [shown] if shown is not None else []
         elif part["type"] == "tool_call" and part["source"] == CLIENT:
             yield call_item(part, f"fc_{name}")
         elif part["type"] == "tool_result":
@@ -219,8 +222,23 @@ def _said(part: Part, role: str) -> dict[str, Any]:
     return {"type": "input_text", "text": part["text"]}
 
 
-SAID: dict[str, Callable[[Part, str], dict[str, Any]]] = {
+def _shown_image(part: Part, role: str) -> dict[str, Any] | None:
+    if role == "assistant":
+        return None  # it has no place for one
+    url = part["url"] if "url" in part else url_of(part)
+    return {"type": "input_image", "image_url": url, "detail": part.get("detail", DETAILS[0])}
+
+
+def _shown_file(part: Part, role: str) -> dict[str, Any] | None:
+    if role == "assistant":
+        return None
+    return {"type": "input_file", "filename": part["name"], "file_url": url_of(part)}
+
+
+SAID: dict[str, Callable[[Part, str], dict[str, Any] | None]] = {
     "text": _said,
+    "image": _shown_image,
+    "file": _shown_file,
     "refusal": lambda part, role: {"type": "refusal", "refusal": part["text"]},
 }
 

@@ -66,10 +66,14 @@ class ResponsesBody(Body):
 
 class SaidPart(TypedDict):
     """A text of a message, by one of the names that it has: `input_text`, `output_text`; or a
-    refusal."""
+    refusal; or what a user has sent, by the URL of the attachment."""
 
-    type: Literal["input_text", "output_text", "refusal"]
+    type: Literal["input_text", "output_text", "refusal", "input_image", "input_file"]
     text: NotRequired[str]
+    image_url: NotRequired[str]
+    detail: NotRequired[str]
+    filename: NotRequired[str]
+    file_url: NotRequired[str]
     annotations: NotRequired[list[Any]]
     refusal: NotRequired[str]
 
