@@ -23,6 +23,8 @@ OURS = "/api/attachments/0123456789abcdef"
 NAMED = {"type": "attachment", "attachment_id": "0123456789abcdef"}
 TEXT = {"type": "text", "text": "What is it?"}
 LONG = "x" * 257
+CALLED = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+USER = {"role": "user", "content": "hi"}
 GENERATE = next(route.dialect for route in ROUTES if route.path == "/ollama/api/generate")
 
 Say = Callable[[Any], dict[str, Any]]
@@ -250,6 +252,30 @@ def test_picture_may_be_in_what_was_said_before(say: Say) -> None:
     assert first.content[1]["field"].startswith(field)
 
 
+@pytest.mark.parametrize("calls", [None, [CALLED]])
+def test_picture_that_a_model_made_is_brought_back(calls: Any) -> None:
+    made = {"role": "assistant", "content": "Here.", "images": [image_url(OURS)]}
+    body = {"model": "m", "messages": [{**made, "tool_calls": calls}, USER]}
+    text, image, *called = OPENAI.parse(body, {}).request.history[0].content
+
+    assert (text["text"], image["attachment_id"]) == ("Here.", NAMED["attachment_id"])
+    assert [part["type"] for part in called] == (["tool_call"] if calls else [])
+
+
+@pytest.mark.parametrize(
+    ("role", "image", "field"),
+    [
+        ("user", image_url(OURS), "messages.0.images"),
+        ("assistant", image_url("http://a.org/b.png"), "messages.0.images.0.image_url.url"),
+        ("assistant", {"type": "video"}, "messages.0.images.0"),
+    ],
+)
+def test_picture_that_no_model_made_is_refused(role: str, image: Any, field: str) -> None:
+    message = {"role": role, "content": "hi", "images": [image]}
+
+    assert list(refusal(OPENAI, {"model": "m", "messages": [message, USER]}).fields) == [field]
+
+
 def test_reply_that_is_asked_for_again_brings_no_picture() -> None:
     body = {**ai_sdk(ui_file(PNG)), "trigger": "regenerate-message"}
     request: ChatRequest = AI_SDK.parse(body, {}).request
@@ -353,10 +379,8 @@ def test_part_is_refused_by_its_name(say: Say, part: Any, is_unsupported: bool, 
     assert list(refused.fields) == [field + where]
 
 
-CALLED = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 FUNCTION_CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
 TOOL_USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f"}]}
-USER = {"role": "user", "content": "hi"}
 
 
 def of_tool(content: Any) -> list[Any]:

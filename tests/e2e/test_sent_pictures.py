@@ -1,5 +1,5 @@
-"""Pictures and files that others' clients send in their requests: the model gets the same bytes, the
-conversation has what stands for them, and what is refused leaves nothing behind."""
+"""Pictures and files that others' clients send in their requests: the model gets the same bytes,
+the conversation has what stands for them, and what is refused leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def test_file_of_text_is_read_by_the_model(upstream, sdk, claude):
     source = {"type": "text", "media_type": "text/plain", "data": NOTE.decode()}
     document = {"type": "document", "source": source, "title": "note.txt"}
     content = [{"type": "text", "text": TEXT}, document]
-    claude.messages.create(
-        model="m", max_tokens=9, messages=[{"role": "user", "content": content}]
-    )
+    claude.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": content}])
     for exchange in upstream.exchanges:
         said = str(exchange.body["messages"])
         assert NOTE.decode() in said and "note.txt" in said
@@ -192,7 +190,9 @@ def test_same_picture_with_its_key_joins_the_run(server, upstream):
 def test_picture_is_counted_as_a_picture(claude):
     source = {"type": "base64", "media_type": "image/png", "data": "A" * 4_000_000}
     content: Any = [{"type": "image", "source": source}]
-    counted = claude.messages.count_tokens(model="m", messages=[{"role": "user", "content": content}])
+    counted = claude.messages.count_tokens(
+        model="m", messages=[{"role": "user", "content": content}]
+    )
     assert 100 < counted.input_tokens < 4000
 
 

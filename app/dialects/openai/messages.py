@@ -89,7 +89,7 @@ def _message(message: CompletionMessage, field: str, names: Mapping[str, str]) -
     if message.role == "function":
         raise unsupported(f"{field}.role", "send role `tool`")
     content = _content(message, f"{field}.content")
-    text = message_text(content)
+    text, made = message_text(content), _made(message, f"{field}.images")
     if message.role == "tool":
         call_id = text_of(message.tool_call_id or "", f"{field}.tool_call_id")
         if call_id not in names:
@@ -100,8 +100,10 @@ def _message(message: CompletionMessage, field: str, names: Mapping[str, str]) -
         if message.role != "assistant":
             raise InvalidRequest({f"{field}.tool_calls": "only an assistant's message has them"})
         calls = call_parts(message.tool_calls, f"{field}.tool_calls")
-        return ProviderMessage("assistant", said_with_calls(text, calls, _own(message, calls)))
-    return ProviderMessage(ROLES.get(message.role, message.role), content)
+        return ProviderMessage(
+            "assistant", said_with_calls(text, [*made, *calls], _own(message, calls))
+        )
+    return ProviderMessage(ROLES.get(message.role, message.role), (*content, *made))
 
 
 def _own(message: CompletionMessage, calls: Sequence[Part]) -> list[Part]:
@@ -115,6 +117,13 @@ def _own(message: CompletionMessage, calls: Sequence[Part]) -> list[Part]:
             more = {"call_id": part["call_id"], "extra_content": storable(extra)}
             own.append({"type": "opaque", "vendor": "", **more})
     return own
+
+
+def _made(message: CompletionMessage, field: str) -> list[Part]:
+    """Return the pictures that a model made, which its client brings back."""
+    if message.images and message.role != "assistant":
+        raise unsupported(field, "only an assistant's message has them")
+    return [_part(one, f"{field}.{n}", "user") for n, one in enumerate(message.images or ())]
 
 
 def _content(message: CompletionMessage, field: str) -> Content:

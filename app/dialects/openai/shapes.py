@@ -30,6 +30,7 @@ class CompletionMessage(Body):
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    images: list[dict[str, Any]] | None = None
 
 
 class CompletionBody(CallParameters):
