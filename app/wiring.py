@@ -69,7 +69,6 @@ from app.tools.toolbox import More, NoSuchTool, Toolbox, load_tools
 from app.tools.web.network import Network
 from app.transports.app import limiter, make_app
 from app.transports.guards.auth import Authenticator
-from app.transports.guards.large_bodies import LargeBodies
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
 from app.transports.services import ServerFacts, Services
@@ -301,7 +300,6 @@ def _make_services(
         metrics=metrics,
         toolbox=toolbox,
         attachments=attachments,
-        bodies=LargeBodies(runtime),
     )
 
 

@@ -24,6 +24,7 @@ from app.dialects.frames import Body, OnDisconnect, json_line, timestamp, valida
 
 NANOSECONDS = 1_000_000_000
 DONE_REASONS = {"stopped": "stop", "length": "length"}
+IMAGES = "Pictures, each as base64."
 NO_FORMAT = 'must be "json" or a JSON schema'
 Think = bool | Literal["low", "medium", "high"]
 
@@ -34,7 +35,7 @@ class OllamaMessage(Body):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = ""
-    images: list[Any] | None = None
+    images: Annotated[list[Any] | None, Field(description=IMAGES)] = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_name: str | None = None
     name: str | None = None  # what older clients call `tool_name`

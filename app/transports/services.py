@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flask import current_app
@@ -96,7 +96,10 @@ class Services:
     metrics: Metrics
     toolbox: Toolbox
     attachments: AttachmentService
-    bodies: LargeBodies
+    bodies: LargeBodies = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bodies", LargeBodies(self.runtime))
 
     @property
     def max_message_bytes(self) -> int:

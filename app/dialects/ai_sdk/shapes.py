@@ -16,6 +16,10 @@ from app.dialects.calls import CallParameters
 from app.dialects.frames import Body, Id, OnDisconnect
 
 NEWER = 6  # the first version that knows approvals, and passes over what it does not know
+PARTS = (
+    "`text`, and of the user's `file` with `mediaType`, `url` and `filename`: the URL is a `data:` "
+    "one with base64, `/api/attachments/<id>`, or, of an image, an `https:` one."
+)
 Version = Annotated[int, Field(strict=False, ge=5, le=99)]
 
 
@@ -25,7 +29,7 @@ class UiMessage(Body):
 
     id: str = ""
     role: Literal["system", "user", "assistant"]
-    parts: list[dict[str, Any]] = []
+    parts: Annotated[list[dict[str, Any]], Field(description=PARTS)] = []
     metadata: Any = None
 
     def text(self) -> str:

@@ -12,6 +12,11 @@ from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, OnDisconnect
 
 MAX_TOP_LOGPROBS = 20
+PARTS = (
+    "A text, or parts of a user's message: `text`; `image_url` with `{url, detail}`; `file` with "
+    "`{filename, file_data}`. URLs are `data:` ones with base64, `/api/attachments/<id>`, or, of "
+    "images, `https:` ones."
+)
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Longest = Annotated[int, Field(ge=-1, le=10_000_000)]
 
@@ -26,7 +31,7 @@ class CompletionMessage(Body):
     """One message: a text, or parts `text`, `image_url` and `file`, the latter two of the user."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, Any]] | None = None
+    content: Annotated[str | list[dict[str, Any]] | None, Field(description=PARTS)] = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None

@@ -8,8 +8,9 @@ Source: Ollama API reference, "Generate a completion". The lines are those of it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from typing_extensions import NotRequired
 
 from app.chats.request import ChatRequest
@@ -18,6 +19,7 @@ from app.dialects.client_held import unsupported
 from app.dialects.dialect import Spoken
 from app.dialects.frames import Said, validated
 from app.dialects.ollama import (
+    IMAGES,
     OllamaChat,
     OllamaEncoder,
     OllamaFigures,
@@ -34,7 +36,7 @@ class GenerateBody(OllamaForm):
 
     model: str
     prompt: Said
-    images: list[Any] | None = None
+    images: Annotated[list[Any] | None, Field(description=IMAGES)] = None
     system: str | None = None
     stream: bool | None = True
 
