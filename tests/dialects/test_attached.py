@@ -363,6 +363,7 @@ REFUSED: list[tuple[Say, Any, bool, str]] = [
     ),
     (anthropic, {**source("document", **PDF_SOURCE), "title": LONG}, False, ".title"),
     (anthropic, {"type": "search_result"}, True, ""),
+    (anthropic, {"type": {"a": 1}}, True, ""),
     (ollama, "", False, ""),
     (ollama, 5, False, ""),
     (ollama, {"data": RAW}, False, ""),
@@ -429,6 +430,11 @@ def of_claude(content: Any) -> list[Any]:
                 "messages.0.content.0",
             )
             for role in ("system", "assistant")
+        ),
+        (
+            ANTHROPIC,
+            [{"role": "assistant", "content": [{"type": {}}]}, USER],
+            "messages.0.content.0",
         ),
         (ANTHROPIC, of_claude([source("image", **PNG_SOURCE)]), "messages.1.content.0.content.0"),
         (

@@ -81,7 +81,7 @@ def _turns(message: SentMessage, field: str, names: dict[str, str]) -> Iterator[
 
 
 def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
-    kind = block.get("type")
+    kind = str(block.get("type"))
     if kind == "text" and isinstance(text := block.get("text"), str):
         return {"type": "text", "text": text}
     if role == "assistant" and kind == "tool_use":
@@ -95,7 +95,7 @@ def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
     if kind in ATTACHED and role != "user":
         raise no_place(role, field)
     if kind in ATTACHED:
-        return _attached(str(kind), block, field)
+        return _attached(kind, block, field)
     raise unsupported(field, NO_PLACE)
 
 
