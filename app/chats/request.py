@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.chats.placing import AT_LEAF, Place
+from app.core.attachments import TYPES
 from app.core.errors import InvalidRequest, TooLarge
-from app.core.messages import Content, ProviderMessage, is_blank, text_of
+from app.core.messages import Content, Part, ProviderMessage, is_blank, text_of
 
+MAX_ATTACHED = 100  # pictures and files of a request, the conversation that comes with it too
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 SESSION_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 # Not dots only: a session id is a path segment, and a client's URL library would resolve `..` away.
@@ -90,15 +92,26 @@ class ChatRequest:
 
     def fingerprint(self) -> str:
         """Return a hash of what was asked: the same for the same request, on every transport."""
+        said = json.dumps(self._said(_digest), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def weight(self) -> int:
+        """Return how many bytes of JSON there is of what was asked, besides the base64 of pictures
+        and files."""
+        said = [self._said(lambda data: ""), self.options and dict(self.options)]
+        return len(json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+    def _said(self, of_data: Callable[[str], str]) -> list[Any]:
+        """Return what tells two requests apart, with this in the place of base64."""
         asked: list[Any] = [
-            _asked(self.content),
+            _asked(self.content, of_data),
             self.session_id,
             self.provider,
             self.model,
             self.system,
             self.temperature,
             self.max_tokens,
-            [[message.role, _asked(message.content)] for message in self.history],
+            [[message.role, _asked(message.content, of_data)] for message in self.history],
         ]
         if self.role != "user":
             asked.append(self.role)
@@ -110,17 +123,28 @@ class ChatRequest:
             asked.append(dict(self.hints))
         if self.server_tools:
             asked.append(list(self.server_tools))
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+        return asked
 
     def field_name(self, ours: str) -> str:
         """Return what the client calls the field."""
         return self.names.get(ours, ours)
 
 
-def _asked(content: Content) -> Any:
+def _asked(content: Content, of_data: Callable[[str], str]) -> Any:
     """Return what of the content tells two requests apart; plain text is itself."""
     texts = [part["text"] for part in content if part["type"] == "text"]
-    return texts[0] if len(texts) == len(content) == 1 else list(content)
+    if len(texts) == len(content) == 1:
+        return texts[0]
+    return [_told(part, of_data) for part in content]
+
+
+def _told(part: Part, of_data: Callable[[str], str]) -> Part:
+    told = {name: value for name, value in part.items() if name != "field"}  # where it was is how
+    return {**told, "data": of_data(part["data"])} if "data" in part else told
+
+
+def _digest(data: str) -> str:
+    return hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def check_session_id(session_id: str, name: str = "session_id") -> str:
@@ -167,12 +191,26 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
     if request.place.has_message and is_blank(request.content):
         raise InvalidRequest({name("message"): "must not be blank"})
+    _check_attached(request)
     texts = {"system": request.system, "model": request.model}
     texts.update(_texts(name("message"), request.content))
     for index, message in enumerate(request.history):
         texts.update(_texts(f"{name('history')}.{index}.content", message.content))
     check_texts(texts, max_message_bytes)
     return request
+
+
+def _check_attached(request: ChatRequest) -> None:
+    """Raise InvalidRequest naming the message which has one picture or file too many."""
+    fields = [f"{request.field_name('history')}.{n}.content" for n in range(len(request.history))]
+    fields.append(request.field_name("message"))
+    contents = [*(message.content for message in request.history), request.content]
+    count = 0
+    for field_name, content in zip(fields, contents, strict=True):
+        count += sum(part["type"] in TYPES for part in content)
+        if count > MAX_ATTACHED:
+            why = f"at most {MAX_ATTACHED} pictures and files in a request"
+            raise InvalidRequest({field_name: why})
 
 
 def _texts(name: str, content: Content) -> dict[str, str | None]:

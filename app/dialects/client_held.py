@@ -66,6 +66,6 @@ def explained(message: str, fields: dict[str, str]) -> str:
     return message + " " + "; ".join(f"{name}: {why}" for name, why in sorted(fields.items()))
 
 
-def unsupported(name: str, why: str = "this server takes text only") -> UnsupportedParameter:
+def unsupported(name: str, why: str) -> UnsupportedParameter:
     """Return the error of a field that must not be ignored."""
     return UnsupportedParameter(f"`{name}` cannot be honoured here.", fields={name: why})

@@ -156,6 +156,7 @@ class Dialect(ABC):
     query: Mapping[str, str] = {}  # what may be in the query as well as in the body, and what it is
     accepted_status = 202
     detached: Any = None  # type of the answer that has the ids of a run only, if there is one
+    takes_parts = False  # its requests may have the bytes of pictures and files in them
     holds_headers = False  # until the first piece or a failure: its clients retry on a status only
 
     @abstractmethod

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import Field
+from typing import Any, NamedTuple
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.attachments import NAMED
 from app.core.entries import (
     END,
+    FILE,
     REASONING,
     STATUS,
     STEP_END,
@@ -27,12 +26,10 @@ from app.core.entries import (
 from app.core.errors import ChatError, InvalidRequest
 from app.core.messages import Content, text_parts
 from app.core.usage import Cost
-from app.dialects.calls import CallParameters, checked_tools
+from app.dialects.attached import figures_of
+from app.dialects.calls import checked_tools
 from app.dialects.dialect import MERGE_ABOVE, Dialect, Encoder, Reply, Spoken, joined
 from app.dialects.frames import (
-    Id,
-    OnDisconnect,
-    Said,
     event_frame,
     json_line,
     timestamp,
@@ -43,6 +40,8 @@ from app.dialects.native_shapes import (
     DetachedAnswer,
     DoneEvent,
     FailedEvent,
+    FileEvent,
+    NativeBody,
     Problem,
     StatusEvent,
     TokenEvent,
@@ -53,34 +52,6 @@ from app.dialects.native_shapes import (
 from app.dialects.native_tools import KINDS_SHOWN, ToolEvents
 
 NO_PATH: Mapping[str, Any] = {}
-MAX_ATTACHMENTS = 32  # of a message
-
-
-class NativeBody(CallParameters):
-    """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
-
-    message: Said | None = None
-    session_id: Id | None = None
-    provider: str | None = None
-    model: str | None = None
-    system: str | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    partial: bool = True
-    reasoning: bool = False
-    stats: bool = False
-    on_disconnect: OnDisconnect = "continue"
-    detach: bool = False
-    full_response: bool = True
-    when_busy: Literal["reject"] = "reject"
-    idempotency_key: str | None = None
-    parent_id: str | None = None
-    session_must_exist: bool = False
-    edit: str | None = None
-    regenerate: str | None = None
-    tools: list[str | dict[str, Any]] | None = None
-    tool_deltas: bool = False
-    attachments: Annotated[list[Id], Field(max_length=MAX_ATTACHMENTS)] | None = None
 
 
 class Wanted(NamedTuple):
@@ -117,6 +88,7 @@ class NativeEvents:
             END: self._end,
         }
         self._shown[STEP_END] = self._step_end
+        self._shown[FILE] = self._file
         self._shown.update({kind: self._tool for kind in KINDS_SHOWN if kind != TOOL_ARGS})
         if wanted.tool_deltas:
             self._shown[TOOL_ARGS] = self._tool
@@ -162,6 +134,10 @@ class NativeEvents:
             self._tools = ToolEvents(one for one in before if one.seq < entry.seq)
         payload = {"tool": self._tools.payload(entry), "run_id": self._run_id, "seq": entry.seq}
         return Event("chat_tool", entry.seq, payload)
+
+    def _file(self, entry: Entry) -> Event:
+        payload = {"file": figures_of(entry.data), "run_id": self._run_id, "seq": entry.seq}
+        return Event("chat_file", entry.seq, payload)
 
     def _step_end(self, entry: Entry) -> Event | None:
         """Return what the run waits for, if it still does: a stream that goes on beyond a pause
@@ -254,7 +230,7 @@ class Native(Dialect):
 
     name = "native"
     body = NativeBody
-    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent | ToolEvent | ActionEvent
+    event = TokenEvent | DoneEvent | FailedEvent | StatusEvent | ToolEvent | FileEvent | ActionEvent
     answer = WholeAnswer | WaitingAnswer
     problem = Problem
     detached = DetachedAnswer

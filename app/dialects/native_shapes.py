@@ -1,10 +1,44 @@
-"""The shapes that the native dialect answers in; /openapi.json is made of them."""
+"""The shapes of the native dialect's requests and answers; /openapi.json is made of them."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from typing_extensions import NotRequired, TypedDict
+
+from app.dialects.calls import CallParameters
+from app.dialects.frames import Id, OnDisconnect, Said
+
+MAX_ATTACHMENTS = 32  # of a message
+
+
+class NativeBody(CallParameters):
+    """The body of `POST /api/chat/stream`, `POST /api/chat` and the event `chat_stream`."""
+
+    message: Said | None = None
+    session_id: Id | None = None
+    provider: str | None = None
+    model: str | None = None
+    system: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    partial: bool = True
+    reasoning: bool = False
+    stats: bool = False
+    on_disconnect: OnDisconnect = "continue"
+    detach: bool = False
+    full_response: bool = True
+    when_busy: Literal["reject"] = "reject"
+    idempotency_key: str | None = None
+    parent_id: str | None = None
+    session_must_exist: bool = False
+    edit: str | None = None
+    regenerate: str | None = None
+    tools: list[str | dict[str, Any]] | None = None
+    tool_deltas: bool = False
+    attachments: Annotated[list[Id], Field(max_length=MAX_ATTACHMENTS)] | None = None
+
 
 Status = Literal[
     "queued", "running", "requires_action", "completed", "stopped", "failed", "interrupted"
@@ -150,6 +184,25 @@ class ToolEvent(TypedDict):
     """A change of a call."""
 
     tool: ToolChange
+    run_id: str
+    seq: int
+
+
+class MadeFile(TypedDict):
+    """A picture that the model made: an attachment of the user's, by its id."""
+
+    attachment_id: str
+    name: str
+    media_type: str
+    bytes: int
+    width: NotRequired[int]
+    height: NotRequired[int]
+
+
+class FileEvent(TypedDict):
+    """The model made a picture."""
+
+    file: MadeFile
     run_id: str
     seq: int
 

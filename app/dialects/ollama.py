@@ -13,27 +13,29 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.core.entries import REASONING, TEXT, TOOL_READY, Entry
 from app.core.errors import ChatError, InvalidRequest
-from app.core.messages import Part, ProviderMessage, text_parts
+from app.core.messages import Content, Part, ProviderMessage, text_parts
 from app.core.tools import CLIENT
 from app.core.turns import calls_in
+from app.dialects.attached import by_data, content_of, no_place
 from app.dialects.calls import call_parts, checked_tools, result_part, said_with_calls
-from app.dialects.client_held import HELLO, asked, explained, unsupported
+from app.dialects.client_held import HELLO, asked, explained
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import Body, OnDisconnect, json_line, timestamp, validated
 
 NANOSECONDS = 1_000_000_000
 DONE_REASONS = {"stopped": "stop", "length": "length"}
+IMAGES = "Pictures, each as base64."
 NO_FORMAT = 'must be "json" or a JSON schema'
 Think = bool | Literal["low", "medium", "high"]
 
 
 class OllamaMessage(Body):
-    """One message; `images` are refused. A result of a call has role `tool`, and which one it is of
-    by its name, or its place."""
+    """One message; a user's may have `images`, in base64. A result of a call has role `tool`, and
+    which one it is of by its name, or its place."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = ""
-    images: list[Any] | None = None
+    images: Annotated[list[Any] | None, Field(description=IMAGES)] = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_name: str | None = None
     name: str | None = None  # what older clients call `tool_name`
@@ -217,6 +219,7 @@ class OllamaChat(Dialect):
         {"model": "demo", "messages": HELLO, "stream": False},
     )
     content_type = "application/x-ndjson"
+    takes_parts = True
     lines: type[OllamaEncoder] = OllamaEncoder
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
@@ -298,8 +301,8 @@ def _conversation(messages: Sequence[OllamaMessage]) -> list[ProviderMessage]:
     said = []
     for index, message in enumerate(messages):
         field = f"messages.{index}"
-        if message.images:
-            raise unsupported(f"{field}.images")
+        if message.images and message.role != "user":
+            raise no_place(message.role, f"{field}.images")
         if message.role == "tool":
             call = _answered(message, waiting, field)
             waiting.remove(call)
@@ -309,9 +312,15 @@ def _conversation(messages: Sequence[OllamaMessage]) -> list[ProviderMessage]:
         calls = _calls(message, field)
         waiting += calls
         content = said_with_calls(message.content or "", calls) if calls else None
-        content = content or text_parts(message.content or "")
+        content = content or with_images(message.content or "", message.images, f"{field}.images")
         said.append(ProviderMessage(message.role, content))
     return said
+
+
+def with_images(text: str, images: Sequence[Any] | None, field: str) -> Content:
+    """Return what a message says, and its pictures. Raises InvalidRequest."""
+    pictures = [by_data(one, f"{field}.{index}") for index, one in enumerate(images or ())]
+    return content_of([*text_parts(text), *pictures])
 
 
 def _calls(message: OllamaMessage, field: str) -> list[Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flask import current_app
@@ -15,6 +15,7 @@ from app.metrics.counts import Metrics
 from app.runs.ports import Runtime
 from app.runs.service import RunService
 from app.transports.guards.auth import Authenticator
+from app.transports.guards.large_bodies import LargeBodies
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
 
@@ -95,6 +96,10 @@ class Services:
     metrics: Metrics
     toolbox: Toolbox
     attachments: AttachmentService
+    bodies: LargeBodies = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bodies", LargeBodies(self.runtime))
 
     @property
     def max_message_bytes(self) -> int:
@@ -105,6 +110,11 @@ class Services:
     def max_body_bytes(self) -> int:
         """The largest request body."""
         return self.limits.max_body_bytes
+
+    @property
+    def max_parts_body_bytes(self) -> int:
+        """The largest that may have pictures and files in it."""
+        return max(self.max_body_bytes, self.limits.max_parts_body_bytes)
 
 
 def services() -> Services:

@@ -120,6 +120,7 @@ def test_provider_nobody_knows_is_refused(several: SessionService) -> None:
 # --- fingerprints -------------------------------------------------------------------------------
 
 
+PICTURE = {"type": "image", "data": "AA==", "field": "images.0"}
 DIFFERENT = [
     ChatRequest(text_parts("hi"), listed=False),
     ChatRequest(text_parts("hi")),
@@ -153,6 +154,15 @@ DIFFERENT = [
     ChatRequest(text_parts("hi"), parameters={"seed": 2}),
     ChatRequest(text_parts("hi"), parameters={"n": 1}),
     ChatRequest(text_parts("hi"), parameters={"n": 1}, place=Place("edit", "m")),
+    ChatRequest((PICTURE,)),
+    ChatRequest(({**PICTURE, "data": "BB=="},)),
+    ChatRequest(({**PICTURE, "type": "file"},)),
+    ChatRequest(({**PICTURE, "name": "a"},)),
+    ChatRequest((*text_parts("hi"), PICTURE)),
+    ChatRequest(text_parts("hi"), history=(ProviderMessage("user", (PICTURE,)),)),
+    ChatRequest(text_parts("hi"), history=(ProviderMessage("user", ({**PICTURE, "data": "B"},)),)),
+    ChatRequest(({"type": "attachment", "attachment_id": "a"},)),
+    ChatRequest(({"type": "attachment", "attachment_id": "b"},)),
     ChatRequest(text_parts("hi"), server_tools=("a",)),
     ChatRequest(text_parts("hi"), server_tools=("a", "b")),
 ]
@@ -167,6 +177,24 @@ def test_fingerprint_does_not_differ_by_the_order_of_parameters() -> None:
     second = ChatRequest(text_parts("hi"), parameters={"b": 1, "a": {"y": 2, "x": 1}})
 
     assert first.fingerprint() == second.fingerprint()
+
+
+def test_fingerprint_and_weight_do_not_differ_by_where_a_picture_was() -> None:
+    elsewhere = ChatRequest(({**PICTURE, "field": "content.7"},))
+
+    assert elsewhere.fingerprint() == ChatRequest((PICTURE,)).fingerprint()
+    assert elsewhere.weight() == ChatRequest((PICTURE,)).weight()
+
+
+@pytest.mark.parametrize("in_history", [False, True])
+def test_weight_is_of_all_but_base64(in_history: bool) -> None:
+    def weight(part: dict[str, Any]) -> int:
+        history = (ProviderMessage("user", (part,)),) if in_history else ()
+        return ChatRequest(text_parts("hi") if in_history else (part,), history=history).weight()
+
+    assert weight(PICTURE) == weight({**PICTURE, "data": "A" * 1000})
+    assert weight({**PICTURE, "name": "é"}) + 4 == weight({**PICTURE, "name": "é" * 3})
+    assert ChatRequest((), options={"a": "b" * 500}).weight() > 500
 
 
 def test_fingerprint_of_a_plain_request_stays_what_it_was() -> None:

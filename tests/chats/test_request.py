@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from app.chats.placing import Place
-from app.chats.request import ChatRequest, check_request, check_session_id, check_texts
+from app.chats.request import (
+    MAX_ATTACHED,
+    ChatRequest,
+    check_request,
+    check_session_id,
+    check_texts,
+)
 from app.core.errors import InvalidRequest, TooLarge
 from app.core.messages import ProviderMessage, text_parts
 
@@ -40,6 +46,66 @@ def test_blank_message_is_refused(message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_request(ChatRequest(text_parts(message)), MAX_BYTES)
     assert refused.value.fields == {"message": "must not be blank"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image", "data": "AA=="},
+        {"type": "file", "data": "AA=="},
+        {"type": "image", "url": "https://example.org/a.png"},
+        {"type": "attachment", "attachment_id": "a"},
+    ],
+)
+def test_picture_or_file_alone_is_a_message(part: dict[str, Any]) -> None:
+    for content in ((part,), (*text_parts(" "), part)):
+        request = ChatRequest(content)
+        assert check_request(request, MAX_BYTES) is request
+
+
+def test_base64_is_not_counted_as_text() -> None:
+    picture = {"type": "image", "data": "A" * (MAX_BYTES + 1)}
+    said = ProviderMessage("user", (picture, *text_parts("x" * MAX_BYTES)))
+    request = ChatRequest((*text_parts("x" * MAX_BYTES), picture), history=(said,))
+
+    assert check_request(request, MAX_BYTES) is request
+
+
+@pytest.mark.parametrize("in_history", [False, True])
+def test_text_beside_a_picture_is_counted_and_named(in_history: bool) -> None:
+    content = ({"type": "image", "data": "AA=="}, *text_parts("x" * (MAX_BYTES + 1)))
+    history = (ProviderMessage("user", content),) if in_history else ()
+    with pytest.raises(TooLarge) as refused:
+        check_request(
+            ChatRequest(text_parts("hi") if in_history else content, history=history), MAX_BYTES
+        )
+    assert list(refused.value.fields) == [
+        "history.0.content.1.text" if in_history else "message.1.text"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "refused_at"),
+    [
+        (0, MAX_ATTACHED, None),
+        (0, MAX_ATTACHED + 1, "prompt"),
+        (MAX_ATTACHED - 1, 1, None),
+        (MAX_ATTACHED, 1, "prompt"),
+        (MAX_ATTACHED + 1, 0, "said.0.content"),
+    ],
+)
+def test_pictures_and_files_are_counted(before: int, now: int, refused_at: str | None) -> None:
+    picture = {"type": "image", "data": "AA=="}
+    said = ProviderMessage("user", (picture,) * before)
+    content = (*text_parts("hi"), *(picture,) * now)
+    request = ChatRequest(content, history=(said,), names=NAMES)
+
+    if refused_at is None:
+        assert check_request(request, MAX_BYTES) is request
+        return
+    with pytest.raises(InvalidRequest) as refused:
+        check_request(request, MAX_BYTES)
+    assert list(refused.value.fields) == [refused_at]
 
 
 @pytest.mark.parametrize("kind", ["after", "edit"])

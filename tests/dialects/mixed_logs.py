@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.entries import Entry
 from tests.support.clock import START
+from tests.support.kinds import DATA
 from tests.support.samples import end_entry
 
 TEXTS = st.text("ab\n€", min_size=1, max_size=4)
@@ -22,6 +23,7 @@ def thought(text: str, signature: str) -> tuple[str, Any]:
 
 
 HIDDEN = ("opaque", {"vendor": "v", "block": {"type": "redacted_thinking", "data": "x"}})
+MADE = ("file", DATA["file"])
 OTHERS = ("opaque", {"vendor": "v", "call_id": "c", "signature": "s"})
 RUNGS: list[Any] = [
     TEXTS.map(lambda text: [("refusal", text)]),
@@ -29,6 +31,7 @@ RUNGS: list[Any] = [
     TEXTS.map(lambda text: [("reasoning", text)]),
     TEXTS.map(lambda text: [("reasoning", text), thought(text, "signed")]),
     st.just([thought("", "signed")]),
+    st.just([MADE]),
     st.sampled_from([[HIDDEN], [OTHERS], [("status", {"stage": "thinking"})], [("step_end", {})]]),
 ]
 

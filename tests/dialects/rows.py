@@ -86,7 +86,7 @@ NATIVE = Golden(
     problem=native_problem,
     text_of=lambda event: event.get("token", ""),
     heartbeat=": ping\n",
-    shows=frozenset({"status"}) | KINDS_SHOWN - {"tool_args"},
+    shows=frozenset({"status", "file"}) | KINDS_SHOWN - {"tool_args"},
 )
 
 
@@ -152,7 +152,7 @@ OPENAI = Golden(
     text_of=lambda event: "".join(
         choice["delta"].get("content", "") for choice in event.get("choices", ())
     ),
-    shows=frozenset({"reasoning", "refusal", "logprobs"}),
+    shows=frozenset({"reasoning", "refusal", "logprobs", "file"}),
 )
 
 
@@ -244,7 +244,7 @@ AI_SDK = Golden(
     },
     problem=lambda error, sentence: {"error": {**error.payload(), "message": sentence}},
     text_of=lambda event: event["delta"] if event["type"] == "text-delta" else "",
-    shows=frozenset({"reasoning", "step_end", "tool_call", "tool_ready", "tool_result"}),
+    shows=frozenset({"file", "reasoning", "step_end", "tool_call", "tool_ready", "tool_result"}),
 )
 
 OLLAMA_AT = '"model":"scripted-1","created_at":"2023-11-14T22:13:2%d.000Z"'

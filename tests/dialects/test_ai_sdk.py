@@ -9,7 +9,7 @@ import pytest
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
 from app.core.entries import Entry
-from app.core.errors import InvalidRequest, UnsupportedParameter
+from app.core.errors import InvalidRequest
 from app.core.messages import text_parts
 from app.dialects.ai_sdk.chat import AiSdk
 from tests.dialects.speech import STOPPED, TIMED_OUT, refusal, reply_of, said, streamed, thought
@@ -200,15 +200,6 @@ def test_wrong_field_is_named_as_the_client_does(change: dict[str, Any], field: 
     body = {"id": "chat-1", "messages": [ASKED], **change}
 
     assert set(refusal(DIALECT, body).fields) == {field}
-
-
-def test_new_message_with_a_file_is_not_supported() -> None:
-    file = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AA=="}
-    with_file = {"id": "u", "role": "user", "parts": [{"type": "text", "text": "hi"}, file]}
-    refused = refusal(DIALECT, {"id": "chat-1", "messages": [*AGAIN, with_file]})
-
-    assert isinstance(refused, UnsupportedParameter)
-    assert refused.fields == {"messages.3.parts": "this server takes text only"}
 
 
 def test_error_body_names_the_fields_in_its_message() -> None:

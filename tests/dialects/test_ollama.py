@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from app.chats.request import ChatRequest
-from app.core.errors import UnsupportedParameter
 from app.core.messages import ProviderMessage, text_parts
 from app.core.runs import RunEnd
 from app.core.usage import Usage
@@ -127,19 +126,3 @@ def test_num_predict_without_a_limit_is_none(endless: int) -> None:
 )
 def test_wrong_field_is_named_as_the_client_does(change: dict[str, Any], field: str) -> None:
     assert set(refusal(DIALECT, {**BODY, **change}).fields) == {field}
-
-
-@pytest.mark.parametrize(
-    "change,field",
-    [
-        (
-            {"messages": [{"role": "user", "content": "hi", "images": ["AA=="]}]},
-            "messages.0.images",
-        ),
-    ],
-)
-def test_what_is_no_text_is_not_supported(change: dict[str, Any], field: str) -> None:
-    refused = refusal(DIALECT, {**BODY, **change})
-
-    assert isinstance(refused, UnsupportedParameter)
-    assert refused.fields == {field: "this server takes text only"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.chats.request import ChatRequest
-from app.core.errors import InvalidRequest, UnsupportedParameter
+from app.core.errors import InvalidRequest
 from app.core.messages import ProviderMessage, text_of, text_parts
 from app.dialects.openai.chat import OpenAIChat
 from app.dialects.openai.shapes import CompletionBody
@@ -17,7 +17,6 @@ DIALECT = OpenAIChat()
 HI = [{"role": "user", "content": "hi"}]
 BODY: dict[str, Any] = {"model": "gpt", "messages": HI}
 TEXT = {"type": "text", "text": "hi"}
-IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 
@@ -179,23 +178,6 @@ def test_blank_last_message_is_named(content: Any) -> None:
 
 def test_what_is_absent_is_named() -> None:
     assert refusal(DIALECT, {}).fields == {"model": "field required", "messages": "field required"}
-
-
-@pytest.mark.parametrize(
-    "message,field",
-    [
-        ({"role": "user", "content": [TEXT, IMAGE]}, "messages.1.content"),
-        ({"role": "user", "content": [{"type": "text"}]}, "messages.1.content"),
-        ({"role": "user", "content": [{"type": "text", "text": 1}]}, "messages.1.content"),
-        ({"role": "user", "content": [{"text": "hi"}]}, "messages.1.content"),
-    ],
-)
-def test_message_that_is_no_text_is_not_supported(message: Any, field: str) -> None:
-    refused = refusal(DIALECT, {**BODY, "messages": [*HI, message, *HI]})
-
-    assert isinstance(refused, UnsupportedParameter)
-    assert refused.fields == {field: "this server takes text only"}
-    assert refused.message == f"`{field}` cannot be honoured here."
 
 
 @pytest.mark.parametrize(

@@ -265,10 +265,6 @@ def test_what_is_not_valid_is_named(fields: dict[str, Any], named: str) -> None:
         ({"include": ["message.output_text.logprobs"]}, "include"),
         ({"tools": [{"type": "code_interpreter"}]}, "tools.0.type"),
         ({"input": [{"type": "computer_call"}]}, "input.0.type"),
-        (
-            {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
-            "input.0.content.0",
-        ),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(fields: dict[str, Any], named: str) -> None:

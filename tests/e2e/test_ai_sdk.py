@@ -140,15 +140,6 @@ def test_options_of_the_transport_and_system_messages_go_to_the_model(server, up
     assert chat.stored() == [("user", "go"), ("assistant", "Hello there")]
 
 
-def test_a_file_is_refused(server, upstream):
-    chat = Chat(server)
-    chat.messages.append(message("user", "see", "m"))
-    chat.messages[0]["parts"].append({"type": "file", "mediaType": "image/png", "url": "data:,"})
-    answer = server.post(PATH, {"id": chat.id, "messages": chat.messages})
-    assert (answer.status, answer.code) == (400, "unsupported_parameter")
-    assert upstream.exchanges == []
-
-
 # --- resume -------------------------------------------------------------------------
 
 

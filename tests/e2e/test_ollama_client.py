@@ -61,12 +61,12 @@ def test_options_reach_the_model(upstream, ask):
     assert body["messages"] == history
 
 
-def test_an_image_is_refused(upstream, ask):
-    image = {"role": "user", "content": "see", "images": ["AA=="]}
+def test_what_is_no_picture_is_refused(upstream, ask):
+    image = {"role": "user", "content": "see", "images": ["AAAA"]}
     with pytest.raises(ollama.ResponseError) as refused:
         ask(messages=[image])
-    assert refused.value.status_code == 400
-    assert "messages.0.images" in refused.value.error
+    assert refused.value.status_code == 415
+    assert "messages.0.images.0" in refused.value.error
     assert upstream.exchanges == []
 
 

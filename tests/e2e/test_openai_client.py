@@ -179,7 +179,7 @@ def test_the_rate_limit_is_waited_for(start_server, upstream, sdk, stream):
 REFUSED = {
     "n": 2,
     "audio": {"voice": "alloy", "format": "mp3"},
-    "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
+    "messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
 }
 
 

@@ -295,7 +295,7 @@ def test_errors_are_the_clients_own(server, start_one, upstream, client):
     image = [{"role": "user", "content": [{"type": "input_image", "image_url": "data:,"}]}]
     with pytest.raises(openai.BadRequestError) as refused:
         sdk.create(model="m", input=image)
-    assert refused.value.param == "input.0.content.0"
+    assert refused.value.param == "input.0.content.0.image_url"
     for asked in (sdk.retrieve, sdk.cancel, sdk.delete, sdk.input_items.list):
         with pytest.raises(openai.NotFoundError):
             asked("resp_none")

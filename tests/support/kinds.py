@@ -20,7 +20,16 @@ DATA: dict[str, Any] = {
     "tool_started": NAMES,
     "tool_result": {**NAMES, "output": "12:00 🕛"},
     "step_end": {"usage": {"input_tokens": 1, "output_tokens": 2}, "finish_reason": "tool_calls"},
-    "file": {"attachment_id": "at-1", "media_type": "image/png", "name": "a.png"},
+    "file": {
+        "type": "image",
+        "attachment_id": "at-1",
+        "name": "a.png",
+        "media_type": "image/png",
+        "bytes": 70,
+        "sha256": "5f" * 32,
+        "width": 1,
+        "height": 2,
+    },
 }
 
 

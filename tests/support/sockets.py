@@ -18,6 +18,7 @@ NAMES = (
     "chat_stream_error",
     "chat_status",
     "chat_tool",
+    "chat_file",
     "chat_requires_action",
     "run_started",
     "run_waiting",

@@ -11,11 +11,14 @@ from typing import Any
 
 from app.chats.placing import AT_LEAF, Place
 from app.chats.request import ChatRequest
-from app.core.errors import ChatError, InvalidRequest, UnsupportedParameter
-from app.core.messages import text_parts
+from app.core.attachments import FILE, IMAGE
+from app.core.entries import FILE as FILE_ENTRY
+from app.core.errors import ChatError, InvalidRequest
+from app.core.messages import Content, Part, text_parts
 from app.dialects.ai_sdk.answers import answers_in
-from app.dialects.ai_sdk.parts import LAST_DATA, UiEncoder
+from app.dialects.ai_sdk.parts import LAST_DATA, UiEncoder, file_of
 from app.dialects.ai_sdk.shapes import UiChatBody, UiMessage, UiOptions, UiPart, UiReply
+from app.dialects.attached import by_url, content_of, named
 from app.dialects.calls import checked_tools
 from app.dialects.client_held import explained
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken
@@ -43,6 +46,7 @@ class AiSdk(Dialect):
         },
     )
     last_data = LAST_DATA
+    takes_parts = True
     own_headers = {"x-vercel-ai-ui-message-stream": "The protocol's version, `v1`."}
     query = {"version": VERSION}
 
@@ -59,21 +63,22 @@ class AiSdk(Dialect):
         if not asked:
             raise InvalidRequest({"messages": "must have a message of the user"})
         last = said.messages[asked[-1]]
-        _check_parts(last, asked[-1])
+        place = _place(said, said.messages[: asked[-1]])
+        field = f"messages.{asked[-1]}.parts"
         systems = [one.text() for one in said.messages if one.role == "system"]
         request = ChatRequest(
-            text_parts(last.text()),
+            _content(last, field) if place.has_message else text_parts(last.text()),
             session_id=said.id,
             model=said.model,
             provider=said.provider,
             system=said.system or "\n\n".join(systems) or None,
             temperature=said.temperature,
             stop_when_unwatched=said.on_disconnect == "stop",
-            place=_place(said, said.messages[: asked[-1]]),
+            place=place,
             parameters=said.passed_on(_definitions(said)),
             server_tools=tuple(one for one in said.tools or () if isinstance(one, str)),
             waits=True,
-            names={"message": f"messages.{asked[-1]}.parts", "session_id": "id"},
+            names={"message": field, "session_id": "id"},
         )
         return Spoken(self, request, options)
 
@@ -92,7 +97,8 @@ class AiSdk(Dialect):
 
     def whole(self, reply: Reply, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the reply as the client's own message; no route asks for it yet."""
-        parts = [{"type": "text", "text": reply.log.text()}]
+        made = [file_of(entry.data) for entry in reply.log.everything() if entry.kind == FILE_ENTRY]
+        parts = [{"type": "text", "text": reply.log.text()}, *made]
         return {"id": reply.record.message_id, "role": "assistant", "parts": parts}
 
     def error(self, error: ChatError) -> dict[str, Any]:
@@ -101,11 +107,24 @@ class AiSdk(Dialect):
         return {"error": {**payload, "message": explained(error.message, error.fields)}}
 
 
-def _check_parts(message: UiMessage, index: int) -> None:
-    if any(part.get("type") == "file" for part in message.parts):
-        name = f"messages.{index}.parts"
-        why = {name: "this server takes text only"}
-        raise UnsupportedParameter(f"`{name}` cannot be honoured here.", fields=why)
+def _content(message: UiMessage, field: str) -> Content:
+    """Return what the user says: texts and files. Parts of other types are for the page alone."""
+    parts: list[Part] = []
+    for index, part in enumerate(message.parts):
+        if part.get("type") == "text" and isinstance(part.get("text"), str):
+            parts.append({"type": "text", "text": part["text"]})
+        elif part.get("type") == "file":
+            parts.append(_file(part, f"{field}.{index}"))
+    return content_of(parts)
+
+
+def _file(part: Mapping[str, Any], field: str) -> Part:
+    media_type = part.get("mediaType")
+    if not isinstance(media_type, str):
+        raise InvalidRequest({f"{field}.mediaType": "must be a text"})
+    kind = IMAGE if media_type.lower().startswith("image/") else FILE
+    name = named(part.get("filename"), f"{field}.filename")
+    return by_url(part.get("url"), f"{field}.url", kind, **name)
 
 
 def _definitions(said: UiChatBody) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.core.entries import (
     APPROVAL,
+    FILE,
     REASONING,
     STEP_END,
     TEXT,
@@ -21,15 +22,18 @@ from app.core.entries import (
     Entry,
     is_pause,
 )
+from app.core.messages import Part
 from app.core.tools import Calls, result_text
 from app.core.usage import Usage
 from app.dialects.ai_sdk.shapes import NEWER
+from app.dialects.attached import url_of
 from app.dialects.dialect import OPEN, Encoder, Reply
 from app.dialects.frames import event_frame
 
 LAST_DATA = "[DONE]"
 DONE = b"data: %s\n\n" % LAST_DATA.encode()
 STREAMED_PARTS = frozenset({TEXT, REASONING})  # kinds that are parts of their own name
+BEGINNING = STREAMED_PARTS | {TOOL_CALL, FILE}  # kinds that begin a step
 FINISH_REASONS = {"content_filter": "content-filter", "tool_calls": "tool-calls"}
 INVALID = "The arguments were no JSON object, or were cut off."
 
@@ -48,7 +52,7 @@ class UiEncoder(Encoder):
         before = [one for one in reply.log.everything() if one.seq <= after] if after else []
         self._ids = {one.data["n"]: one.data["call_id"] for one in before if one.kind == TOOL_CALL}
         ended = [one.seq for one in before if one.kind == STEP_END]
-        said = [one.seq for one in before if one.kind in STREAMED_PARTS or one.kind == TOOL_CALL]
+        said = [one.seq for one in before if one.kind in BEGINNING]
         self._in_step = not ended or (bool(said) and said[-1] > ended[-1])
         self._has_tools = False  # the step that was begun last
         self._prefix = "part-" if self._in_step else f"part-{after}-"  # parts of one message differ
@@ -84,6 +88,8 @@ class UiEncoder(Encoder):
             return event_frame({"type": "tool-approval-request", **ids})
         if kind == TOOL_RESULT:
             return self._result(entry.data)
+        if kind == FILE:
+            return self._begin_step() + self._finish_part() + event_frame(file_of(entry.data))
         if kind == STEP_END:
             self._has_waited = self._has_waited or is_pause(entry)
             return self._finish_step()
@@ -199,6 +205,11 @@ class UiEncoder(Encoder):
 
     def _part_id(self) -> str:
         return f"{self._prefix}{self._parts}"
+
+
+def file_of(made: Part) -> dict[str, Any]:
+    """Return the part that a file is which the model made."""
+    return {"type": "file", "mediaType": made["media_type"], "url": url_of(made)}
 
 
 def _usage(usage: Usage) -> dict[str, int]:

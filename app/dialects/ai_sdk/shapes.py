@@ -16,16 +16,20 @@ from app.dialects.calls import CallParameters
 from app.dialects.frames import Body, Id, OnDisconnect
 
 NEWER = 6  # the first version that knows approvals, and passes over what it does not know
+PARTS = (
+    "`text`, and of the user's `file` with `mediaType`, `url` and `filename`: the URL is a `data:` "
+    "one with base64, `/api/attachments/<id>`, or, of an image, an `https:` one."
+)
 Version = Annotated[int, Field(strict=False, ge=5, le=99)]
 
 
 class UiMessage(Body):
-    """One message of the client's. Of the user's its texts are read, of a reply what its tools
-    answered."""
+    """One message of the client's. Of the user's its texts and files are read, of a reply what its
+    tools answered."""
 
     id: str = ""
     role: Literal["system", "user", "assistant"]
-    parts: list[dict[str, Any]] = []
+    parts: Annotated[list[dict[str, Any]], Field(description=PARTS)] = []
     metadata: Any = None
 
     def text(self) -> str:
@@ -82,6 +86,7 @@ class UiPart(TypedDict):
         "tool-output-error",
         "tool-output-denied",
         "source-url",
+        "file",
         "finish-step",
         "finish",
         "error",
@@ -103,6 +108,7 @@ class UiPart(TypedDict):
     sourceId: NotRequired[str]
     url: NotRequired[str]
     title: NotRequired[str]
+    mediaType: NotRequired[str]
 
 
 class UiReply(TypedDict):

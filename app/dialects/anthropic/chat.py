@@ -193,6 +193,7 @@ class ClaudeMessages(Dialect):
         {"model": "demo", "max_tokens": 1024, "messages": HELLO, "system": "Be brief."},
     )
     holds_headers = True
+    takes_parts = True
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""

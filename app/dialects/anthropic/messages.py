@@ -8,16 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from app.core.attachments import FILE, IMAGE
 from app.core.entries import storable
 from app.core.errors import InvalidRequest
 from app.core.messages import Part, ProviderMessage, text_parts
 from app.dialects.anthropic.shapes import MessagesBody, SentMessage
+from app.dialects.attached import NO_PLACE, by_data, by_text, by_url, named, no_place
 from app.dialects.calls import checked_tools, client_call, text_of
 from app.dialects.client_held import unsupported
 
 CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 # Of a budget of tokens for thoughts, the effort that comes closest; more than the last is high.
 EFFORTS = ((2048, "low"), (8192, "medium"))
+NOT_OF_DOCUMENTS = ("context", "citations")
+TEXT_ALONE = "this server takes text alone here"
+# What kinds of source a picture or a document has here, besides `url`, and of which types.
+ATTACHED: dict[str, dict[str, tuple[str, ...]]] = {
+    "image": {"base64": ("image/jpeg", "image/png", "image/gif", "image/webp")},
+    "document": {"base64": ("application/pdf",), "text": ("text/plain",)},
+}
 WANTED_BACK = {"thinking": "signature", "redacted_thinking": "data"}  # and what it has to have
 
 
@@ -42,7 +51,7 @@ def _texts(blocks: Sequence[Any], field: str) -> Iterator[str]:
     for index, block in enumerate(blocks):
         text = block.get("text") if isinstance(block, dict) else None
         if not isinstance(text, str) or block.get("type") != "text":
-            raise unsupported(f"{field}.{index}")
+            raise unsupported(f"{field}.{index}", TEXT_ALONE)
         yield text
 
 
@@ -72,7 +81,7 @@ def _turns(message: SentMessage, field: str, names: dict[str, str]) -> Iterator[
 
 
 def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
-    kind = block.get("type")
+    kind = str(block.get("type"))
     if kind == "text" and isinstance(text := block.get("text"), str):
         return {"type": "text", "text": text}
     if role == "assistant" and kind == "tool_use":
@@ -83,7 +92,36 @@ def _part(block: Mapping[str, Any], field: str, role: str) -> Part | None:
             return None  # another model's, whose thoughts nobody wants back
         kept = {name: one for name, one in block.items() if name != "cache_control"}
         return {"type": "opaque", "vendor": "", "block": storable(kept)}
-    raise unsupported(field)
+    if kind in ATTACHED and role != "user":
+        raise no_place(role, field)
+    if kind in ATTACHED:
+        return _attached(kind, block, field)
+    raise unsupported(field, NO_PLACE)
+
+
+def _attached(kind: str, block: Mapping[str, Any], field: str) -> Part:
+    """Return the part that a picture or a document is. Raises InvalidRequest,
+    UnsupportedParameter."""
+    for name in NOT_OF_DOCUMENTS:
+        said = block.get(name)
+        if said and not (isinstance(said, Mapping) and said.get("enabled") is False):
+            raise unsupported(f"{field}.{name}", "this server passes on the document alone")
+    source, of = block.get("source"), f"{field}.source"
+    if not isinstance(source, Mapping):
+        raise InvalidRequest({of: "must be an object"})
+    more = named(block.get("title"), f"{field}.title")
+    by, media_types = str(source.get("type")), ATTACHED[kind]
+    if by == "url":
+        is_picture = kind == "image"
+        return by_url(source.get("url"), f"{of}.url", IMAGE if is_picture else FILE, **more)
+    if by not in media_types:
+        raise unsupported(f"{of}.type", f"must be one of {', '.join(media_types)}, url")
+    if source.get("media_type") not in media_types[by]:
+        known = ", ".join(media_types[by])
+        raise InvalidRequest({f"{of}.media_type": f"must be one of {known}"})
+    if by == "text":
+        return by_text(source.get("data"), f"{of}.data", **more)
+    return by_data(source.get("data"), f"{of}.data", IMAGE if kind == "image" else FILE, **more)
 
 
 def _result(block: Mapping[str, Any], field: str, names: Mapping[str, str]) -> Part:
@@ -93,7 +131,8 @@ def _result(block: Mapping[str, Any], field: str, names: Mapping[str, str]) -> P
         raise InvalidRequest({f"{field}.tool_use_id": why})
     content = block.get("content") or ""
     if not isinstance(content, str):
-        content = "".join(_texts(content if isinstance(content, list) else [content], field))
+        blocks = content if isinstance(content, list) else [content]
+        content = "".join(_texts(blocks, f"{field}.content"))
     said = {"error" if block.get("is_error") else "output": storable(content)}
     return {"type": "tool_result", "call_id": call_id, "name": names[call_id], **said}
 

@@ -9,14 +9,18 @@ from typing_extensions import NotRequired, TypedDict
 
 from app.dialects.frames import Body, OnDisconnect
 
+BLOCKS = (
+    "A text, or blocks: a user's may be `image`, whose source is `base64` or `url`, and "
+    "`document`, whose source is `base64` of a PDF or `text`."
+)
 StopReason = Literal["end_turn", "max_tokens", "tool_use", "refusal"]
 
 
 class SentMessage(Body):
-    """One message: a text, or blocks of it; of files and pictures there is none here."""
+    """One message: a text, or blocks of it; a user's may have `image` and `document` among them."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | list[dict[str, Any]]
+    content: Annotated[str | list[dict[str, Any]], Field(description=BLOCKS)]
 
 
 class Thinking(Body):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.entries import (
+    FILE,
     LOGPROBS,
     OPAQUE,
     REASONING,
@@ -27,7 +28,7 @@ from app.dialects.calls import checked_tools
 from app.dialects.client_held import HELLO, asked, explained, token_counts, unsupported
 from app.dialects.dialect import Dialect, Encoder, Reply, Spoken, named_by
 from app.dialects.frames import event_frame, validated
-from app.dialects.openai.messages import calls_of, conversation, tokens_of
+from app.dialects.openai.messages import calls_of, conversation, image_of, images_of, tokens_of
 from app.dialects.openai.shapes import (
     Completion,
     CompletionBody,
@@ -50,8 +51,9 @@ PASSED_ON = (
 )
 NO_LIMIT = (-1, 0)  # what some clients say for: as long as the model likes
 FINISH_REASONS = {"stopped": "stop"}  # the ones of ours that OpenAI does not have
+ANSWERS_TEXT = "this server answers in text"
 REFUSED = {
-    "audio": "this server takes text only",
+    "audio": ANSWERS_TEXT,
     "function_call": "send `tool_choice`, which took its place",
     "functions": "send `tools`, which took their place",
 }
@@ -124,6 +126,8 @@ class CompletionEncoder(ChunkEncoder):
         name = DELTAS.get(kind)
         if name is not None:
             return {"index": 0, "delta": {} if reason else {name: said}, "finish_reason": reason}
+        if kind == FILE:
+            return {"index": 0, "delta": {"images": [image_of(said)]}, "finish_reason": None}
         if kind == LOGPROBS:
             return {"index": 0, "delta": {}, "logprobs": said, "finish_reason": None}
         call = self._call(kind, said) if kind in (TOOL_CALL, TOOL_ARGS, OPAQUE) else None
@@ -187,6 +191,7 @@ class OpenAIChat(Dialect):
     )
     last_data = LAST_DATA
     holds_headers = True
+    takes_parts = True
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""
@@ -195,7 +200,7 @@ class OpenAIChat(Dialect):
             if body.get(name) and not _asks_for_none(name, body):
                 raise unsupported(name, why)
         if set(said.modalities or ()) - {"text"}:
-            raise unsupported("modalities")
+            raise unsupported("modalities", ANSWERS_TEXT)
         request = asked(
             conversation(said.messages),
             "messages",
@@ -221,6 +226,8 @@ class OpenAIChat(Dialect):
         message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
         if calls:
             message["tool_calls"] = calls
+        if images := images_of(reply):
+            message["images"] = images
         reason, tokens = reason_of(end), tokens_of(reply)
         return {
             "id": completion_id(reply),

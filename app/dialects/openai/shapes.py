@@ -12,6 +12,11 @@ from app.dialects.documents.completions import TokenCounts
 from app.dialects.frames import Body, OnDisconnect
 
 MAX_TOP_LOGPROBS = 20
+PARTS = (
+    "A text, or parts of a user's message: `text`; `image_url` with `{url, detail}`; `file` with "
+    "`{filename, file_data}`. URLs are `data:` ones with base64, `/api/attachments/<id>`, or, of "
+    "images, `https:` ones."
+)
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Longest = Annotated[int, Field(ge=-1, le=10_000_000)]
 
@@ -23,13 +28,14 @@ class StreamOptions(Body):
 
 
 class CompletionMessage(Body):
-    """One message; of its parts only texts are taken."""
+    """One message: a text, or parts `text`, `image_url` and `file`, the latter two of the user."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[dict[str, Any]] | None = None
+    content: Annotated[str | list[dict[str, Any]] | None, Field(description=PARTS)] = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    images: list[dict[str, Any]] | None = None
 
 
 class CompletionBody(CallParameters):
@@ -72,6 +78,19 @@ class CallDelta(TypedDict):
     extra_content: NotRequired[dict[str, Any]]  # to be sent back with the call, as it is
 
 
+class ImageUrl(TypedDict):
+    """Where a picture is."""
+
+    url: str
+
+
+class MadeImage(TypedDict):
+    """A picture that the model made."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
 class Delta(TypedDict):
     """What a chunk adds to the message."""
 
@@ -80,6 +99,7 @@ class Delta(TypedDict):
     reasoning_content: NotRequired[str]
     refusal: NotRequired[str]
     tool_calls: NotRequired[list[CallDelta]]
+    images: NotRequired[list[MadeImage]]
 
 
 class ChunkChoice(TypedDict):
@@ -132,6 +152,7 @@ class AnswerMessage(TypedDict):
     content: str | None
     refusal: None
     tool_calls: NotRequired[list[AnswerCall]]
+    images: NotRequired[list[MadeImage]]
 
 
 class AnswerChoice(TypedDict):

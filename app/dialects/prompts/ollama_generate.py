@@ -8,20 +8,27 @@ Source: Ollama API reference, "Generate a completion". The lines are those of it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from typing_extensions import NotRequired
 
 from app.chats.request import ChatRequest
 from app.core.entries import REASONING, TEXT, Entry
-from app.core.messages import text_parts
 from app.dialects.client_held import unsupported
 from app.dialects.dialect import Spoken
 from app.dialects.frames import Said, validated
-from app.dialects.ollama import OllamaChat, OllamaEncoder, OllamaFigures, OllamaForm
+from app.dialects.ollama import (
+    IMAGES,
+    OllamaChat,
+    OllamaEncoder,
+    OllamaFigures,
+    OllamaForm,
+    with_images,
+)
 
-NO_PLACE = "this server takes a prompt in plain words only"
-REFUSED = ("context", "images", "raw", "suffix", "template")
+NO_PLACE = "this server takes a prompt in plain words, and pictures"
+REFUSED = ("context", "raw", "suffix", "template")
 
 
 class GenerateBody(OllamaForm):
@@ -29,6 +36,7 @@ class GenerateBody(OllamaForm):
 
     model: str
     prompt: Said
+    images: Annotated[list[Any] | None, Field(description=IMAGES)] = None
     system: str | None = None
     stream: bool | None = True
 
@@ -74,7 +82,7 @@ class OllamaGenerate(OllamaChat):
             if body.get(name):
                 raise unsupported(name, NO_PLACE)
         request = ChatRequest(
-            text_parts(said.prompt),
+            with_images(said.prompt, said.images, "images"),
             model=said.model,
             system=said.system or None,
             listed=False,

@@ -10,10 +10,27 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
+from app.core.attachments import FILE
 from app.core.entries import storable
 from app.core.errors import InvalidRequest
-from app.core.messages import REPLY_OF, Message, Part, ProviderMessage, text_parts
+from app.core.messages import REPLY_OF, Content, Message, Part, ProviderMessage
+from app.core.messages import text_of as message_text
+from app.core.messages import text_parts
 from app.core.tools import CLIENT, result_text
+from app.dialects.attached import (
+    DETAILS,
+    NO_ID,
+    NO_PLACE,
+    NO_SOUND,
+    by_file_data,
+    by_url,
+    content_of,
+    detailed,
+    named,
+    no_place,
+    text_part,
+    url_of,
+)
 from app.dialects.calls import client_call, result_part, text_of
 from app.dialects.client_held import unsupported
 from app.dialects.frames import Body
@@ -21,7 +38,8 @@ from app.dialects.responses.shapes import CallItem, Item
 
 ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 REFERENCE = re.compile(r"(?:msg|rs|fc)_([0-9a-f]{32})_[0-9]{1,6}\Z")
-TEXTS = ("input_text", "output_text", "text")
+# Where a part that is a text has it.
+TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 MAX_SEALED = 1_000_000
 
 
@@ -55,7 +73,7 @@ def _read(
         role = ROLES.get(str(item.get("role")))
         if role is None:
             raise InvalidRequest({f"{field}.role": f"must be one of {', '.join(ROLES)}"})
-        return role, text_parts(_text(item.get("content"), f"{field}.content"))
+        return role, _content(item.get("content"), f"{field}.content", role)
     if kind == "function_call":
         call = client_call(item, field, "call_id", "arguments")
         names[call["call_id"]] = call["name"]
@@ -72,28 +90,54 @@ def _read(
     raise unsupported(f"{field}.type", f"there are no items of type {str(kind)[:64]} here")
 
 
-def _text(content: Any, field: str) -> str:
-    """Return the texts of a message or of a result."""
+def _content(content: Any, field: str, role: str) -> Content:
+    """Return what a message, or a result, says."""
     if isinstance(content, str):
-        return content
+        return text_parts(content)
     if not isinstance(content, list):
         raise InvalidRequest({field: "must be a text, or a list of parts"})
-    said = []
-    for index, part in enumerate(content):
-        name = "refusal" if isinstance(part, dict) and part.get("type") == "refusal" else "text"
-        if not isinstance(part, dict) or part.get("type") not in (*TEXTS, "refusal"):
-            raise unsupported(f"{field}.{index}")
-        if not isinstance(part.get(name), str):
-            raise InvalidRequest({f"{field}.{index}.{name}": "must be a text"})
-        said.append(part[name])
-    return "".join(said)
+    return content_of([_part(part, f"{field}.{index}", role) for index, part in enumerate(content)])
+
+
+def _part(part: Any, field: str, role: str) -> Part:
+    kind = str(part.get("type")) if isinstance(part, dict) else ""
+    if kind in TEXTS:
+        return text_part(part, field, TEXTS[kind])
+    if kind == "input_audio":
+        raise unsupported(field, NO_SOUND)
+    reads = ATTACHED.get(kind)
+    if reads is None:
+        raise unsupported(field, NO_PLACE)
+    if role != "user":
+        raise no_place(role, field)
+    if part.get("file_id"):
+        raise unsupported(f"{field}.file_id", NO_ID)
+    return reads(part, field)
+
+
+def _image(part: Mapping[str, Any], field: str) -> Part:
+    detail = detailed(part.get("detail"), f"{field}.detail")
+    return by_url(part.get("image_url"), f"{field}.image_url", **detail)
+
+
+def _file(part: Mapping[str, Any], field: str) -> Part:
+    name = named(part.get("filename"), f"{field}.filename")
+    if part.get("file_url"):
+        return by_url(part["file_url"], f"{field}.file_url", FILE, **name)
+    return by_file_data(part.get("file_data"), f"{field}.file_data", **name)
+
+
+ATTACHED: dict[str, Callable[[Mapping[str, Any], str], Part]] = {
+    "input_image": _image,
+    "input_file": _file,
+}
 
 
 def _result(item: Mapping[str, Any], field: str, names: Mapping[str, str], has_more: bool) -> Part:
     call_id = text_of(item.get("call_id"), f"{field}.call_id")
     if call_id not in names and not has_more:
         raise InvalidRequest({f"{field}.call_id": "must be the id of a call in an item before it"})
-    output = _text(item.get("output"), f"{field}.output")
+    output = message_text(_content(item.get("output"), f"{field}.output", "tool"))
     return result_part(call_id, names.get(call_id, ""), output)
 
 
@@ -150,7 +194,8 @@ def _items_of(message: Message) -> Iterator[Item]:
     for index, part in enumerate(message.content):
         name = f"{message.id}_{index}"
         if part["type"] in SAID:
-            said.append(SAID[part["type"]](part, message.role))
+            shown = SAID[part["type"]](part, message.role)
+            said += [shown] if shown is not None else []
         elif part["type"] == "tool_call" and part["source"] == CLIENT:
             yield call_item(part, f"fc_{name}")
         elif part["type"] == "tool_result":
@@ -177,8 +222,23 @@ def _said(part: Part, role: str) -> dict[str, Any]:
     return {"type": "input_text", "text": part["text"]}
 
 
-SAID: dict[str, Callable[[Part, str], dict[str, Any]]] = {
+def _shown_image(part: Part, role: str) -> dict[str, Any] | None:
+    if role == "assistant":
+        return None  # it has no place for one
+    url = part["url"] if "url" in part else url_of(part)
+    return {"type": "input_image", "image_url": url, "detail": part.get("detail", DETAILS[0])}
+
+
+def _shown_file(part: Part, role: str) -> dict[str, Any] | None:
+    if role == "assistant":
+        return None
+    return {"type": "input_file", "filename": part["name"], "file_url": url_of(part)}
+
+
+SAID: dict[str, Callable[[Part, str], dict[str, Any] | None]] = {
     "text": _said,
+    "image": _shown_image,
+    "file": _shown_file,
     "refusal": lambda part, role: {"type": "refusal", "refusal": part["text"]},
 }
 

@@ -115,6 +115,7 @@ class Responses(Dialect):
     )
 
     accepted_status = 200
+    takes_parts = True
 
     def parse(self, body: Mapping[str, Any], path: Mapping[str, str]) -> Spoken:
         """Return the request. Raises InvalidRequest, UnsupportedParameter."""

@@ -10,6 +10,11 @@ from typing_extensions import NotRequired, TypedDict
 from app.dialects.calls import Effort
 from app.dialects.frames import Body, OnDisconnect
 
+ITEMS = (
+    "A text, or items. A user's message may have parts `input_image` with `image_url`, and "
+    "`input_file` with `filename` and `file_data`: URLs are `data:` ones with base64, "
+    "`/api/attachments/<id>`, or, of images, `https:` ones."
+)
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 Metadata = Annotated[
@@ -42,7 +47,10 @@ class ResponsesBody(Body):
     """The body of `POST /v1/responses`."""
 
     model: str | None = None
-    input: Annotated[str, Field(json_schema_extra={"pattern": r"\S"})] | list[dict[str, Any]]
+    input: Annotated[
+        Annotated[str, Field(json_schema_extra={"pattern": r"\S"})] | list[dict[str, Any]],
+        Field(description=ITEMS),
+    ]
     instructions: str | None = None
     stream: bool | None = None
     background: bool | None = None
@@ -66,10 +74,14 @@ class ResponsesBody(Body):
 
 class SaidPart(TypedDict):
     """A text of a message, by one of the names that it has: `input_text`, `output_text`; or a
-    refusal."""
+    refusal; or what a user has sent, by the URL of the attachment."""
 
-    type: Literal["input_text", "output_text", "refusal"]
+    type: Literal["input_text", "output_text", "refusal", "input_image", "input_file"]
     text: NotRequired[str]
+    image_url: NotRequired[str]
+    detail: NotRequired[str]
+    filename: NotRequired[str]
+    file_url: NotRequired[str]
     annotations: NotRequired[list[Any]]
     refusal: NotRequired[str]
 

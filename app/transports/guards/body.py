@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
 from flask import Request
 
-from app.core.errors import BadBody, BadJson, RequestError, TooLarge, UnsupportedMediaType
+from app.core.errors import (
+    BadBody,
+    BadJson,
+    OverCapacity,
+    RequestError,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from app.transports.guards.large_bodies import Hold
 from app.transports.guards.nesting import is_bounded
 
 FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 PIECE_BYTES = 65536
 DRAIN_BYTES = 16_000_000  # of a body too large, so that its sender gets to read the answer
 DRAIN_S = 2.0
+NO_ROOM = "The server holds as many large requests as it can. Try again shortly."
 SLOW_BYTES_A_S = 50_000  # what a long body has time for, on top of REQUEST_BODY_TIMEOUT_S
 
 
-def read_object(request: Request, max_bytes: int) -> dict[str, Any]:
-    """Return the body. Raises TooLarge, UnsupportedMediaType, BadJson.
+def read_object(request: Request, max_bytes: int, hold: Hold | None = None) -> dict[str, Any]:
+    """Return the body; one that may be large has a hold. Raises TooLarge, UnsupportedMediaType,
+    BadJson, OverCapacity.
 
     A body that parses is taken under any Content-Type but a form's: a bare `fetch` sends
     text/plain.
     """
     with _mapped_errors():
-        data = _read(request, max_bytes)
+        pieces = _read(request, max_bytes, hold)
     if request.mimetype in FORMS:
         raise UnsupportedMediaType()
-    return parse_object(data)
+    parse = partial(_parse_pieces, pieces)
+    return parse() if hold is None else hold.run(parse)
 
 
 def read_optional_object(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -106,6 +118,13 @@ def _mapped_errors(error: type[RequestError] = BadJson) -> Iterator[None]:
         raise error("The body is cut off, or its chunks are malformed.") from None
 
 
+def check_weight(hold: Hold, weigh: Callable[[], int], max_bytes: int) -> None:
+    """Raise TooLarge where a body that is larger than others may be has more than pictures and
+    files to be so."""
+    if hold.size > max_bytes and hold.run(weigh) > max_bytes:
+        raise TooLarge(f"Besides pictures and files there are more than {max_bytes} bytes.")
+
+
 def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is larger than the {max_bytes} bytes that are allowed.")
 
@@ -123,16 +142,28 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
     return value
 
 
-def _read(request: Request, max_bytes: int) -> bytes:
+def _parse_pieces(pieces: list[bytes]) -> dict[str, Any]:
+    data = b"".join(pieces)
+    pieces.clear()
+    return parse_object(data)
+
+
+def _read(request: Request, max_bytes: int, hold: Hold | None) -> list[bytes]:
     stream = request.environ["wsgi.input"]
     announced = request.content_length
     chunked = request.environ.get("wsgi.input_terminated", False)
     if announced is None and not chunked:
-        return b""
+        return []
     if announced is not None and announced > max_bytes:
         if "Expect" not in request.headers:  # else nothing comes until it is asked for
             _drain(stream, announced)
         raise _too_large(max_bytes)
+    if hold is not None:
+        if announced is not None and not hold.has_room(announced):
+            if "Expect" not in request.headers:
+                _drain(stream, announced)
+            raise OverCapacity(NO_ROOM)
+        give_time(stream, announced if announced is not None else max_bytes)
     pieces, size = [], 0
     while size <= max_bytes:
         wanted = PIECE_BYTES if announced is None else min(PIECE_BYTES, announced - size)
@@ -141,10 +172,14 @@ def _read(request: Request, max_bytes: int) -> bytes:
             break
         pieces.append(piece)
         size += len(piece)
+        if hold is not None and not hold.grow_to(size):
+            pieces.clear()
+            _drain(stream, DRAIN_BYTES)
+            raise OverCapacity(NO_ROOM)
     if size > max_bytes:
         _drain(stream, DRAIN_BYTES)
         raise _too_large(max_bytes)
-    return b"".join(pieces)
+    return pieces
 
 
 def _drain(stream: Any, size: int) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from flask import Flask, Response, g, jsonify, request
 
-from app.chats.request import check_request
+from app.chats.request import ChatRequest, check_request
 from app.core.entries import is_content, parse_cursor
 from app.core.errors import InvalidRequest, NotFound, StorageUnavailable
 from app.core.run_errors import RunError
@@ -16,7 +17,8 @@ from app.core.tools import asked_in, pause_before
 from app.dialects.dialect import Answers, Spoken
 from app.dialects.routes import ROUTES, Route
 from app.runs.service import FoundRun
-from app.transports.guards.body import read_object
+from app.transports.guards.body import check_weight, read_object
+from app.transports.guards.large_bodies import Hold
 from app.transports.guards.rates import admission
 from app.transports.http.hooks import count
 from app.transports.http.streams import (
@@ -31,6 +33,7 @@ from app.transports.openapi.operations import operation_of
 from app.transports.services import services
 from app.transports.visits import visit
 
+NOTHING = ChatRequest(())
 HOLD_S = 10.0  # how long headers are held for a dialect that wants that
 
 
@@ -43,12 +46,14 @@ def register(app: Flask) -> None:
 
 def _view(route: Route) -> Callable[..., Response]:
     def start_run(**path: str) -> Response:
-        spoken = _parsed(route, path)
-        if request.headers.get("Last-Event-ID"):
-            return _resumed(spoken)
-        if spoken.answers is not None:
-            return _answered(spoken, spoken.answers)
-        found = _started(spoken)
+        with services().bodies.holding() as hold:
+            spoken = _parsed(route, path, hold)
+            if request.headers.get("Last-Event-ID"):
+                return _resumed(spoken)
+            if spoken.answers is not None:
+                return _answered(spoken, spoken.answers)
+            found = _started(spoken)
+            spoken = replace(spoken, request=NOTHING)  # its pictures are where they belong by now
         if spoken.detached:
             return detached(spoken.dialect, found, spoken.options)
         if not spoken.streams:
@@ -61,12 +66,17 @@ def _view(route: Route) -> Callable[..., Response]:
     return start_run
 
 
-def _parsed(route: Route, path: dict[str, str]) -> Spoken:
+def _parsed(route: Route, path: dict[str, str], hold: Hold) -> Spoken:
     """Return what is asked, `streams` too. From here on errors are those of the dialect spoken."""
-    body = read_object(request, services().max_body_bytes)
-    asked = {name: request.args[name] for name in route.dialect.query if name in request.args}
-    spoken = route.dialect.parse({**asked, **body}, path)
+    dialect, most = route.dialect, services().max_body_bytes
+    if dialect.takes_parts:
+        body = read_object(request, services().max_parts_body_bytes, hold)
+    else:
+        body = read_object(request, most)
+    asked = {name: request.args[name] for name in dialect.query if name in request.args}
+    spoken = hold.run(partial(dialect.parse, {**asked, **body}, path))
     g.dialect = spoken.dialect
+    check_weight(hold, spoken.request.weight, most)
     streams = bool(spoken.streams) if route.answer == "asked" else route.answer == "stream"
     return replace(spoken, streams=streams)
 

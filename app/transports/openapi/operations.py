@@ -96,9 +96,11 @@ def operation(
     errors: Sequence[int] = (503,),
     parameters: Sequence[Parameter] = (),
     takes: Sequence[Content] = (),
+    takes_parts: bool = False,
 ) -> Callable[[View], View]:
     """Describe a view, give it its body, and its answer the first status. `errors` is for a route
-    that asks the store; a view that `takes` another body than JSON reads it."""
+    that asks the store; a view that `takes` another body than JSON reads it; `takes_parts` as
+    Dialect.takes_parts."""
 
     def describe(view: View) -> View:
         types = get_type_hints(view)
@@ -109,13 +111,17 @@ def operation(
 
         @wraps(view)
         def answer(**arguments: Any) -> Any:
-            if takes:
-                pass
-            elif body is None:
-                drop_chunks(request.environ, services().max_body_bytes)
-            else:
-                arguments["body"] = validated(body, read(request, services().max_body_bytes))
-            answered = view(**arguments)
+            with services().bodies.holding() as hold:
+                if takes:
+                    pass
+                elif body is None:
+                    drop_chunks(request.environ, services().max_body_bytes)
+                elif takes_parts:
+                    found = read_object(request, services().max_parts_body_bytes, hold)
+                    arguments["body"] = validated(body, found)
+                else:
+                    arguments["body"] = validated(body, read(request, services().max_body_bytes))
+                answered = view(**arguments)
             if answered is None:
                 return Response(status=204)
             return answered if status == 200 else (answered, status)

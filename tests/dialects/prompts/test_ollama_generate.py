@@ -80,7 +80,6 @@ def test_wrong_field_is_named(change: dict[str, Any], field: str) -> None:
     "change",
     [
         {"context": [1, 2]},
-        {"images": ["AA=="]},
         {"raw": True},
         {"suffix": "}"},
         {"template": "{{ .Prompt }}"},

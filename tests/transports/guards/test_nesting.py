@@ -36,6 +36,14 @@ def wide(containers: int) -> bytes:
         (b'{"a":"' + rb"\"[" * 100_000 + b'"}', True),
         (b'{"a":"' + rb"\\" * 100_000 + b'","b":' + deep(MAX_DEPTH) + b"}", False),
         (b"[" + b",".join([b"1"] * 400_000) + b"]", True),
+        (b"[" + b",".join([b"1"] * 600_000) + b"]", False),
+        (b'{"a":"' + b"A" * 3_000_000 + b'"}', True),
+        (b'{"a":"' + rb"\/" * 3_000_000 + b'"}', True),
+        (b'{"a":"' + rb"\"" * 3_000_000 + b'"}', True),
+        (b'{"a":"' + b"A" * 3_000_000 + b'","b":' + deep(MAX_DEPTH) + b"}", False),
+        (b'{"a":"' + b"A" * 3_000_000 + b'","b":' + deep(MAX_DEPTH - 1) + b"}", True),
+        (b"[" * 101 + b"]" * 3_000_000, False),
+        (b"[" + b'"",' * 600_000 + b'""]', False),
     ],
 )
 def test_the_bounds(data, is_it):

@@ -28,13 +28,15 @@ class CountBody(MessagesBody):
 
 
 class TokenCount(TypedDict):
-    """How many tokens the request takes, estimated from its bytes."""
+    """How many tokens the request takes, estimated from its size."""
 
     input_tokens: int
 
 
 @routes.post("/count_tokens")
-@operation("Estimate how many tokens a message takes", Answer("The count."), errors=())
+@operation(
+    "Estimate how many tokens a message takes", Answer("The count."), errors=(), takes_parts=True
+)
 def count_tokens(body: CountBody) -> TokenCount:
     said = sum(cost_of(message) for message in conversation(body))
     return {"input_tokens": said + _cost_of_tools(body.tools or ())}
