@@ -23,8 +23,8 @@ Hello! You wrote:
 
 > {message}
 
-{attached}This is Tandem's **demo**: no model is set up yet, so these words come from the server itself, \
-{words} at a time.
+{attached}This is Tandem's **demo**: no model is set up yet, so these words come from the server \
+itself, {words} at a time.
 
 To get real replies:
 
