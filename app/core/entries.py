@@ -190,7 +190,7 @@ def folded(entries: Sequence[Entry]) -> list[Entry]:
     return [entry._replace(seq=first + index) for index, entry in enumerate(kept)]
 
 
-# --- Cursors: a place in one run's log, `<run_id>:<seq>`, the `id:` line of every native event -----
+# --- Cursors: a place in one run's log, `<run_id>:<seq>`, the `id:` line of every native event ----
 
 MAX_SEQ_DIGITS = 12  # no log gets near 10^12 entries; a longer number is noise
 
