@@ -35,7 +35,7 @@ class Kind:
     code: int  # the byte that stands for it in a packed log; no two kinds share one
     is_text: bool = False  # data is a str, else a JSON value; neighbours of text may be joined
     counts: bool = False  # it is something the model said: counts toward MAX_REPLY_BYTES
-    by_model: bool = True  # of what counts: the model said it, and its server counts it as output
+    by_model: bool = True  # of what counts: the model said it in words, which are tokens of output
     part: str = ""  # the type of part that it becomes in the stored message; "text": the reply
     survives_folding: bool = False
     on_request: bool = False  # shown only to those who ask for it; all others see every entry
@@ -82,7 +82,7 @@ KINDS: dict[str, Kind] = {
         Kind(STEP_END, 47, survives_folding=True),
         Kind(OPAQUE, 111, part="opaque", survives_folding=True, hidden=True),
         Kind(LOGPROBS, 112, on_request=True),
-        Kind(FILE, 105, part="file", survives_folding=True),
+        Kind(FILE, 105, counts=True, by_model=False, part="file", survives_folding=True),
         Kind(END, 46, survives_folding=True),
     )
 }
@@ -190,7 +190,7 @@ def folded(entries: Sequence[Entry]) -> list[Entry]:
     return [entry._replace(seq=first + index) for index, entry in enumerate(kept)]
 
 
-# --- Cursors: a place in one run's log, `<run_id>:<seq>`, the `id:` line of every native event -----
+# --- Cursors: a place in one run's log, `<run_id>:<seq>`, the `id:` line of every native event ----
 
 MAX_SEQ_DIGITS = 12  # no log gets near 10^12 entries; a longer number is noise
 

@@ -13,6 +13,7 @@ from app.core.messages import Part
 from app.core.runs import ProviderRequest
 from app.core.tools import result_text
 from app.providers.wire.calls import ReplyCalls
+from app.providers.wire.images import FILE, IMAGE, IMAGE_URL, SHOWN
 from app.providers.wrappers.complete import paced, split_words
 from app.runs.ports import FINISH, Piece, PieceStream
 
@@ -22,8 +23,8 @@ Hello! You wrote:
 
 > {message}
 
-This is Tandem's **demo**: no model is set up yet, so these words come from the server itself, \
-{words} at a time.
+{attached}This is Tandem's **demo**: no model is set up yet, so these words come from the server \
+itself, {words} at a time.
 
 To get real replies:
 
@@ -53,7 +54,10 @@ class DemoProvider:
     default_model = "demo"
     # It calls what it is told to call, and has no use for what shapes a model's answer.
     parameters = frozenset(
-        {"parallel_tool_calls", "reasoning_effort", "seed", "stop", "tool_choice", "tools"}
+        {
+            *("parallel_tool_calls", "reasoning_effort", "seed", "stop", "tool_choice", "tools"),
+            *(IMAGE, IMAGE_URL, FILE),
+        }
     )
 
     def __init__(self, sleep: Callable[[float], None], chunk_words: int, delay_s: float) -> None:
@@ -81,11 +85,24 @@ class DemoProvider:
         if len(line) > QUOTE_CHARS:
             line = line[:QUOTE_CHARS] + "…"
         words = "one word" if self._chunk_words == 1 else f"{self._chunk_words} words"
-        return REPLY.format(message=line, words=words)
+        return REPLY.format(message=line, words=words, attached=_attached(request))
 
 
 def _last_said(request: ProviderRequest) -> str:
     return next((m.text for m in reversed(request.messages) if m.role == "user"), "")
+
+
+def _attached(request: ProviderRequest) -> str:
+    """Return a list of what came with the user's last message; empty for nothing."""
+    last = next((m.content for m in reversed(request.messages) if m.role == "user"), ())
+    told = [_shown(part) for part in last if part["type"] in SHOWN]
+    return "\n".join(["With it came:\n", *told, "\n"]) if told else ""
+
+
+def _shown(part: Part) -> str:
+    name = " ".join(str(part.get("name") or part.get("url") or "").split()).replace("`", "'")
+    size = f", {part['width']} × {part['height']} pixels" if part.get("width") else ""
+    return f"- {part['type']} `{name[:QUOTE_CHARS]}`{size}"
 
 
 def _results(request: ProviderRequest) -> list[Part]:

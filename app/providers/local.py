@@ -16,9 +16,10 @@ from pydantic import BaseModel, Field
 
 from app.providers.http.proxies import basic
 from app.providers.http.streams import Bounds
-from app.providers.openai.provider import OpenAICompatible
+from app.providers.openai.provider import PARAMETERS, OpenAICompatible
 from app.providers.settings import SECTION, Seconds, Variables
 from app.providers.types import OwnAddress
+from app.providers.wire.images import IMAGE_URL
 
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"  # where Ollama listens unless told otherwise
 MAX_ANSWER_BYTES = 1_000_000  # a list of a thousand models
@@ -64,9 +65,15 @@ class LocalSettings(BaseModel):
             url, model = f"{DEFAULT_BASE_URL}/v1", model or listed
         else:
             return None
-        return OpenAICompatible(
+        return LocalServer(
             name, "", url, model, bounds, "max_tokens", self.local_llm_split_thoughts
         )
+
+
+class LocalServer(OpenAICompatible):
+    """A server of one's own, which fetches nothing from the web: Ollama does not."""
+
+    parameters = PARAMETERS - {IMAGE_URL}
 
 
 def find_model(base_url: str = DEFAULT_BASE_URL, timeout_s: float = 0.3) -> str | None:

@@ -17,10 +17,14 @@ from app.core.runs import ProviderRequest
 from app.core.tools import result_text
 from app.core.turns import taking_turns
 from app.providers.wire.adapting import NO_TEMPERATURE, NO_THOUGHTS
+from app.providers.wire.images import FILE, IMAGE, IMAGE_URL, shown_by_users
 from app.providers.wire.refusals import Refusal
 
 PARAMETERS = frozenset(
     {
+        FILE,
+        IMAGE,
+        IMAGE_URL,
         "parallel_tool_calls",
         "reasoning_effort",
         "response_format",
@@ -146,7 +150,7 @@ def _messages(messages: Iterable[ProviderMessage], vendor: str) -> list[dict[str
     """Return the turns. The first is the user's, and what a tool gave comes first in one."""
     turns = taking_turns(message for message in messages if message.role != "system")
     found: list[dict[str, Any]] = []
-    for turn in turns:
+    for turn in shown_by_users(turns):
         role = "assistant" if turn.role == "assistant" else "user"
         blocks = list(_blocks(turn, vendor))
         if found and found[-1]["role"] == role:
@@ -164,12 +168,22 @@ def _blocks(turn: ProviderMessage, vendor: str) -> Iterator[dict[str, Any]]:
     for part in turn.content:
         if part["type"] == "text" and part["text"].strip():  # white space alone is refused
             yield {"type": "text", "text": part["text"]}
+        elif part["type"] == IMAGE:
+            yield {"type": "image", "source": _source(part)}
+        elif part["type"] == FILE:
+            yield {"type": "document", "source": _source(part), "title": part.get("name", "")}
         elif part["type"] == "tool_call":
             yield {"type": "tool_use", **_names(part), "input": part.get("input") or {}}
         elif part["type"] == "tool_result":
             yield _result(part)
         elif part["type"] == "opaque" and part["vendor"] in {vendor, ""} and "block" in part:
             yield dict(part["block"])
+
+
+def _source(part: Part) -> dict[str, Any]:
+    if "url" in part:
+        return {"type": "url", "url": part["url"]}
+    return {"type": "base64", "media_type": part["media_type"], "data": part["data"]}
 
 
 def _names(part: Part) -> dict[str, Any]:

@@ -68,9 +68,18 @@ class GeminiChunks(StreamChunks):
             self._add_call(call, signature, found)
             return
         text = self._add_text(part.get("text"), part.get("thought"), found)
+        shown = not part.get("thought") and self._add_image(part.get("inlineData"), found)
         if isinstance(signature, str) and signature:
             opaque = {"vendor": self._vendor, **kept(signature)}
-            found.append((OPAQUE, {**opaque, "of": len(text)} if text else opaque))
+            of = {"of": len(text)} if text else {"of_image": True} if shown else {}
+            found.append((OPAQUE, {**opaque, **of}))
+
+    def _add_image(self, said: Any, found: list[Piece]) -> bool:
+        """Add an image that the model made; whether it is one."""
+        if not said or not str(said.get("mimeType")).startswith("image/") or not said.get("data"):
+            return False
+        self._reply.show(str(said["mimeType"]), str(said["data"]), found)
+        return True
 
     def _add_text(self, said: Any, thought: Any, found: list[Piece]) -> str:
         """Add what a part says; return what of it is the reply's text."""

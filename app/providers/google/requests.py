@@ -18,6 +18,7 @@ from app.core.tools import result_text
 from app.core.turns import taking_turns
 from app.providers.google.signatures import Signatures
 from app.providers.wire.adapting import NO_SYSTEM, NO_THOUGHTS
+from app.providers.wire.images import FILE, IMAGE, SHOWN
 from app.providers.wire.refusals import Refusal
 
 # OpenAI's names of what is passed on, and Gemini's.
@@ -30,7 +31,17 @@ RENAMED = {
 }
 # There is no way to ask for one call at a time, so `parallel_tool_calls` is none of these.
 PARAMETERS = frozenset(
-    {*RENAMED, "logprobs", "reasoning_effort", "response_format", "stop", "tool_choice", "tools"}
+    {
+        *RENAMED,
+        FILE,
+        IMAGE,
+        "logprobs",
+        "reasoning_effort",
+        "response_format",
+        "stop",
+        "tool_choice",
+        "tools",
+    }
 )
 MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 # Of the models up to 2.5, in tokens; the newer ones take a level.
@@ -158,6 +169,13 @@ def _parts(turn: ProviderMessage, signatures: Signatures) -> Iterator[dict[str, 
             yield {name: part[name] for name in ("text", "thoughtSignature") if name in part}
         elif part["type"] == "tool_call":
             yield _call(part, signed)
+        elif part["type"] in SHOWN and "data" in part:
+            yield _inline(part)
+
+
+def _inline(part: Part) -> dict[str, Any]:
+    data = {"inlineData": {"mimeType": part["media_type"], "data": part["data"]}}
+    return {**data, **{name: part[name] for name in ("thoughtSignature",) if name in part}}
 
 
 def _call(part: Part, signed: Mapping[str, str]) -> dict[str, Any]:

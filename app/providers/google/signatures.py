@@ -7,7 +7,7 @@ answers have the word that stands for a missing one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,21 +49,29 @@ class Signatures:
             signed[calls[0]["call_id"]] = MISSING
         return signed
 
-    def split(self, content: Iterable[Part]) -> Iterator[Part]:
-        """Yield texts and calls; the text that was signed apart from the others, with its
-        `thoughtSignature`."""
+    def split(self, content: Sequence[Part]) -> Iterator[Part]:
+        """Yield texts, images and calls; the text that was signed apart from the others. What was
+        signed has its `thoughtSignature`."""
         text = ""
-        for part in content:
+        for part, after in zip(content, [*content[1:], None], strict=True):
             if part["type"] == "text":
                 text += part["text"]
             elif part["type"] != "opaque":
                 yield from text_parts(text) if text else ()
                 text = ""
-                yield part
-            elif "call_id" not in part and (signature := self._in(part)):
+                signature = self._in(after) if after and _is_of_image(part, after) else ""
+                yield {**part, "thoughtSignature": signature} if signature else part
+            elif (
+                "call_id" not in part and not part.get("of_image") and (signature := self._in(part))
+            ):
                 place = max(0, len(text) - part.get("of", 0))
                 yield from text_parts(text[:place]) if place else ()
                 (said,) = text_parts(text[place:])
                 yield {**said, "thoughtSignature": signature}
                 text = ""
         yield from text_parts(text) if text else ()
+
+
+def _is_of_image(part: Part, after: Part) -> bool:
+    """Whether what follows a part is the signature of the image that it is."""
+    return part["type"] == "image" and after["type"] == "opaque" and "of_image" in after

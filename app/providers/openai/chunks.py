@@ -10,6 +10,7 @@ from app.core.usage import Usage
 from app.providers.wire.calls import ReplyCalls
 from app.providers.wire.chunks import ReplyText, StreamChunks, usage_of
 from app.providers.wire.content import split_parts, text_in
+from app.providers.wire.images import images_in
 from app.providers.wire.reasons import is_reason
 from app.providers.wire.refusals import raise_failure
 from app.runs.ports import FINISH, USAGE, Piece
@@ -151,6 +152,9 @@ class CompletionChunks(StreamChunks):
             text = text_in(refusal)
         if text:
             self._reply.say(text, found)
+        for parts in (message.get("content"), message.get("images")):
+            for media_type, data in images_in(parts):
+                self._reply.show(media_type, data, found)
 
     def end(self, found: list[Piece], complete: bool) -> None:
         if self.finished:

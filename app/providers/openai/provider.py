@@ -16,11 +16,14 @@ from app.providers.openai.chunks import CompletionChunks
 from app.providers.openai.requests import adaptation_to, body_bytes, body_of
 from app.providers.settings import SECTION, Variables
 from app.providers.types import Address, ApiKey
+from app.providers.wire.images import FILE, IMAGE, IMAGE_URL
 from app.providers.wire.refusals import Refusal
 
-# What is passed on as it is, besides temperature and max_tokens.
+# What is passed on as it is, besides temperature and max_tokens; and what messages may show.
 PARAMETERS = frozenset(
     {
+        IMAGE,
+        IMAGE_URL,
         "frequency_penalty",
         "logit_bias",
         "logprobs",
@@ -39,6 +42,9 @@ PARAMETERS = frozenset(
 # At these the newer models refuse `max_tokens`, and thoughts come apart. Most others know that name
 # alone, and ignore the newer one in silence: Ollama does.
 OWN_HOSTS = ("api.openai.com", ".openai.azure.com")
+
+
+FILES_AT = "api.openai.com"  # and at its regions: others refuse files, or read over them
 
 
 class OpenAISettings(BaseModel):
@@ -96,6 +102,8 @@ class OpenAICompatible(HttpProvider):
         splits_thoughts: bool = False,
     ) -> None:
         super().__init__(name, api_key, base_url, default_model, bounds)
+        if (urlsplit(base_url).hostname or "").endswith(FILES_AT):
+            self.parameters |= {FILE}
         self._limit_field = max_tokens_field or max_tokens_field_of(base_url)
         self._splits_thoughts = splits_thoughts
         # At the start, and only where it is wanted: the SDK's imports take a third of a start.

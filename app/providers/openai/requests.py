@@ -23,6 +23,7 @@ from app.providers.wire.adapting import (
     OTHER_LIMIT,
     WHOLE,
 )
+from app.providers.wire.images import FILE, IMAGE, data_url, has_shown, shown_by_users
 from app.providers.wire.refusals import Refusal
 from app.providers.wire.thoughts import without_thoughts
 
@@ -96,7 +97,7 @@ def _messages(
         messages = [message for message in messages if message.role != "system"]
     renamed = {"system": "developer"} if DEVELOPER in adapted else {}
     said: list[dict[str, Any]] = []
-    for turn in taking_turns(messages):
+    for turn in shown_by_users(taking_turns(messages)):
         if turn.role == "tool":
             said += [_result(part) for part in turn.content]
         elif len(turn.content) > 1 or turn.content[0]["type"] != "text":
@@ -104,15 +105,20 @@ def _messages(
         else:
             said.append({"role": renamed.get(turn.role, turn.role), "content": turn.text})
     if prompt:
-        if said and said[0]["role"] == "user":
+        if said and said[0]["role"] == "user" and isinstance(said[0]["content"], str):
             said[0]["content"] = f"{prompt}\n\n{said[0]['content']}"
+        elif said and said[0]["role"] == "user":
+            said[0]["content"].insert(0, {"type": "text", "text": prompt})
         else:
             said.insert(0, {"role": "user", "content": prompt})
     return said
 
 
 def _with_calls(turn: ProviderMessage, vendor: str) -> dict[str, Any]:
-    """Return a message that has calls, with what this vendor wants back of it."""
+    """Return a message of several parts: with what is shown, or with calls and what this vendor
+    wants back of them."""
+    if turn.role == "user" and has_shown(turn.content):
+        return {"role": turn.role, "content": [*filter(None, map(_block, turn.content))]}
     calls, own = calls_in(turn.content), _own_parts(turn, vendor)
     message: dict[str, Any] = {"role": turn.role, "content": turn.text or None}
     for part in own:
@@ -121,6 +127,19 @@ def _with_calls(turn: ProviderMessage, vendor: str) -> dict[str, Any]:
         extras = {part.get("call_id"): part.get("extra_content") for part in own}
         message["tool_calls"] = [_call(call, extras.get(call["call_id"])) for call in calls]
     return message
+
+
+def _block(part: Part) -> dict[str, Any] | None:
+    """Return a part as this wire has it; None for white space, which some servers refuse."""
+    if part["type"] == IMAGE:
+        detail = {"detail": part["detail"]} if part.get("detail") else {}
+        return {"type": "image_url", "image_url": {"url": data_url(part), **detail}}
+    if part["type"] == FILE:
+        file = {"filename": part.get("name", ""), "file_data": data_url(part)}
+        return {"type": "file", "file": file}
+    if part["type"] == "text" and part["text"].strip():
+        return {"type": "text", "text": part["text"]}
+    return None
 
 
 def _own_parts(turn: ProviderMessage, vendor: str) -> list[Part]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from app.core.entries import REASONING, TEXT
+from app.core.entries import FILE, REASONING, TEXT
 from app.core.run_errors import UpstreamMalformed
 from app.core.usage import Usage
 from app.providers.wire.reasons import reason_of
@@ -179,8 +179,9 @@ class ReplyText:
     """The text and thoughts of one reply, in whole characters and each where it belongs."""
 
     def __init__(self, splits_thoughts: bool) -> None:
-        self.has_text = False
+        self.has_text = False  # or an image
         self.has_thoughts = False
+        self._images: set[int] = set()  # hashes: some gateways say all again at the end
         self._reason = ""
         self._text = WholeText()
         self._thoughts = WholeText()
@@ -206,6 +207,17 @@ class ReplyText:
         if thoughts := self._thoughts.take(thoughts):
             self.has_thoughts = True
             found.append((REASONING, thoughts))
+
+    def show(self, media_type: str, data: str, found: list[Piece]) -> None:
+        """Add an image, once; without a type `data` is its address, which only a text can have."""
+        if hash(data) in self._images:
+            return
+        self._images.add(hash(data))
+        if media_type:
+            self.has_text = True
+            found.append((FILE, {"data": data, "media_type": media_type}))
+        else:
+            self.say(f"![image]({data})", found)
 
     def end(self, found: list[Piece]) -> None:
         """Add what was held back."""

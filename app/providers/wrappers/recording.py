@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.entries import END, KINDS
+from app.core.messages import Part
 from app.core.run_errors import RunError, RunInternalError, UpstreamTimeout
 from app.core.runs import ProviderRequest
 from app.core.usage import Usage
@@ -73,9 +74,17 @@ def head_line(provider: str, request: ProviderRequest, at: str) -> bytes:
             "at": at,
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": [
+                {"role": m.role, "content": [*map(_without_data, m.content)]}
+                for m in request.messages
+            ],
         }
     )
+
+
+def _without_data(part: Part) -> Part:
+    """Return a part with the length of its base64 in its place: nobody reads that in a head."""
+    return {**part, "data": len(part["data"])} if "data" in part else part
 
 
 def batch_line(offset_s: float, batch: Sequence[Piece]) -> bytes:

@@ -23,6 +23,7 @@ from app.core.run_errors import (
     UpstreamTimeout,
 )
 from app.core.runs import NEVER_IGNORED, Attempt, ProviderRequest
+from app.providers.wire.images import needed
 from app.providers.wrappers.breaker import Breaker, Breakers, says_ill
 from app.runs.ports import FINISH, SIGNS_OF_LIFE, Piece, PieceStream, Provider, own_patience_s
 
@@ -192,8 +193,10 @@ class Resilient:
 
     def _takes(self, index: int, request: ProviderRequest) -> bool:
         """Whether that one would honour what must not be ignored; the first was asked to."""
-        asked = NEVER_IGNORED.intersection(request.parameters)
-        return not index or asked <= self._chain[index].provider.parameters
+        if not index:
+            return True
+        asked = NEVER_IGNORED.intersection(request.parameters) | needed(request.messages)
+        return asked <= self._chain[index].provider.parameters
 
     def _link(self, index: int, request: ProviderRequest) -> _Link:
         """Return that one of the chain. One that the request was not made for is asked for its own
