@@ -13,9 +13,10 @@ const UPLOAD = "POST /api/attachments";
 const ONE = "/api/attachments/<id>";
 const START = "POST /api/chat/stream";
 const MADE = { type: "image", attachment_id: "m1", name: "cat.png", media_type: "image/png", bytes: 9 };
+const { type: _, ...TOLD } = MADE;
 const LOG = [
   { token: "Here: " },
-  { file: MADE },
+  { file: TOLD },
   { done: true, finish_reason: "stop", full_response: "Here: ", session_id: "s1", usage: null },
 ];
 const photo = (text = "bytes", name = "é\r\n\ud800 “a”.png") => new File([text], name, { type: "image/png" });

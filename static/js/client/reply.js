@@ -194,13 +194,13 @@ export class IncomingReply {
   }
 
   /**
-   * @param {FilePart & { attachment_id: string }} file
+   * @param {Omit<FilePart, "type"> & { attachment_id: string }} made
    * @param {number} seq
    */
-  #addFile(file, seq) {
-    if (this.#files.has(file.attachment_id)) return;
-    this.#files.add(file.attachment_id);
-    this.note({ type: "file", file, seq });
+  #addFile(made, seq) {
+    if (this.#files.has(made.attachment_id)) return;
+    this.#files.add(made.attachment_id);
+    this.note({ type: "file", file: { type: "image", ...made }, seq });
   }
 
   #finish() {

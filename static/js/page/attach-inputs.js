@@ -34,15 +34,17 @@ function paste(event, add, tell) {
 function watchDrops(add, tell) {
   const hasFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") ?? false;
   const show = (shown) => { $("drop").hidden = !shown; };
+  let entered = null; // what they are over: that is entered before the one before is left
   const over = (event) => {
     if (!hasFiles(event)) return;
+    if (event.type === "dragenter") entered = event.target;
     event.preventDefault(); // else the browser would open it in the place of the page
     event.dataTransfer.dropEffect = isOpen() ? "none" : "copy";
     show(!isOpen());
   };
   addEventListener("dragenter", over);
   addEventListener("dragover", over);
-  addEventListener("dragleave", (event) => event.relatedTarget === null && show(false));
+  addEventListener("dragleave", ({ target }) => target === entered && show(false));
   addEventListener("drop", (event) => {
     show(false);
     if (!hasFiles(event)) return;

@@ -4,6 +4,7 @@
 import { partOf, randomId } from "../tandem-client.js";
 import { draftFilesOf, keepDraftFiles } from "./drafts.js";
 import { nameOf } from "./formats.js";
+import { addressOf } from "./pictures.js";
 import { attachedTo, placeOf } from "./state.js";
 import { strings } from "./strings.js";
 
@@ -123,7 +124,7 @@ export class Attachments {
     this.#uploads.set(key, { file, place, name: key, controller: new AbortController() });
     this.#queue.push(key);
     const part = { type: isPicture(file) ? "image" : "file", name: file.name, media_type: file.type, bytes: file.size };
-    return { key, part, state: "waiting", sent: 0, error: null, preview: isPicture(file) ? URL.createObjectURL(file) : null };
+    return { key, part, state: "waiting", sent: 0, error: null, preview: isPicture(file) ? addressOf(file) : null };
   }
 
   #next() {

@@ -2,6 +2,15 @@
 // that shows one shares its address, which is revoked with the last.
 
 const MOST_KEPT = 16;
+const SHOWN = /^image\/(?:png|jpeg|gif|webp|avif|bmp)$/;
+
+/**
+ * Return an address of a picture. It stands in the page's origin, where a document could do anything:
+ * what is no plain picture has no type that a browser opens.
+ */
+export function addressOf(blob) {
+  return URL.createObjectURL(SHOWN.test(blob.type) ? blob : new Blob([blob], { type: "application/octet-stream" }));
+}
 
 export class Pictures {
   #client;
@@ -44,7 +53,7 @@ export class Pictures {
 
   #load(id) {
     const controller = new AbortController();
-    const url = this.#read(id, controller.signal).then((bytes) => URL.createObjectURL(bytes));
+    const url = this.#read(id, controller.signal).then(addressOf);
     const entry = { count: 0, url, controller };
     url.catch(() => this.#held.get(id) === entry && this.#held.delete(id)); // the next one tries again
     return entry;
