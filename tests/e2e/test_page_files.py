@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -64,6 +66,13 @@ def limit(page, conditions):
     cdp = page.tab.context.new_cdp_session(page.tab)
     cdp.send("Network.enable")
     cdp.send("Network.emulateNetworkConditions", conditions)
+
+
+def drawn(data):
+    """Return the chunk in which a model's server tells of a picture."""
+    image = {"url": "data:image/png;base64," + base64.b64encode(data).decode()}
+    delta = {"images": [{"type": "image_url", "image_url": image}]}
+    return {"choices": [{"index": 0, "delta": delta}]}
 
 
 def uploaded(server, attachment_id):
@@ -350,6 +359,36 @@ def test_only_the_editor_of_new_messages_takes_files(page):
     paste(page, png())
     ready(page)
     expect(note(page)).to_be_hidden()
+
+
+def test_a_picture_that_the_model_made_is_shown_as_it_comes_and_after_a_reload(
+    context, shared_server, upstream
+):
+    made, more = png(120, 80), threading.Event()
+
+    def reply(exchange):
+        exchange.start()
+        exchange.delta("Here it is:")
+        exchange.event(drawn(made))
+        assert more.wait(60)
+        exchange.delta("Done.")
+        exchange.finish()
+
+    upstream.reply = reply
+    page = ChatPage(context, shared_server.url).open()
+    page.send("Draw")
+    width = "document.querySelector('.reply .picture img')?.naturalWidth === 120"
+    page.holds(width)
+    expect(page.tab.locator("#stop")).to_be_visible()
+    more.set()
+    page.idle()
+    order = "[...document.querySelectorAll('.reply > :is(.text, .picture)')].map(e => e.className)"
+    assert [name.split()[0] for name in page.tab.evaluate(order)] == ["text", "picture", "text"]
+    page.tab.reload()
+    page.ready()
+    page.holds(width)
+    assert len(page.tab.evaluate(order)) == 3
+    assert page.complaints == []
 
 
 def test_addresses_of_pictures_are_revoked(page):
