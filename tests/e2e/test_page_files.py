@@ -391,6 +391,24 @@ def test_a_picture_that_the_model_made_is_shown_as_it_comes_and_after_a_reload(
     assert page.complaints == []
 
 
+def test_a_picture_that_cannot_be_loaded_says_so_and_is_asked_for_again(context, server):
+    page = ChatPage(context, server.url).open()
+    pick(page, PHOTO)
+    page.send("Look")
+    page.idle()
+    page.tab.route("**/api/attachments/*", lambda route: route.abort())
+    page.tab.reload()
+    page.ready()
+    failed = page.tab.get_by_role("button", name="photo.png could not be loaded. Try again")
+    expect(failed).to_be_visible()
+    expect(pictures(page)).to_have_count(0)
+    page.tab.unroute("**/api/attachments/*")
+    failed.click()
+    expect(pictures(page)).to_have_count(1)
+    expect(page.tab.get_by_role("dialog")).to_have_count(0)
+    expect(page.tab.get_by_role("button", name="Open photo.png")).to_be_visible()
+
+
 def test_addresses_of_pictures_are_revoked(page):
     page.tab.add_init_script("""
         const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];

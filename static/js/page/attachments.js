@@ -140,7 +140,7 @@ export class Attachments {
     const { file, name, controller: { signal } } = upload;
     try {
       const part = partOf(await this.#client.upload(file, { onProgress, signal, idempotencyKey: name }));
-      this.#pictures.keep(part.attachment_id, file);
+      if (part.type === "image") this.#pictures.keep(part.attachment_id, file);
       this.#item(key, { state: "ready", sent: 1, part });
       this.#uploads.delete(key);
     } catch (error) {

@@ -64,6 +64,7 @@ export class FileView {
   }
 
   async #load(image, note, button) {
+    const name = nameOf(this.#part);
     this.#held?.release();
     const held = (this.#held = this.#files.pictures.hold(this.#part.attachment_id));
     button.setAttribute("aria-busy", "true");
@@ -73,10 +74,13 @@ export class FileView {
       image.src = url;
       await image.decode();
       [image.hidden, note.hidden] = [false, true];
+      button.setAttribute("aria-label", strings.openPicture(name));
     } catch {
       if (held !== this.#held) return;
-      setText(note, strings.pictureFailed(nameOf(this.#part)));
+      const failed = strings.pictureFailed(name);
+      setText(note, failed);
       [image.hidden, note.hidden] = [true, false];
+      button.setAttribute("aria-label", failed);
     }
     button.removeAttribute("aria-busy");
   }

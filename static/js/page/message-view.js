@@ -49,7 +49,7 @@ export class MessageView {
     this.#blocks?.update(live ? live.blocks : shownBlocks(message), { live: Boolean(live), asks });
     // Not over a translation.
     if (this.#body && message.content !== this.#drawn?.message.content) setText(this.#body, message.content);
-    this.#files?.update(filesIn(message));
+    if (message !== this.#drawn?.message) this.#files?.update(filesIn(message));
     this.#drawLive(live, around.offline);
     if (message.id) this.element.dataset.id = message.id;
     const now = { message, live: Boolean(live), busy: around.busy, fixed: around.fixed, last: around.last, editing: around.editing };
