@@ -413,7 +413,7 @@ def test_addresses_of_pictures_are_revoked(page):
     page.tab.add_init_script("""
         const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
         window.open_ = new Set();
-        URL.createObjectURL = (...args) => { const url = make(...args); open_.add(url); return url; };
+        URL.createObjectURL = (blob) => { open_.add(make(blob)); return [...open_].at(-1); };
         URL.revokeObjectURL = (url) => { open_.delete(url); revoke(url); };
     """)
     page.tab.reload()
