@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.attaching import chosen, pick, png
 from tests.support.browser import ChatPage, choose
 from tests.support.calling import calls
 from tests.support.doors import SECRET
 from tests.support.node import install
-from tests.support.pictures import chosen, pick, png
 from tests.support.server_tools import LOOK_UP, NAMES
 from tests.support.upstream import PLANTED_KEY, Steps, in_turn, say
 

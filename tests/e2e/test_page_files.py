@@ -9,8 +9,8 @@ import threading
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.attaching import Drag, chosen, noise, paste, pick, png
 from tests.support.browser import ChatPage
-from tests.support.pictures import Drag, chosen, noise, paste, pick, png
 
 MOST = 3_000_000
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
