@@ -95,6 +95,7 @@ def test_imports_are_found() -> None:
         "client/shared/messages.js",
         "client/transports/frames.js",
         "client/types.js",
+        "client/uploads.js",
         "docs.js",
         "examples/react.js",
         "markdown/highlight-worker.js",

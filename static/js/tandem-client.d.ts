@@ -1,5 +1,6 @@
 // Written by `make types` from the JSDoc of tandem-client.js.
 
+export * from "./client/blocks.js";
 export { randomId } from "./client/random-id.js";
 export { TandemError } from "./client/tandem-error.js";
 export { createSseParser } from "./client/transports/sse-parser.js";
@@ -20,7 +21,7 @@ export class TandemClient {
     readonly tools: Tools;
     /**
      * Send a message; return its Reply. The same text to the same session while the first is
-     * unanswered is the same Reply: a double click is one message.
+     * unanswered is the same Reply: a double click is one message. Attachments are uploaded first.
      * @param {string} message
      * @param {SendOptions} [options]
      * @returns {Reply}
@@ -61,6 +62,41 @@ export class TandemClient {
      */
     replyOf(id: ConversationId): Reply | undefined;
     /**
+     * Upload a file: its id is one of the `attachments` of a message, within a day. A connection that
+     * is cut is tried again, as the same upload.
+     * @param {Blob} file
+     * @param {UploadOptions} [options]
+     * @returns {Promise<Attachment>}
+     */
+    upload(file: Blob, options?: UploadOptions): Promise<Attachment>;
+    /**
+     * Return the address of an attachment; to read it the access token is needed.
+     * @param {string} id
+     * @returns {string}
+     */
+    attachmentUrl(id: string): string;
+    /**
+     * Return the bytes of an attachment; `URL.createObjectURL` shows them.
+     * @param {string} id
+     * @param {{ signal?: AbortSignal }} [options]
+     * @returns {Promise<Blob>}
+     */
+    attachment(id: string, { signal }?: {
+        signal?: AbortSignal;
+    }): Promise<Blob>;
+    /**
+     * Return whether an attachment is (still) there.
+     * @param {string} id
+     * @returns {Promise<boolean>}
+     */
+    hasAttachment(id: string): Promise<boolean>;
+    /**
+     * Delete an attachment that no message names; else it throws `attachment_in_use`.
+     * @param {string} id
+     * @returns {Promise<void>}
+     */
+    removeAttachment(id: string): Promise<void>;
+    /**
      * Return the record of a run.
      * @param {string} runId
      * @returns {Promise<RunRecord>}
@@ -99,14 +135,18 @@ export type DeliveryOptions = import("./client/types.js").DeliveryOptions;
 export type Io = import("./client/types.js").Io;
 export type ClientOptions = import("./client/types.js").ClientOptions;
 export type SendOptions = import("./client/types.js").SendOptions;
+export type Attachable = import("./client/uploads.js").Attachable;
+export type UploadOptions = import("./client/uploads.js").UploadOptions;
 export type FollowOptions = import("./client/types.js").FollowOptions;
 export type ContinueOptions = import("./client/types.js").ContinueOptions;
 export type WatchOptions = import("./client/types.js").WatchOptions;
 export type Reply = import("./client/types.js").Reply;
 export type Whole = import("./client/types.js").Whole;
 export type ReplyEvent = import("./client/types.js").ReplyEvent;
+export type UploadEvent = import("./client/uploads.js").UploadEvent;
 export type StartEvent = import("./client/types.js").StartEvent;
 export type TextEvent = import("./client/types.js").TextEvent;
+export type FileEvent = import("./client/uploads.js").FileEvent;
 export type StatusEvent = import("./client/types.js").StatusEvent;
 export type ResumeEvent = import("./client/types.js").ResumeEvent;
 export type RetryEvent = import("./client/types.js").RetryEvent;
@@ -121,6 +161,8 @@ export type FinishReason = import("./client/records.js").FinishReason;
 export type Usage = import("./client/records.js").Usage;
 export type Cost = import("./client/records.js").Cost;
 export type Receipt = import("./client/records.js").Receipt;
+export type Attachment = import("./client/records.js").Attachment;
+export type FilePart = import("./client/records.js").FilePart;
 export type RunRecord = import("./client/records.js").RunRecord;
 export type Session = import("./client/records.js").Session;
 export type Message = import("./client/records.js").Message;
@@ -135,4 +177,3 @@ export type ErrorDetails = import("./client/tandem-error.js").ErrorDetails;
 export type SseEvent = import("./client/transports/sse-parser.js").SseEvent;
 export type SseHandlers = import("./client/transports/sse-parser.js").SseHandlers;
 export type SseParser = import("./client/transports/sse-parser.js").SseParser;
-export { blocksOf, callsOf, textOf, withActions, withEvent, withText } from "./client/blocks.js";

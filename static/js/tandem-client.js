@@ -2,38 +2,27 @@
 // time-outs and reloads. No dependencies, no build step; its parts are in client/. docs/client.md
 // says how to use it.
 
+import { Attachments, marksOf } from "./client/attachments.js";
 import { sessionIdOf } from "./client/conversation-id.js";
-import { Delivery } from "./client/delivery.js";
 import { feedOf } from "./client/feeds.js";
 import { Http, path, query } from "./client/http.js";
 import { NewsFollower } from "./client/news-watch.js";
 import { randomId } from "./client/random-id.js";
-import { IncomingReply } from "./client/reply.js";
+import { Replies } from "./client/replies.js";
 import { SessionFollower } from "./client/session-watch.js";
 import { sessionRoutes } from "./client/sessions.js";
 import { SharedStream } from "./client/shared/shared-stream.js";
 import { DEFAULTS, fieldsOf, settingsOf } from "./client/settings.js";
 import { Stopper } from "./client/stop.js";
-import { TandemError } from "./client/tandem-error.js";
 import { toolRoutes } from "./client/tools.js";
 import { SharedTransport } from "./client/transports/shared.js";
 import { SocketTransport } from "./client/transports/socket.js";
 import { SseTransport } from "./client/transports/sse.js";
 
-export {
-  blocksOf,
-  callsOf,
-  textOf,
-  withActions,
-  withEvent,
-  withText,
-} from "./client/blocks.js";
+export * from "./client/blocks.js";
 export { randomId } from "./client/random-id.js";
 export { TandemError } from "./client/tandem-error.js";
 export { createSseParser } from "./client/transports/sse-parser.js";
-
-/** @import { Place } from "./client/reply.js" */
-/** @import { StreamRequest } from "./client/transports/frames.js" */
 
 /**
  * @typedef {import("./client/types.js").TransportName} TransportName
@@ -42,14 +31,18 @@ export { createSseParser } from "./client/transports/sse-parser.js";
  * @typedef {import("./client/types.js").Io} Io
  * @typedef {import("./client/types.js").ClientOptions} ClientOptions
  * @typedef {import("./client/types.js").SendOptions} SendOptions
+ * @typedef {import("./client/uploads.js").Attachable} Attachable
+ * @typedef {import("./client/uploads.js").UploadOptions} UploadOptions
  * @typedef {import("./client/types.js").FollowOptions} FollowOptions
  * @typedef {import("./client/types.js").ContinueOptions} ContinueOptions
  * @typedef {import("./client/types.js").WatchOptions} WatchOptions
  * @typedef {import("./client/types.js").Reply} Reply
  * @typedef {import("./client/types.js").Whole} Whole
  * @typedef {import("./client/types.js").ReplyEvent} ReplyEvent
+ * @typedef {import("./client/uploads.js").UploadEvent} UploadEvent
  * @typedef {import("./client/types.js").StartEvent} StartEvent
  * @typedef {import("./client/types.js").TextEvent} TextEvent
+ * @typedef {import("./client/uploads.js").FileEvent} FileEvent
  * @typedef {import("./client/types.js").StatusEvent} StatusEvent
  * @typedef {import("./client/types.js").ResumeEvent} ResumeEvent
  * @typedef {import("./client/types.js").RetryEvent} RetryEvent
@@ -64,6 +57,8 @@ export { createSseParser } from "./client/transports/sse-parser.js";
  * @typedef {import("./client/records.js").Usage} Usage
  * @typedef {import("./client/records.js").Cost} Cost
  * @typedef {import("./client/records.js").Receipt} Receipt
+ * @typedef {import("./client/records.js").Attachment} Attachment
+ * @typedef {import("./client/records.js").FilePart} FilePart
  * @typedef {import("./client/records.js").RunRecord} RunRecord
  * @typedef {import("./client/records.js").Session} Session
  * @typedef {import("./client/records.js").Message} Message
@@ -97,40 +92,41 @@ export class TandemClient {
   #settings;
   #transports;
   #stopper;
+  #attachments;
+  #replies;
   /** @type {SharedStream | null} */
   #shared = null;
-  /** @type {Map<string, IncomingReply>} */
-  #replies = new Map(); // those that have not ended, each by all of its keys
-  /** @type {Set<IncomingReply>} */
-  #open = new Set();
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
-    this.#http = new Http(options);
-    this.#settings = settingsOf(DEFAULTS, options);
+    const http = (this.#http = new Http(options));
+    const settings = (this.#settings = settingsOf(DEFAULTS, options));
     const hasSocket = Boolean(options.io) || globalThis.document !== undefined;
-    const socket = hasSocket ? new SocketTransport(this.#http, options.io) : undefined;
-    const own = new SseTransport(this.#http);
-    if (options.share) this.#shared = new SharedStream(this.#http);
-    const sse = this.#shared ? new SharedTransport(this.#http, this.#shared, own) : own;
-    this.#transports = { sse, socket };
-    this.sessions = sessionRoutes(this.#http);
-    this.tools = toolRoutes(this.#http);
-    this.#stopper = new Stopper(this.#http, this.sessions, this.#settings.retry, socket);
+    const socket = hasSocket ? new SocketTransport(http, options.io) : undefined;
+    const own = new SseTransport(http);
+    if (options.share) this.#shared = new SharedStream(http);
+    const sse = this.#shared ? new SharedTransport(http, this.#shared, own) : own;
+    const transports = (this.#transports = { sse, socket });
+    this.sessions = sessionRoutes(http);
+    this.tools = toolRoutes(http);
+    const stopper = (this.#stopper = new Stopper(http, this.sessions, settings.retry, socket));
+    const attachments = (this.#attachments = new Attachments(http, settings.retry));
+    this.#replies = new Replies({ http, settings, transports, stopper, attachments });
   }
 
   /**
    * Send a message; return its Reply. The same text to the same session while the first is
-   * unanswered is the same Reply: a double click is one message.
+   * unanswered is the same Reply: a double click is one message. Attachments are uploaded first.
    * @param {string} message
    * @param {SendOptions} [options]
    * @returns {Reply}
    */
   send(message, options = {}) {
     const asked = options.sessionId ?? null;
-    const { idempotencyKey, edit, regenerate, parentId } = options;
+    const { idempotencyKey, edit, regenerate, parentId, attachments } = options;
+    const files = marksOf(attachments);
     const keyFor = (/** @type {string | null} */ id) => (
-      JSON.stringify([id, idempotencyKey, message, edit, regenerate, parentId])
+      JSON.stringify([id, idempotencyKey, message, edit, regenerate, parentId, files])
     );
     const unanswered = this.#replies.get(keyFor(asked));
     if (unanswered) return unanswered;
@@ -140,7 +136,8 @@ export class TandemClient {
     const text = regenerate ? {} : { message };
     const body = { ...text, session_id: sessionId, ...fieldsOf(options) };
     const request = { body, key: idempotencyKey ?? randomId() };
-    return this.#deliver({ sessionId }, options, request, [keyFor(asked), keyFor(sessionId)]);
+    const keys = [keyFor(asked), keyFor(sessionId)];
+    return this.#replies.deliver({ sessionId }, options, request, keys);
   }
 
   /**
@@ -151,7 +148,7 @@ export class TandemClient {
    */
   follow(runId, options = {}) {
     const place = { runId, sessionId: options.sessionId, after: options.after };
-    return this.#deliver(place, { ...options, enableStreaming: true }, null, []);
+    return this.#replies.deliver(place, { ...options, enableStreaming: true }, null, []);
   }
 
   /**
@@ -166,7 +163,7 @@ export class TandemClient {
     const request = { url, body: options.reasoning ? { reasoning: true } : {} };
     const place = { sessionId: options.sessionId };
     const streamed = { ...options, enableStreaming: true, transport: /** @type {const} */ ("sse") };
-    return this.#deliver(place, streamed, request, []);
+    return this.#replies.deliver(place, streamed, request, []);
   }
 
   /**
@@ -195,7 +192,55 @@ export class TandemClient {
    * @returns {Reply | undefined}
    */
   replyOf(id) {
-    return [...this.#open].find((reply) => reply.sessionId === sessionIdOf(id));
+    return [...this.#replies].find((reply) => reply.sessionId === sessionIdOf(id));
+  }
+
+  /**
+   * Upload a file: its id is one of the `attachments` of a message, within a day. A connection that
+   * is cut is tried again, as the same upload.
+   * @param {Blob} file
+   * @param {UploadOptions} [options]
+   * @returns {Promise<Attachment>}
+   */
+  upload(file, options = {}) {
+    return this.#attachments.upload(file, options);
+  }
+
+  /**
+   * Return the address of an attachment; to read it the access token is needed.
+   * @param {string} id
+   * @returns {string}
+   */
+  attachmentUrl(id) {
+    return this.#attachments.url(id);
+  }
+
+  /**
+   * Return the bytes of an attachment; `URL.createObjectURL` shows them.
+   * @param {string} id
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<Blob>}
+   */
+  attachment(id, { signal } = {}) {
+    return this.#attachments.read(id, signal);
+  }
+
+  /**
+   * Return whether an attachment is (still) there.
+   * @param {string} id
+   * @returns {Promise<boolean>}
+   */
+  hasAttachment(id) {
+    return this.#attachments.has(id);
+  }
+
+  /**
+   * Delete an attachment that no message names; else it throws `attachment_in_use`.
+   * @param {string} id
+   * @returns {Promise<void>}
+   */
+  removeAttachment(id) {
+    return this.#attachments.remove(id);
   }
 
   /**
@@ -239,62 +284,8 @@ export class TandemClient {
    * @returns {void}
    */
   close() {
-    for (const reply of this.#open) reply.leave();
+    for (const reply of this.#replies) reply.leave();
     this.#transports.socket?.close();
     this.#shared?.close();
   }
-
-  /**
-   * @param {Place} place
-   * @param {SendOptions} options
-   * @param {StreamRequest | null} request
-   * @param {string[]} keys
-   */
-  #deliver(place, options, request, keys) {
-    const settings = settingsOf(this.#settings, options);
-    if (!this.#transports[settings.transport]) {
-      throw new TypeError(`transport ${settings.transport}: not known, or needs the option io`);
-    }
-    /** @type {IncomingReply} */
-    const reply = new IncomingReply(place, () => this.#stopper.stopReply(reply, delivery));
-    const reasoning = Boolean(options.reasoning);
-    const parts = { transports: this.#transports, http: this.#http, settings, request, reasoning };
-    const delivery = new Delivery(reply, parts);
-    this.#keep(reply, keys);
-    if (!watchSignal(options.signal, reply)) return reply;
-    delivery.run();
-    return reply;
-  }
-
-  /**
-   * @param {IncomingReply} reply
-   * @param {string[]} keys
-   */
-  #keep(reply, keys) {
-    this.#open.add(reply);
-    for (const key of keys) this.#replies.set(key, reply);
-    const forget = () => {
-      this.#open.delete(reply);
-      for (const key of keys) this.#replies.delete(key);
-    };
-    reply.whole.then(forget, forget);
-  }
-}
-
-/**
- * Have the signal stop the reply. Return false if it is aborted already, and nothing must be sent.
- * @param {AbortSignal | undefined} signal
- * @param {IncomingReply} reply
- */
-function watchSignal(signal, reply) {
-  if (!signal) return true;
-  if (signal.aborted) {
-    reply.fail(new TandemError("aborted", undefined, { retryable: false }));
-    return false;
-  }
-  const stop = () => reply.stop();
-  signal.addEventListener("abort", stop, { once: true });
-  const off = () => signal.removeEventListener("abort", stop);
-  reply.whole.then(off, off);
-  return true;
 }

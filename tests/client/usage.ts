@@ -4,7 +4,7 @@ import * as React from "react";
 import { io } from "socket.io-client";
 
 import { createSseParser, TandemClient, TandemError } from "../../static/js/tandem-client.js";
-import type { Receipt, Reply, ReplyEvent, Whole } from "../../static/js/tandem-client.js";
+import type { Attachment, Receipt, Reply, ReplyEvent, Whole } from "../../static/js/tandem-client.js";
 import { createUseChat } from "../../static/js/use-chat.js";
 import type { Chat, ChatMessage } from "../../static/js/use-chat.js";
 
@@ -41,6 +41,10 @@ function show(event: ReplyEvent): string | number {
       return event.status;
     case "tool":
       return event.error ?? event.state;
+    case "upload":
+      return event.attachment?.id ?? event.loaded / event.total;
+    case "file":
+      return event.file.attachment_id ?? event.file.url ?? event.seq;
     case "warning":
       return event.data;
     case "start":
@@ -97,6 +101,17 @@ export async function versions(): Promise<string> {
   return [next, cost?.amount, text, system, deleted, providers[0]?.missing, total.cost?.currency].join();
 }
 
+export async function files(file: File, signal: AbortSignal): Promise<string> {
+  const onProgress = ({ loaded, total }: { loaded: number; total: number }) => say(loaded / total);
+  const { id, width }: Attachment = await client.upload(file, { onProgress, signal });
+  await client.send("", { attachments: [file, new Blob(["x"]), id, { id }] }).whole;
+  const blob: Blob = await client.attachment(id, { signal });
+  if (await client.hasAttachment(id)) await client.removeAttachment(id);
+  // @ts-expect-error: bytes are put into a File or a Blob
+  client.send("", { attachments: [new Uint8Array(1)] });
+  return client.attachmentUrl(id) + blob.type + (width ?? 0);
+}
+
 function messages0(messages: { siblings: string[] }[]): string {
   return messages[0]!.siblings[0]!;
 }
@@ -111,7 +126,7 @@ export const useOther = createUseChat(React, {
 });
 
 export function chatOf(chat: Chat<number>, whole: Whole): ChatMessage {
-  const rest = { calls: [], blocks: [{ text: whole.text }], runId: whole.runId };
+  const rest = { calls: [], files: [], blocks: [{ text: whole.text }], runId: whole.runId };
   const message: ChatMessage = { id: "m", role: "assistant", content: whole.text, status: "completed", timestamp: "", ...rest };
   return chat.messages[0] ?? message;
 }

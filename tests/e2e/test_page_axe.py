@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.attaching import chosen, pick, png
 from tests.support.browser import ChatPage, choose
 from tests.support.calling import calls
 from tests.support.doors import SECRET
@@ -126,6 +127,33 @@ def test_calls_questions_sources_and_the_switch(browser, start_one, upstream):
             expect(page.last).to_have_text("Well.")
             page.idle()
             expect(page.tab.locator(".source")).to_have_count(2)
+            assert_no_violation(page)
+            context.close()
+
+
+def test_pictures_and_files(browser, start_one):
+    server = start_one(DEFAULT_PROVIDER="demo")
+    for theme in THEMES:
+        for size in SIZES.values():
+            context = browser.new_context(viewport=size, color_scheme=theme, bypass_csp=True)
+            page = ChatPage(context, server.url).open()
+            refused = chosen("bad.png", b"GIF89a is no picture")
+            pick(page, chosen("photo.png", png()), chosen("n.txt", b"x", "text/plain"), refused)
+            expect(page.tab.locator(".attached-error:visible")).to_have_count(1)
+            expect(page.tab.locator(".attached-item[data-state=ready]")).to_have_count(2)
+            assert_no_violation(page)
+            assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.tab.get_by_role("button", name="Remove bad.png").click()
+            page.send("Look")
+            page.idle()
+            expect(page.tab.locator(".picture img")).to_be_visible()
+            assert_no_violation(page)
+            assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.tab.get_by_role("button", name="Open photo.png").click()
+            expect(page.tab.locator("dialog[open] img")).to_be_visible()
+            assert_no_violation(page)
+            page.tab.keyboard.press("Escape")
+            page.tab.get_by_role("button", name="Edit").click()
             assert_no_violation(page)
             context.close()
 

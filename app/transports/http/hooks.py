@@ -36,7 +36,7 @@ TOKEN_PARAMETERS = frozenset({"token", "access_token", "jwt"})
 KEY_HEADERS = ("X-Api-Key", "Api-Key")
 # No inline script or style anywhere, nothing from elsewhere: model output is not to be trusted.
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 

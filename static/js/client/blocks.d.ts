@@ -27,6 +27,32 @@ export function textOf(blocks: readonly Block[]): string;
  */
 export function callsOf(blocks: readonly Block[]): ToolCall[];
 /**
+ * @param {readonly Block[]} blocks
+ * @returns {FilePart[]}
+ */
+export function filesOf(blocks: readonly Block[]): FilePart[];
+/**
+ * Return the part that an upload is of a message.
+ * @param {{ id: string } & Partial<Attachment>} attachment
+ * @returns {FilePart}
+ */
+export function partOf({ id, created_at: _, ...figures }: {
+    id: string;
+} & Partial<Attachment>): FilePart;
+/**
+ * @param {string} [mediaType]
+ * @returns {"image" | "file"}
+ */
+export function partTypeOf(mediaType?: string): "image" | "file";
+/**
+ * Return the blocks with a picture that the model made; once, though a run is read from its start
+ * again.
+ * @param {readonly Block[]} blocks
+ * @param {FilePart} file
+ * @returns {Block[]}
+ */
+export function withFile(blocks: readonly Block[], file: FilePart): Block[];
+/**
  * Return the blocks with more of a text.
  * @param {readonly Block[]} blocks
  * @param {string} text
@@ -120,16 +146,24 @@ export type ToolCall = CallNames & CallDetails & {
     since?: number | null;
 };
 /**
- * A part of a reply: a text, or a call.
+ * A part of a message: a text, a call, or a picture or file.
  */
 export type Block = {
     text: string;
     call?: undefined;
+    file?: undefined;
 } | {
     call: ToolCall;
     text?: undefined;
+    file?: undefined;
+} | {
+    file: FilePart;
+    text?: undefined;
+    call?: undefined;
 };
 import type { Message } from "./records.js";
 import type { PendingAction } from "./records.js";
+import type { FilePart } from "./records.js";
+import type { Attachment } from "./records.js";
 import type { Source } from "./records.js";
 import type { ToolState } from "./records.js";

@@ -1,7 +1,8 @@
-// What a reply is made of, in its order: texts, and calls of tools. Pure; a block is never changed,
-// another one takes its place.
+// What a message is made of, in its order: texts, calls of tools, pictures and files. Pure; a block
+// is never changed, another one takes its place.
 
-/** @import { Message, PendingAction, Source, ToolState } from "./records.js" */
+/** @import { Attachment, FilePart, Message, PendingAction, Source } from "./records.js" */
+/** @import { ToolState } from "./records.js" */
 
 /**
  * What is known of a call; which fields there are depends on its state (docs/tools.md).
@@ -45,8 +46,10 @@
  */
 
 /**
- * A part of a reply: a text, or a call.
- * @typedef {{ text: string, call?: undefined } | { call: ToolCall, text?: undefined }} Block
+ * A part of a message: a text, a call, or a picture or file.
+ * @typedef {{ text: string, call?: undefined, file?: undefined }
+ *   | { call: ToolCall, text?: undefined, file?: undefined }
+ *   | { file: FilePart, text?: undefined, call?: undefined }} Block
  */
 
 const ENDED = new Set(["done", "failed", "denied", "stopped", "unknown", "invalid"]);
@@ -94,6 +97,43 @@ export function textOf(blocks) {
  */
 export function callsOf(blocks) {
   return blocks.flatMap(({ call }) => (call ? [call] : []));
+}
+
+/**
+ * @param {readonly Block[]} blocks
+ * @returns {FilePart[]}
+ */
+export function filesOf(blocks) {
+  return blocks.flatMap(({ file }) => (file ? [file] : []));
+}
+
+/**
+ * Return the part that an upload is of a message.
+ * @param {{ id: string } & Partial<Attachment>} attachment
+ * @returns {FilePart}
+ */
+export function partOf({ id, created_at: _, ...figures }) {
+  return { type: partTypeOf(figures.media_type), attachment_id: id, ...figures };
+}
+
+/**
+ * @param {string} [mediaType]
+ * @returns {"image" | "file"}
+ */
+export function partTypeOf(mediaType = "") {
+  return mediaType.startsWith("image/") ? "image" : "file";
+}
+
+/**
+ * Return the blocks with a picture that the model made; once, though a run is read from its start
+ * again.
+ * @param {readonly Block[]} blocks
+ * @param {FilePart} file
+ * @returns {Block[]}
+ */
+export function withFile(blocks, file) {
+  const known = filesOf(blocks).some((one) => one.attachment_id === file.attachment_id);
+  return known ? [...blocks] : [...blocks, { file }];
 }
 
 /**
@@ -156,6 +196,7 @@ function waitingState(action) {
 function withPart(blocks, part) {
   const { type, ...data } = part;
   if (type === "text") return withText(blocks, data.text);
+  if (type === "image" || type === "file") return [...blocks, { file: part }];
   if (type === "tool_call") {
     return [...blocks, { call: { ...data, state: "invalid" in data ? "invalid" : "ready" } }];
   }

@@ -1,10 +1,11 @@
 // Messages as the hook shows them.
 
-import { blocksOf, callsOf, textOf, withActions } from "./blocks.js";
+import { blocksOf, callsOf, filesOf, partOf, partTypeOf, textOf, withActions } from "./blocks.js";
 
 /** @import { Block } from "./blocks.js" */
-/** @import { Message, PendingAction } from "./records.js" */
+/** @import { Attachment, FilePart, Message, PendingAction } from "./records.js" */
 /** @import { ChatMessage, Whole } from "./types.js" */
+/** @import { Attachable } from "./uploads.js" */
 
 let made = 0;
 
@@ -17,7 +18,7 @@ export function newMessage(role, content = "") {
   made += 1;
   const timestamp = new Date().toISOString();
   const blocks = content ? [{ text: content }] : [];
-  const rest = { calls: [], blocks, runId: null };
+  const rest = { calls: [], files: [], blocks, runId: null };
   return { id: `local-${made}`, role, content, status: "completed", timestamp, ...rest };
 }
 
@@ -29,7 +30,8 @@ export function newMessage(role, content = "") {
 export function shown(message, pending) {
   const { id, role, content, status, timestamp, run_id: runId } = message;
   const blocks = blocksOf(message, pending);
-  return { id, role, content, status, timestamp, calls: callsOf(blocks), blocks, runId };
+  const parts = { calls: callsOf(blocks), files: filesOf(blocks), blocks };
+  return { id, role, content, status, timestamp, ...parts, runId };
 }
 
 /**
@@ -38,7 +40,41 @@ export function shown(message, pending) {
  * @returns {ChatMessage}
  */
 export function said(message, blocks) {
-  return { ...message, content: textOf(blocks), calls: callsOf(blocks), blocks };
+  const parts = { calls: callsOf(blocks), files: filesOf(blocks), blocks };
+  return { ...message, content: textOf(blocks), ...parts };
+}
+
+/**
+ * A user's message as it is sent.
+ * @param {string} prompt
+ * @param {readonly Attachable[]} attachments
+ */
+export function asked(prompt, attachments) {
+  const message = newMessage("user", prompt);
+  return said(message, [...message.blocks, ...attachments.map((one) => ({ file: fileOf(one) }))]);
+}
+
+/**
+ * @param {ChatMessage} message
+ * @param {number} index Of its files, the one that is uploaded.
+ * @param {Attachment} attachment
+ */
+export function uploaded(message, index, attachment) {
+  const files = message.files.map((one, at) => (at === index ? partOf(attachment) : one));
+  const texts = message.blocks.filter(({ file }) => !file);
+  return said(message, [...texts, ...files.map((file) => ({ file }))]);
+}
+
+/**
+ * @param {Attachable} attachable
+ * @returns {FilePart}
+ */
+function fileOf(attachable) {
+  if (typeof attachable === "string") return { type: "file", attachment_id: attachable };
+  if (!(attachable instanceof Blob)) return partOf(attachable);
+  const { size: bytes, type: mediaType } = attachable;
+  const name = "name" in attachable ? attachable.name : undefined;
+  return { type: partTypeOf(mediaType), name, media_type: mediaType, bytes };
 }
 
 /**

@@ -1,7 +1,8 @@
 // The state behind the hook, without React: what is shown of one conversation, and how it changes.
 
-import { blocksOf, withEvent, withText } from "./blocks.js";
-import { ended, newMessage, said, shown } from "./chat-messages.js";
+import { marksOf } from "./attachments.js";
+import { blocksOf, withEvent, withFile, withText } from "./blocks.js";
+import { asked, ended, newMessage, said, shown, uploaded } from "./chat-messages.js";
 import { sessionIdOf } from "./conversation-id.js";
 import { TandemError } from "./tandem-error.js";
 
@@ -37,7 +38,7 @@ export class Conversation {
   #frame = null;
   /** @type {Reply | null} */
   #reply = null;
-  /** @type {{ prompt: string, promise: Promise<ConversationId> } | null} */
+  /** @type {{ mark: string, promise: Promise<ConversationId> } | null} */
   #sending = null; // the message that is unanswered
   #closed = false;
 
@@ -86,20 +87,24 @@ export class Conversation {
    * @param {string} prompt
    * @param {string} [model]
    * @param {string} [provider]
-   * @param {Pick<MessageOptions, "tools">} [more]
+   * @param {Pick<MessageOptions, "tools" | "attachments">} [more]
    * @returns {Promise<ConversationId>}
    */
-  send(streams, prompt, model, provider, { tools } = {}) {
-    if (this.#sending?.prompt === prompt) return this.#sending.promise; // a double click
+  send(streams, prompt, model, provider, { tools, attachments = [] } = {}) {
+    const mark = JSON.stringify([prompt, marksOf(attachments)]);
+    if (this.#sending?.mark === mark) return this.#sending.promise; // a double click
     if (this.#reply) return Promise.reject(this.#refused());
     this.#id ??= this.#newId();
     const to = { sessionId: this.#sessionId, enableStreaming: streams };
-    const options = { ...to, model, provider, tools };
-    this.#set({ error: null, messages: [...this.#state.messages, newMessage("user", prompt)] });
-    const promise = this.#track(this.#client.send(prompt, options), streams).finally(() => {
+    const options = { ...to, model, provider, tools, attachments };
+    const message = asked(prompt, attachments);
+    this.#set({ error: null, messages: [...this.#state.messages, message] });
+    const reply = this.#client.send(prompt, options);
+    if (attachments.length) this.#nameUploads(reply, message.id).catch(() => {}); // #track has it
+    const promise = this.#track(reply, streams).finally(() => {
       this.#sending = null;
     });
-    this.#sending = { prompt, promise };
+    this.#sending = { mark, promise };
     promise.catch(() => {}); // `error` has it: nobody needs to catch the rejection
     return promise;
   }
@@ -213,9 +218,28 @@ export class Conversation {
         const found = withEvent(answer.blocks, from, event, Date.now());
         from = found.from;
         answer = said(answer, found.blocks);
+      } else if (event.type === "file") {
+        answer = said(answer, withFile(answer.blocks, event.file));
       } else continue;
       keep(answer);
       this.#setSoon({ streamingMessage: answer });
+    }
+  }
+
+  /**
+   * Have the files of a message say what the server knows of them, as they get there.
+   * @param {Reply} reply
+   * @param {string} id
+   */
+  async #nameUploads(reply, id) {
+    for await (const event of reply) {
+      if (event.type !== "upload") return;
+      const { index, attachment } = event;
+      if (!attachment) continue;
+      const named = this.#state.messages.map((one) => (
+        one.id === id ? uploaded(one, index, attachment) : one
+      ));
+      this.#set({ messages: named });
     }
   }
 

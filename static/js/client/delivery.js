@@ -49,7 +49,7 @@ export class Delivery {
   #tries = 0; // since something new has come; offline, they are not used up
   #failures = 0; // those that did not count, too
   #busy = 0;
-  #begun = performance.now();
+  #begun = 0;
   /** @type {Way | undefined} */
   #tried; // the last way
   /** @type {unknown} */
@@ -73,6 +73,7 @@ export class Delivery {
   }
 
   async run() {
+    this.#begun = performance.now();
     try {
       while (!this.#reply.ended) await this.#try(this.#next());
     } catch (error) {
@@ -264,11 +265,10 @@ export class Delivery {
   #wholeAnswer(watchdog) {
     const { signal } = watchdog;
     const request = this.#newRequest();
-    const { sse } = this.#transports;
     // Where it is a fallback, nothing streams.
-    if (sse.whole && !this.#settings.enableStreaming && this.#tries === 0) {
+    if (this.#transports.sse.whole && !this.#settings.enableStreaming && this.#tries === 0) {
       const touch = () => watchdog.limit("chunk_timeout", this.#settings.chunkTimeout);
-      return sse.whole(request, signal, touch);
+      return this.#transports.sse.whole(request, signal, touch);
     }
     const { body, key } = request;
     /** @type {Record<string, string>} */

@@ -3,12 +3,16 @@
 import { sayer, withoutTexts } from "./debug.js";
 import { connectionError, errorFromResponse } from "./errors.js";
 import { TandemError } from "./tandem-error.js";
+import { hasXhr, send } from "./xhr.js";
 
 /** @import { ConnectionOptions } from "./types.js" */
 
 /**
  * @typedef {object} RequestOptions
  * @property {unknown} [json] The body.
+ * @property {Blob} [body] In the place of `json`.
+ * @property {(bytes: number) => void} [onSent] Told how much of `body` has gone out, where that can
+ *   be known.
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  */
@@ -22,6 +26,8 @@ export class Http {
     // Looked up at each call, since a page may replace the global one, which needs its own `this`.
     /** @type {typeof globalThis.fetch} */
     this.fetch = (...args) => (fetch ?? globalThis.fetch)(...args);
+    /** Whether `onSent` is called. */
+    this.tellsProgress = !fetch && hasXhr();
   }
 
   /**
@@ -57,17 +63,18 @@ export class Http {
    * @param {RequestOptions} options
    * @param {string | null} token
    */
-  #ask(method, path, { json, headers = {}, signal }, token) {
-    return this.fetch(this.baseUrl + path, {
-      method,
-      signal,
-      headers: {
-        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(token ? { Authorization: `Bearer ${token}` } : {}),
-        ...headers,
-      },
-      body: json === undefined ? undefined : JSON.stringify(json),
-    });
+  #ask(method, path, { json, body, onSent, headers = {}, signal }, token) {
+    const all = {
+      ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      ...headers,
+    };
+    const url = this.baseUrl + path;
+    if (body && onSent && this.tellsProgress) {
+      return send(url, { method, signal, headers: all, body }, onSent);
+    }
+    const text = json === undefined ? undefined : JSON.stringify(json);
+    return this.fetch(url, { method, signal, headers: all, body: body ?? text });
   }
 
   /**

@@ -75,6 +75,40 @@ export type SessionChange = {
     title?: string;
     system?: string;
 };
+/**
+ * What an upload is to the server.
+ */
+export type Attachment = {
+    id: string;
+    name: string;
+    /**
+     * What its bytes are, whatever they were called.
+     */
+    media_type: string;
+    bytes: number;
+    sha256: string;
+    width?: number | undefined;
+    height?: number | undefined;
+    pages?: number | undefined;
+    created_at: string;
+};
+/**
+ * A picture or a file of a message, with what is known of it.
+ */
+export type FilePart = {
+    type: "image" | "file";
+    /**
+     * Not of a picture that is named by its address.
+     */
+    attachment_id?: string | undefined;
+    url?: string | undefined;
+    name?: string | undefined;
+    media_type?: string | undefined;
+    bytes?: number | undefined;
+    width?: number | undefined;
+    height?: number | undefined;
+    pages?: number | undefined;
+};
 export type Message = {
     id: string;
     parent_id: string | null;

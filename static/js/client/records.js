@@ -80,6 +80,34 @@
 /** @typedef {{ title?: string, system?: string }} SessionChange */
 
 /**
+ * What an upload is to the server.
+ * @typedef {object} Attachment
+ * @property {string} id
+ * @property {string} name
+ * @property {string} media_type What its bytes are, whatever they were called.
+ * @property {number} bytes
+ * @property {string} sha256
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {number} [pages]
+ * @property {string} created_at
+ */
+
+/**
+ * A picture or a file of a message, with what is known of it.
+ * @typedef {object} FilePart
+ * @property {"image" | "file"} type
+ * @property {string} [attachment_id] Not of a picture that is named by its address.
+ * @property {string} [url]
+ * @property {string} [name]
+ * @property {string} [media_type]
+ * @property {number} [bytes]
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {number} [pages]
+ */
+
+/**
  * @typedef {object} Message
  * @property {string} id
  * @property {string | null} parent_id

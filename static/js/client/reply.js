@@ -5,7 +5,7 @@ import { errorFromJson } from "./errors.js";
 import { EventList } from "./event-list.js";
 import { TandemError } from "./tandem-error.js";
 
-/** @import { Receipt } from "./records.js" */
+/** @import { FilePart, Receipt } from "./records.js" */
 /** @import { ErrorDetails } from "./tandem-error.js" */
 /** @import { Reply, ReplyEvent, StatusEvent, Whole } from "./types.js" */
 
@@ -32,6 +32,8 @@ export class IncomingReply {
   #events = new EventList();
   #begun = false; // there was a "start" event
   #skip = 0; // how many characters a replay from the start brings again
+  /** @type {Set<string>} */
+  #files = new Set(); // so for pictures: the ids of those that came
   /** @type {(whole: Whole) => void} */
   #resolve = () => {};
   /** @type {(error: unknown) => void} */
@@ -91,7 +93,7 @@ export class IncomingReply {
   }
 
   get begun() {
-    return this.text !== "" || this.ended;
+    return this.text !== "" || this.#files.size > 0 || this.ended;
   }
 
   /** Wait for the id of the run; null if the reply has ended without one. */
@@ -126,6 +128,7 @@ export class IncomingReply {
     if (payload.token !== undefined) this.#addText(payload.token, payload.seq ?? null);
     else if (payload.done) this.complete(payload, payload.full_response);
     else if (payload.tool) this.note({ type: "tool", ...payload.tool, seq: payload.seq });
+    else if (payload.file) this.#addFile(payload.file, payload.seq);
     else if (payload.requires_action) this.complete(payload);
     else if (payload.error !== undefined) this.fail(errorFromJson(payload, this.#details()));
     else if (payload.status) this.note(statusOf(payload));
@@ -188,6 +191,16 @@ export class IncomingReply {
     if (fresh === "") return;
     this.text += fresh;
     this.note({ type: "text", text: fresh, seq });
+  }
+
+  /**
+   * @param {Omit<FilePart, "type"> & { attachment_id: string }} made
+   * @param {number} seq
+   */
+  #addFile(made, seq) {
+    if (this.#files.has(made.attachment_id)) return;
+    this.#files.add(made.attachment_id);
+    this.note({ type: "file", file: { type: "image", ...made }, seq });
   }
 
   #finish() {

@@ -141,6 +141,11 @@ export type MessageOptions = {
      */
     tools?: (string | Record<string, unknown>)[] | undefined;
     /**
+     * Pictures and files, at most 32; what is not
+     * uploaded yet is, before the message is sent.
+     */
+    attachments?: readonly Attachable[] | undefined;
+    /**
      * By default a random one.
      */
     idempotencyKey?: string | undefined;
@@ -237,7 +242,7 @@ export type WarningEvent = {
 export type EndEvent = {
     type: "end";
 } & Whole;
-export type ReplyEvent = StartEvent | TextEvent | ToolEvent | StatusEvent | ResumeEvent | RetryEvent | WarningEvent | EndEvent;
+export type ReplyEvent = UploadEvent | StartEvent | TextEvent | ToolEvent | FileEvent | StatusEvent | ResumeEvent | RetryEvent | WarningEvent | EndEvent;
 /**
  * What is known of a reply so far.
  */
@@ -290,7 +295,11 @@ export type ChatMessage = {
      */
     calls: readonly ToolCall[];
     /**
-     * Its texts and calls, in order.
+     * Its pictures and files, in order.
+     */
+    files: readonly FilePart[];
+    /**
+     * Its texts, calls and files, in order.
      */
     blocks: readonly Block[];
     runId: string | null;
@@ -322,7 +331,7 @@ export type ChatState = {
 /**
  * The promise resolves to the conversation's id, or rejects with the TandemError.
  */
-export type SendPrompt<Id extends ConversationId> = (prompt: string, model?: string, provider?: string, options?: Pick<MessageOptions, "tools">) => Promise<Id>;
+export type SendPrompt<Id extends ConversationId> = (prompt: string, model?: string, provider?: string, options?: Pick<MessageOptions, "tools" | "attachments">) => Promise<Id>;
 export type ChatActions<Id extends ConversationId> = {
     /**
      * Send; the answer comes whole.
@@ -367,13 +376,17 @@ export type ReactHooks = {
     useRef: (...args: any[]) => any;
     useCallback: (...args: any[]) => any;
 };
+import type { Attachable } from "./uploads.js";
 import type { FinishReason } from "./records.js";
 import type { Usage } from "./records.js";
 import type { Cost } from "./records.js";
 import type { PendingAction } from "./records.js";
+import type { UploadEvent } from "./uploads.js";
 import type { ToolEvent } from "./blocks.js";
+import type { FileEvent } from "./uploads.js";
 import type { Receipt } from "./records.js";
 import type { ToolCall } from "./blocks.js";
+import type { FilePart } from "./records.js";
 import type { Block } from "./blocks.js";
 import type { ToolResult } from "./records.js";
 import type { Approval } from "./records.js";

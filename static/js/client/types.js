@@ -2,8 +2,9 @@
 // docs/client.md says what each does; what the server answers is in records.js.
 
 /** @import { Block, ToolCall, ToolEvent } from "./blocks.js" */
-/** @import { Approval, Cost, FinishReason, PendingAction, Receipt } from "./records.js" */
-/** @import { ToolResult, Usage } from "./records.js" */
+/** @import { Approval, Cost, FilePart, FinishReason, PendingAction } from "./records.js" */
+/** @import { Receipt, ToolResult, Usage } from "./records.js" */
+/** @import { Attachable, FileEvent, UploadEvent } from "./uploads.js" */
 
 /** @typedef {"sse" | "socket"} TransportName */
 
@@ -96,6 +97,8 @@
  *   The message given does not count.
  * @property {(string | Record<string, unknown>)[]} [tools] Names of the server's tools, and
  *   definitions of the client's own, in OpenAI's form.
+ * @property {readonly Attachable[]} [attachments] Pictures and files, at most 32; what is not
+ *   uploaded yet is, before the message is sent.
  * @property {string} [idempotencyKey] By default a random one.
  */
 
@@ -174,8 +177,8 @@
 /** @typedef {{ type: "end" } & Whole} EndEvent */
 
 /**
- * @typedef {StartEvent | TextEvent | ToolEvent | StatusEvent | ResumeEvent | RetryEvent
- *   | WarningEvent | EndEvent} ReplyEvent
+ * @typedef {UploadEvent | StartEvent | TextEvent | ToolEvent | FileEvent | StatusEvent
+ *   | ResumeEvent | RetryEvent | WarningEvent | EndEvent} ReplyEvent
  */
 
 /**
@@ -210,7 +213,8 @@
  * @property {string} status
  * @property {string} timestamp
  * @property {readonly ToolCall[]} calls What it has called, in order.
- * @property {readonly Block[]} blocks Its texts and calls, in order.
+ * @property {readonly FilePart[]} files Its pictures and files, in order.
+ * @property {readonly Block[]} blocks Its texts, calls and files, in order.
  * @property {string | null} runId
  */
 
@@ -234,7 +238,7 @@
  * The promise resolves to the conversation's id, or rejects with the TandemError.
  * @template {ConversationId} Id
  * @typedef {(prompt: string, model?: string, provider?: string,
- *   options?: Pick<MessageOptions, "tools">) => Promise<Id>} SendPrompt
+ *   options?: Pick<MessageOptions, "tools" | "attachments">) => Promise<Id>} SendPrompt
  */
 
 /**

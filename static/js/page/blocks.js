@@ -2,7 +2,7 @@
 
 import { callsOf } from "../tandem-client.js";
 
-export { blocksOf, callsOf, textOf, withActions, withEvent, withText } from "../tandem-client.js";
+export { blocksOf, callsOf, filesOf, textOf, withActions, withEvent, withFile, withText } from "../tandem-client.js";
 
 const OPEN = new Set(["calling", "ready", "running"]);
 

@@ -1,19 +1,26 @@
 // Where messages are written: Enter sends (on a phone the button does), Esc stops, the arrow up edits
-// the last one.
+// the last one. Sending waits for uploads that are under way.
 
 import { $, setText } from "./dom.js";
 import { keepDraft } from "./drafts.js";
 import { icon } from "./icons.js";
 import { isComposing, onScreen, onScreenChange, sends } from "./keys.js";
+import { attachedTo, placeOf } from "./state.js";
 import { changed } from "./store.js";
 import { strings } from "./strings.js";
 
-export function composerView(store, { send, stop, editLast, openSettings }) {
+export function composerView(store, { send, cannotSend, stop, editLast, openSettings }) {
   const field = $("message");
   const submit = () => {
     const text = field.value;
-    if (!text.trim() || store.state.live) return;
-    send(text);
+    const { live, sessionId } = store.state;
+    const items = attachedTo(store.state, sessionId);
+    if (live || (!text.trim() && !items.length)) return;
+    const isWaiting = items.some(underWay);
+    const hasFailed = items.some(({ state }) => state === "failed");
+    store.set({ sendWaits: isWaiting && !hasFailed ? placeOf(sessionId) : null });
+    if (hasFailed) cannotSend(strings.failedUpload);
+    else if (!isWaiting) send(text);
     field.focus({ preventScroll: true });
   };
 
@@ -46,10 +53,19 @@ export function composerView(store, { send, stop, editLast, openSettings }) {
       field.value = state.draft.text ?? "";
       resized(field);
     }
-    if (changed(state, before, "live", "draft")) drawBusy(state);
+    if (changed(state, before, "live", "draft", "attached", "sessionId")) drawBusy(state);
+    if (state.sendWaits !== null) sendIfDone(state);
     if (changed(state, before, "models", "preferences")) drawModel(state);
   });
+
+  /** Send what waits for uploads, once they are done; not where the reader has gone elsewhere. */
+  function sendIfDone({ sendWaits, sessionId, live }) {
+    if (sendWaits !== placeOf(sessionId) || live) store.set({ sendWaits: null });
+    else if (!attachedTo(store.state, sessionId).some(underWay)) submit();
+  }
 }
+
+const underWay = ({ state }) => state === "waiting" || state === "uploading";
 
 /** What Enter does, said to the reader and to a keyboard on the screen. */
 function drawKeys() {
@@ -68,8 +84,9 @@ function drawBusy(state) {
   if (held) $("message").focus({ preventScroll: true });
 }
 
-function drawSend({ live }) {
-  $("send").disabled = Boolean(live) || !$("message").value.trim();
+function drawSend({ live, ...state }) {
+  const nothing = !$("message").value.trim() && !attachedTo(state, state.sessionId).length;
+  $("send").disabled = Boolean(live) || nothing;
 }
 
 function drawModel({ models, preferences }) {

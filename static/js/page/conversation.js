@@ -8,12 +8,15 @@ import { requestOptions } from "./preferences.js";
 import { Problems, refusalOf } from "./problems.js";
 import { readDetails } from "./reply-details.js";
 import { endOf, failureOf, saidBy } from "./reply-ends.js";
-import { keptBefore, keyed, localMessage, shownBlocks, withPending } from "./state.js";
+import { askedMessage, keptBefore, keyed, localMessage, namesOf, shownBlocks, withPending } from "./state.js";
 import { strings } from "./strings.js";
+
+const NOTHING = { text: "", files: [] };
 
 export class Conversation {
   #client;
   #store;
+  #attached; // to what is being written
   #problems;
   #onChange; // the list has news
   #say;
@@ -22,9 +25,10 @@ export class Conversation {
   #asked = 0; // and so is what was asked before something newer
   #over = null; // the run that was followed to its end
 
-  constructor(client, store, { onError, onChange, say }) {
+  constructor(client, store, { attached, onError, onChange, say }) {
     this.#client = client;
     this.#store = store;
+    this.#attached = attached;
     this.#problems = new Problems(store, { onError, say });
     this.#onChange = onChange;
     this.#say = say;
@@ -35,6 +39,7 @@ export class Conversation {
     this.#letGo();
     const blank = { messages: [], session: null, editing: null, problem: null, meter: null, usage: null, heldBack: false };
     this.#store.set({ ...blank, sessionId, systemDraft: "", loading: sessionId !== null, draft: { text: draftOf(sessionId) } });
+    this.#attached.restore(sessionId);
     if (sessionId) await this.refresh();
   }
 
@@ -57,20 +62,20 @@ export class Conversation {
     }
   }
 
-  /** Send a message; `edit` is the one it stands beside, `written` what is said of the composer's. */
-  async send(text, { edit = null, written = false } = {}) {
+  /** Send { text, files }; `edit` is the message it stands beside, `written` whether it is the composer's. */
+  async send(said, { edit = null, written = false } = {}) {
     if (this.#store.state.live) return;
     const before = keptBefore(this.#store.state.messages, edit);
-    const asked = localMessage("user", text, edit ? { siblings: edit.siblings } : {});
+    const asked = askedMessage(said, edit ? { siblings: edit.siblings } : {});
     // What is not read yet has no id: then the message goes wherever the server is.
     const parentId = before.length ? (before.at(-1).id ?? undefined) : null;
-    await this.#start(before, [asked], text, edit ? { edit: edit.id } : { parentId }, written);
+    await this.#start(before, [asked], said, edit ? { edit: edit.id } : { parentId }, written);
   }
 
   /** Make another reply beside one. */
   async regenerate(message) {
     if (this.#store.state.live) return;
-    await this.#start(keptBefore(this.#store.state.messages, message), [], "", { regenerate: message.id });
+    await this.#start(keptBefore(this.#store.state.messages, message), [], NOTHING, { regenerate: message.id });
   }
 
   /** Carry on a reply that did not complete. */
@@ -139,26 +144,26 @@ export class Conversation {
     if (shown !== null && (sessionId === null || sessionId === shown)) this.#gone(strings.gone);
   }
 
-  async #start(before, added, text, place, written = false) {
+  async #start(before, added, said, place, written = false) {
     const { sessionId: known, session, preferences, tools } = this.#store.state;
     const sessionId = known ?? randomId();
     const answer = localMessage("assistant", "");
-    const options = { ...requestOptions(preferences, tools), ...place, sessionId, sessionMustExist: Boolean(session) || undefined, idempotencyKey: randomId() };
+    const options = { ...requestOptions(preferences, tools), ...place, ...namesOf(said), sessionId, sessionMustExist: Boolean(session) || undefined, idempotencyKey: randomId() };
     const live = newLive(answer.key, { whole: !preferences.streaming });
     this.#store.set({ sessionId, live, messages: [...before, ...added, answer], editing: null, problem: null, heldBack: false, ...(written && { draft: { text: "" } }) });
-    keepSent(sessionId, { text, options, at: before.length });
+    keepSent(sessionId, { ...said, options, at: before.length });
     if (written) for (const id of [sessionId, known]) keepDraft(id, "");
     const opened = this.#opened;
     const made = await this.#createIfNeeded(sessionId);
     if (opened !== this.#opened) return;
-    if (!made) return void this.#notStarted(null, text);
+    if (!made) return void this.#notStarted(null, said);
     this.#say(strings.saidSent);
-    await this.#deliver(text, options, live);
+    await this.#deliver(said, options, live);
   }
 
-  #deliver(text, options, live) {
+  #deliver(said, options, live) {
     const transport = options.enableStreaming ? options.transport : "whole";
-    return this.#track(this.#client.send(text, options), live, { own: true, transport, text });
+    return this.#track(this.#client.send(said.text, options), live, { own: true, transport, said });
   }
 
   /** Send again, with its key, what was sent before a reload: if it did arrive, its run is joined. */
@@ -169,14 +174,14 @@ export class Conversation {
     const arrived = hasArrived(sent, messages);
     if (arrived || this.#reply) {
       keepSent(sessionId, null);
-      if (!arrived) this.#putBack(sent.text, strings.busy);
+      if (!arrived) this.#putBack(sent, strings.busy);
       return false;
     }
     const answer = localMessage("assistant", "");
-    const added = sent.text ? [localMessage("user", sent.text), answer] : [answer];
+    const added = sent.text || sent.files.length ? [askedMessage(sent), answer] : [answer];
     const live = newLive(answer.key, { whole: !sent.options.enableStreaming });
     this.#store.set((state) => ({ live, messages: [...state.messages.slice(0, sent.at), ...added] }));
-    this.#deliver(sent.text, sent.options, live);
+    this.#deliver(sent, sent.options, live);
     return true;
   }
 
@@ -193,34 +198,27 @@ export class Conversation {
     }
   }
 
-  async #track(reply, live, { own, transport, text = "" }) {
+  async #track(reply, live, { own, transport, said = NOTHING }) {
     this.#reply = reply;
     this.#store.set({ live });
     const following = new LiveReply(this.#store, reply, { own, transport });
     const isMine = () => this.#reply === reply;
     try {
       await following.follow(() => isMine() && this.#started(own));
-      if (isMine()) this.#ended(await reply.whole, following);
+      if (!isMine()) return;
+      if (following.meter.heldBack) this.#store.set({ heldBack: true });
+      this.#settle(endOf(await reply.whole));
     } catch (error) {
       if (!isMine()) return;
-      if (error.runId && error.code !== "session_busy") this.#failed(error);
-      else this.#notStarted(error, text);
+      if (!error.runId || error.code === "session_busy") return void this.#notStarted(error, said);
+      this.#settle(failureOf(error));
+      this.#problems.isTaken(error);
     }
   }
 
   #started(own) {
     if (own) keepSent(this.#store.state.sessionId, null);
     this.#onChange();
-  }
-
-  #ended(whole, following) {
-    if (following.meter.heldBack) this.#store.set({ heldBack: true });
-    this.#settle(endOf(whole));
-  }
-
-  #failed(error) {
-    this.#settle(failureOf(error));
-    this.#problems.isTaken(error);
   }
 
   /** The reply is over, or waits: what it has said becomes the message's, and the server says what it has kept. */
@@ -237,21 +235,22 @@ export class Conversation {
     if (change.status !== "lost") this.refresh();
   }
 
-  /** Nothing was stored: the text of the message goes back into the input field. */
-  #notStarted(error, text) {
+  /** Nothing was stored: what the message had goes back to where it was written. */
+  #notStarted(error, said) {
     this.#reply = null;
     keepSent(this.#store.state.sessionId, null);
     this.#store.set(({ messages }) => ({ live: null, messages: messages.filter((one) => one.id !== null) }));
-    this.#putBack(text, error?.code === "session_busy" ? strings.busy : null);
+    this.#putBack(said, error?.code === "session_busy" ? strings.busy : null);
     if (error?.code === "session_gone") return void this.#gone(strings.gone);
     if (error?.code === "session_busy") return void this.refresh();
     if (error && !this.#problems.isTaken(error)) this.#problems.fail(error, strings.notSent);
     if (this.#store.state.session || error?.runId) this.refresh();
   }
 
-  /** Put a text that was not sent before what is being written. */
-  #putBack(text, problem) {
+  /** Put what was not sent before what is being written. */
+  #putBack({ text, files }, problem) {
     const { sessionId } = this.#store.state;
+    this.#attached.putBack(sessionId, files);
     if (text) this.#store.set({ draft: { text: addToDraft(sessionId, text) } });
     if (problem) this.#problems.tell(problem);
   }
@@ -261,6 +260,7 @@ export class Conversation {
     const { sessionId } = this.#store.state;
     addToDraft(null, draftOf(sessionId));
     keepDraft(sessionId, "");
+    this.#attached.move(sessionId, null);
     this.open(null);
     this.#problems.tell(problem);
     this.#onChange();

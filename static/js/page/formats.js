@@ -40,4 +40,13 @@ export function money({ amount, currency }) {
   return new Intl.NumberFormat(undefined, style).format(value);
 }
 
+export function sizeOf(bytes) {
+  const [unit, size] = bytes < 1_000_000 ? ["kilobyte", 1000] : ["megabyte", 1_000_000];
+  const style = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: bytes < 10 * size ? 1 : 0 };
+  return new Intl.NumberFormat(undefined, style).format(Math.max(bytes, 100) / size);
+}
+
+/** What a picture or a file is called. */
+export const nameOf = ({ type, name }) => name || (type === "image" ? strings.picture : strings.file);
+
 export const perSecond = (value) => (value < 10 ? value.toFixed(1) : count(value));

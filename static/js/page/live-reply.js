@@ -1,6 +1,6 @@
 // Follows one reply, and keeps `live` of the state: what the reply is doing, and its text.
 
-import { callsOf, withEvent, withText, workOf } from "./blocks.js";
+import { callsOf, withEvent, withFile, withText, workOf } from "./blocks.js";
 import { Meter } from "./meter.js";
 
 const FIGURES_MS = 200; // figures that change with each frame cannot be read
@@ -48,6 +48,7 @@ export class LiveReply {
     if (event.type === "start") this.#set({ runId: event.runId, phase: "waiting" });
     else if (event.type === "text") this.#set(({ blocks }) => ({ blocks: withText(blocks, event.text), begun: true, work: null, phase: "streaming" }));
     else if (event.type === "tool") this.#tool(event);
+    else if (event.type === "file") this.#set(({ blocks }) => ({ blocks: withFile(blocks, event.file), begun: true, work: null, phase: "streaming" }));
     else if (event.type === "status") this.#status(event);
     else if (event.type === "resume" || event.type === "retry") this.#set({ phase: "reconnecting", attempt: event.attempt });
     if (event.type === "end") this.#figures();

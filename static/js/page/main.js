@@ -2,6 +2,9 @@
 
 import { TandemClient } from "../tandem-client.js";
 import { accessToken, forgetToken, hasExpired, keepToken } from "./access-token.js";
+import { attachInputs } from "./attach-inputs.js";
+import { attachedView } from "./attached-view.js";
+import { Attachments } from "./attachments.js";
 import { bannersView } from "./banners-view.js";
 import { composerView } from "./composer-view.js";
 import { Conversation } from "./conversation.js";
@@ -15,6 +18,8 @@ import { messagesView } from "./messages-view.js";
 import { watchNetwork } from "./network.js";
 import { otherTabs, Watcher } from "./other-tabs.js";
 import { panelView } from "./panel-view.js";
+import { pictureDialog } from "./picture-dialog.js";
+import { Pictures } from "./pictures.js";
 import { applyTheme, loadPreferences, savePreferences } from "./preferences.js";
 import { scrolling } from "./scrolling.js";
 import { SessionList } from "./session-list.js";
@@ -38,7 +43,9 @@ const client = new TandemClient({
 const say = (text) => setText($("status"), text);
 const tabs = otherTabs((kind) => (kind === "list" ? list.refresh() : location.reload()));
 const list = new SessionList(client, store, { onError, tell: () => tabs.tell("list") });
-const conversation = new Conversation(client, store, { onError, say, onChange: listChanged });
+const pictures = new Pictures(client);
+const attached = new Attachments(client, store, { pictures, say, onError });
+const conversation = new Conversation(client, store, { attached, onError, say, onChange: listChanged });
 
 function listChanged() {
   list.refresh();
@@ -142,15 +149,22 @@ const backToComposer = () => !matchMedia("(pointer: coarse)").matches && $("mess
 const lastOfMine = () => store.state.messages.findLast((one) => one.role === "user" && one.id !== null);
 const openSettings = settingsView(store, { prefer, saveSystem, deleteAll, signOut });
 
+const fileFailed = (error) => onError(error) || store.set({ problem: { text: error.message, errorId: error.errorId } });
+const tellOfFiles = (text) => {
+  attached.note(text);
+  say(text);
+};
+
 messagesView(store, {
+  files: { pictures, open: pictureDialog(pictures, fileFailed), fail: fileFailed },
   copy: copyText,
   edit: startEdit,
   cancelEdit: () => {
     store.set({ editing: null });
     backToComposer();
   },
-  saveEdit: (message, text) => {
-    conversation.send(text, { edit: message });
+  saveEdit: (message, text, files) => {
+    conversation.send({ text, files }, { edit: message });
     backToComposer();
   },
   regenerate: (message) => conversation.regenerate(message),
@@ -160,11 +174,22 @@ messagesView(store, {
   choose: (messageId) => conversation.chooseBranch(messageId),
 });
 composerView(store, {
-  send: (text) => conversation.send(text, { written: true }),
+  send: (text) => conversation.send({ text, files: attached.take() }, { written: true }),
+  cannotSend: tellOfFiles,
   stop: () => conversation.stop(),
   editLast: () => startEdit(lastOfMine()),
   openSettings,
 });
+attachedView(store, {
+  pictures,
+  retry: (key) => attached.retry(key),
+  remove: (key) => attached.remove(key),
+  dontWait: () => {
+    store.set({ sendWaits: null });
+    backToComposer();
+  },
+});
+attachInputs({ add: (files) => attached.add(files), tell: tellOfFiles });
 listView(store, {
   search: (text) => list.search(text),
   more: () => list.more(),

@@ -2,11 +2,13 @@
 
 import { callsOf, sourcesOf } from "./blocks.js";
 import { h, iconButton, setText } from "./dom.js";
+import { fileEditor } from "./file-editor.js";
+import { FilesView } from "./file-view.js";
 import { ageOf, count, dateOf, money } from "./formats.js";
 import { icon } from "./icons.js";
 import { isComposing, sends } from "./keys.js";
 import { ReplyBlocks } from "./reply-blocks.js";
-import { shownBlocks } from "./state.js";
+import { filesIn, shownBlocks } from "./state.js";
 import { strings } from "./strings.js";
 
 const CUT = new Set(["stopped", "failed", "interrupted"]);
@@ -16,6 +18,8 @@ export class MessageView {
   element;
   #blocks = null; // of a reply
   #body = null; // the text of what is mine
+  #files = null; // and what goes with it
+  #edited = null; // the same, while it is edited
   #thoughts = null;
   #state = h("p.reply-state", { hidden: true });
   #tail = h("div.tail");
@@ -30,9 +34,12 @@ export class MessageView {
     const hidden = !isReply && message.role !== "user";
     this.element = h(`li.message.${isReply ? "reply" : "mine"}`, { hidden }, h("h2.visually-hidden", {}, who));
     if (isReply) {
-      this.#blocks = new ReplyBlocks(this.#state, { answer: (action, answer) => actions.answer(this.#drawn.message, action, answer) });
+      this.#blocks = new ReplyBlocks(this.#state, { answer: (action, answer) => actions.answer(this.#drawn.message, action, answer), files: actions.files });
       this.element.append(this.#state);
-    } else this.element.append((this.#body = h("div.text", { dir: "auto" })));
+    } else {
+      this.#files = new FilesView(actions.files);
+      this.element.append(this.#files.element, (this.#body = h("div.text", { dir: "auto" })));
+    }
     this.element.append(this.#tail);
   }
 
@@ -42,6 +49,7 @@ export class MessageView {
     this.#blocks?.update(live ? live.blocks : shownBlocks(message), { live: Boolean(live), asks });
     // Not over a translation.
     if (this.#body && message.content !== this.#drawn?.message.content) setText(this.#body, message.content);
+    if (message !== this.#drawn?.message) this.#files?.update(filesIn(message));
     this.#drawLive(live, around.offline);
     if (message.id) this.element.dataset.id = message.id;
     const now = { message, live: Boolean(live), busy: around.busy, fixed: around.fixed, last: around.last, editing: around.editing };
@@ -54,6 +62,14 @@ export class MessageView {
   tick(live, offline) {
     this.#drawState(live, offline);
     this.#blocks?.tick();
+  }
+
+  /** Take it away, for good. */
+  remove() {
+    this.element.remove();
+    this.#blocks?.release();
+    this.#files?.release();
+    this.#edited?.release();
   }
 
   focusEdit() {
@@ -84,7 +100,11 @@ export class MessageView {
 
   #drawTail(message, live, around) {
     const focused = this.#tail.contains(document.activeElement) ? document.activeElement.dataset.act : null;
-    if (this.#body) this.#body.hidden = around.editing;
+    const files = filesIn(message);
+    if (this.#body) this.#body.hidden = around.editing || (files.length > 0 && !message.content);
+    if (this.#files) this.#files.element.hidden = around.editing || files.length === 0;
+    this.#edited?.release();
+    this.#edited = null;
     this.#tail.replaceChildren();
     if (around.editing) this.#tail.append(this.#editor(message));
     else if (!live) this.#tail.append(...[this.#sources(message), this.#notice(message, around), this.#tools(message, around)].filter(Boolean));
@@ -117,7 +137,8 @@ export class MessageView {
       ? iconButton("edit", strings.edit, () => this.#actions.edit(message), { "data-act": "edit" })
       : iconButton("again", strings.regenerate, () => this.#actions.regenerate(message), { "data-act": "again" });
     change.disabled = busy || message.id === null;
-    return h("div.tools", {}, this.#versions(message, fixed), copy, change, h("span.facts", { title: dateOf(message.timestamp) }, factsOf(message)));
+    const isText = message.content || !filesIn(message).length;
+    return h("div.tools", {}, this.#versions(message, fixed), isText ? copy : null, change, h("span.facts", { title: dateOf(message.timestamp) }, factsOf(message)));
   }
 
   #versions({ id, siblings }, fixed) {
@@ -130,7 +151,8 @@ export class MessageView {
 
   #editor(message) {
     const field = h("textarea", { value: message.content, dir: "auto", "aria-label": strings.editLabel, rows: Math.min(12, message.content.split("\n").length + 1) });
-    const save = () => field.value.trim() && this.#actions.saveEdit(message, field.value);
+    const files = (this.#edited = fileEditor(filesIn(message), this.#actions.files));
+    const save = () => (field.value.trim() || files.kept.length) && this.#actions.saveEdit(message, field.value, files.kept);
     field.onkeydown = (event) => {
       if (isComposing(event)) return;
       if (event.key === "Escape") {
@@ -142,7 +164,7 @@ export class MessageView {
       }
     };
     const buttons = h("div.editor-buttons", {}, h("button.small-button", { type: "button", onclick: () => this.#actions.cancelEdit(message) }, strings.cancel), h("button.small-button.primary", { type: "button", onclick: save }, strings.editSend));
-    return h("div.editor", {}, field, buttons);
+    return h("div.editor", {}, files.element, field, buttons);
   }
 
   async #copy(text, button) {

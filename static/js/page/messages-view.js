@@ -27,7 +27,7 @@ export function messagesView(store, actions) {
     const keys = new Set(messages.map((message) => message.key));
     for (const [key, view] of views) {
       if (keys.has(key)) continue;
-      view.element.remove();
+      view.remove();
       views.delete(key);
     }
     messages.forEach((message, at) => {

@@ -1,7 +1,8 @@
-// The blocks of a reply, drawn in their order: texts, and calls.
+// The blocks of a reply, drawn in their order: texts, calls, and pictures.
 
 import { CallView } from "./call-view.js";
 import { h } from "./dom.js";
+import { FileView } from "./file-view.js";
 import { createMessageText } from "./message-text.js";
 
 export class ReplyBlocks {
@@ -29,17 +30,30 @@ export class ReplyBlocks {
     for (const view of this.#views) view.tick?.();
   }
 
+  /** Let go of what is shown, for good. */
+  release() {
+    for (const view of this.#views) view.release?.();
+  }
+
   /** Take away what is not there any more, and all after it. */
   #cut(blocks) {
     const kept = this.#views.findIndex((view, at) => !blocks[at] || !view.fits(blocks[at]));
     if (kept < 0) return;
-    for (const view of this.#views.splice(kept)) view.element.remove();
+    for (const view of this.#views.splice(kept)) {
+      view.element.remove();
+      view.release?.();
+    }
   }
 
   #made(block) {
-    const view = block.call ? new CallView(block.call, this.#actions) : new TextView();
+    const view = this.#viewOf(block);
     this.#end.before(view.element);
     return view;
+  }
+
+  #viewOf({ call, file }) {
+    if (file) return new FileView(file, this.#actions.files);
+    return call ? new CallView(call, this.#actions) : new TextView();
   }
 }
 

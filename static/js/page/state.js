@@ -1,6 +1,6 @@
 // The state of the page at its start, and small questions about it.
 
-import { blocksOf } from "./blocks.js";
+import { blocksOf, filesOf } from "./blocks.js";
 
 export function initialState(preferences) {
   return {
@@ -29,6 +29,9 @@ export function initialState(preferences) {
     problem: null, // { text, errorId, retry }
     offline: false, // the server cannot be reached, and the browser says why
     heldBack: false,
+    attached: {}, // to what is being written, by its place: see attachments.js
+    attachNote: null, // why something is not
+    sendWaits: null, // the place whose message is sent once its uploads are done
     draft: "", // put into the composer when it changes by hand of the page
     sidebarOpen: false,
     panelOpen: preferences.panel,
@@ -38,6 +41,14 @@ export function initialState(preferences) {
 export function titleOf(session, strings) {
   return session?.title || strings.untitled;
 }
+
+/** The name of a conversation among those that are written in; a new chat has one, too. */
+export const placeOf = (sessionId) => sessionId ?? "new";
+
+const NONE = [];
+
+/** What is attached to the message that is written in a conversation. */
+export const attachedTo = ({ attached }, sessionId) => attached[placeOf(sessionId)] ?? NONE;
 
 const CUT = new Set(["failed", "interrupted"]);
 
@@ -72,6 +83,12 @@ export function shownBlocks(message) {
   return known.get(message);
 }
 
+/** Return the pictures and files of a message. */
+export const filesIn = (message) => filesOf(shownBlocks(message));
+
+/** The option of a message that names its files. */
+export const namesOf = ({ files }) => (files.length ? { attachments: files.map((part) => part.attachment_id) } : {});
+
 let made = 0;
 
 /** Return a message that the server has not listed yet. */
@@ -79,4 +96,10 @@ export function localMessage(role, content, more = {}) {
   made += 1;
   const own = { key: `local-${made}`, id: null, role, content, error: null, siblings: [], usage: null, run_id: null };
   return { ...own, status: role === "user" ? "completed" : "running", timestamp: new Date().toISOString(), ...more };
+}
+
+/** Return a message of the user's, { text, files }, that is not listed yet. */
+export function askedMessage({ text, files }, more = {}) {
+  const parts = [...(text ? [{ type: "text", text }] : []), ...files];
+  return localMessage("user", text, { ...more, ...(files.length && { parts }) });
 }

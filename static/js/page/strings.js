@@ -58,6 +58,28 @@ export const strings = {
   toolAsks: "asks first",
   chooseModel: (name) => `Model: ${name}. Change`,
 
+  // pictures and files
+  attach: "Attach pictures or files",
+  attachments: "Attached files",
+  dropHere: "Drop files to attach them",
+  picture: "Picture",
+  file: "File",
+  uploading: (name) => `Uploading ${name}`,
+  uploadAgain: (name) => `Try ${name} again`,
+  removeFile: (name) => `Remove ${name}`,
+  openPicture: (name) => `Open ${name}`,
+  pictureFailed: (name) => `${name} could not be loaded. Try again`,
+  saveFile: (name, size) => `Download ${name}${size ? `, ${size}` : ""}`,
+  sendWaits: "Sends when the upload is done.",
+  failedUpload: "Not sent: a file could not be uploaded. Try it again, or remove it.",
+  tooManyFiles: (most) => `A message can have at most ${most} files. The others were left out.`,
+  noFolders: "Folders cannot be attached. Choose the files in them.",
+  notInEdit: "Files can be attached to a new message, not to one that is edited.",
+  fileGone: (name) => `${name} is no longer on the server, so it was removed.`,
+  saidAttached: (n) => (n === 1 ? "One file attached." : `${n} files attached.`),
+  saidRemoved: (name) => `${name} removed.`,
+  saidUploadFailed: (name, why) => `${name} was not uploaded. ${why}`,
+
   // empty
   emptyTitle: "What is on your mind?",
   emptyText: "Replies are made at the server. Reload, close the tab or lose the network: they go on, and are here when you are back.",

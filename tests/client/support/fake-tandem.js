@@ -11,7 +11,8 @@ export class FakeTandem {
   end = { done: true, finish_reason: "stop", usage: { input_tokens: 1, output_tokens: 4, source: "estimated" } };
   log = null; // payloads, in the place of pieces and their end
   faults = {};
-  requests = []; // { route, url, headers, json, closed: a promise }
+  requests = []; // { route, url, headers, json, bytes, closed: a promise }
+  uploads = new Map(); // by key: what was answered
   sessionId = "s1";
   #arrived = [];
 
@@ -69,17 +70,31 @@ export class FakeTandem {
   async #answer(request, response) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks).toString();
+    const bytes = Buffer.concat(chunks);
+    const isJson = request.headers["content-type"] === "application/json";
+    const body = isJson ? bytes.toString() : "";
     const { pathname, searchParams } = new URL(request.url, this.url);
-    const route = `${request.method} ${pathname.replace(RUN, "<run>").replace(/sessions\/[^/]+/, "sessions/<id>")}`;
+    const route = `${request.method} ${pathname.replace(RUN, "<run>").replace(/(sessions|attachments)\/[^/]+/, "$1/<id>")}`;
     const json = body ? JSON.parse(body) : undefined;
     const closed = once(response, "close");
-    this.requests.push({ route, url: request.url, headers: request.headers, json, closed, response });
+    this.requests.push({ route, url: request.url, headers: request.headers, json, bytes, closed, response });
     for (const resolve of this.#arrived.splice(0)) resolve();
-    const proceed = () => this.#proceed(route, Number(searchParams.get("after") ?? 0), response);
+    const proceed = () => {
+      if (route === "POST /api/attachments") this.#take(request.headers, bytes, response);
+      else this.#proceed(route, Number(searchParams.get("after") ?? 0), response);
+    };
     const fault = this.faults[route]?.shift();
     if (fault) fault(response, this.frames(Number(searchParams.get("after") ?? 0)), proceed);
     else proceed();
+  }
+
+  #take(headers, bytes, response) {
+    const key = headers["idempotency-key"];
+    const id = `a${this.uploads.size + 1}`;
+    const name = decodeURIComponent(headers["x-file-name"] ?? "");
+    const record = { id, name, media_type: headers["content-type"], bytes: bytes.length, sha256: "0", created_at: "now" };
+    if (!this.uploads.has(key)) this.uploads.set(key, record);
+    answerJson(response, 201, this.uploads.get(key));
   }
 
   frames(after = 0) {

@@ -16,6 +16,7 @@ import { SocketLink } from "./socket-link.js";
 const EVENTS = [
   "chat_token",
   "chat_tool",
+  "chat_file",
   "chat_complete",
   "chat_requires_action",
   "chat_stream_error",
