@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent conformance conformance-server screenshots bench bench-quick token backup lock vendor types clean
+.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent conformance conformance-server screenshots bench bench-quick token backup export import lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
@@ -37,6 +37,13 @@ token: .venv/run.stamp
 
 backup: .venv/run.stamp
 	@TO="$(TO)" $(BIN)/python tools/backup.py
+
+# Everything of an OWNER or of all as lines of JSON, and back: docs/moving.md.
+export: .venv/run.stamp
+	@TO="$(TO)" OWNER="$(OWNER)" $(BIN)/python -W ignore tools/move.py export
+
+import: .venv/run.stamp
+	@FROM="$(FROM)" OWNER="$(OWNER)" SKIP="$(SKIP)" $(BIN)/python -W ignore tools/move.py import
 
 unit: .venv/dev.stamp
 	@$(BIN)/python -m pytest tests --ignore=tests/e2e -n 2

@@ -29,6 +29,7 @@ ARROWS = {
     "tools": {"core", "runs"},
     "metrics": {"core", "runs"},
     "attachments": {"core", "runs"},
+    "moving": {"core"},
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},
     "dialects": {"core", "runs", "chats", "usage"},

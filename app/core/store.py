@@ -239,3 +239,67 @@ class Immediate(Protocol):
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Do what `append` does; False, and nothing stored, if that cannot be done now."""
+
+
+# --- Moving: all that a store has, taken out and put into another --------------------------------
+
+
+class WholeRun(NamedTuple):
+    """A run with its log."""
+
+    record: RunRecord
+    entries: Sequence[Entry]
+
+
+class WholeSession(NamedTuple):
+    """A session with all that belongs to it, by time and id, each message after its parent. What
+    follows from the rest (the run under way, the count of messages) is not in the record."""
+
+    record: ChatSession
+    messages: Sequence[Message]
+    runs: Sequence[WholeRun]
+
+
+class OwnerSums(NamedTuple):
+    """What is counted of an owner: the last number given (`next_number`), and what was used."""
+
+    number: int
+    used: Sequence[UsedTokens]
+
+
+class StoredOtherwise(Exception):
+    """An id of what is to be put is another's, or has other content."""
+
+    def __init__(self, what: str, which: str) -> None:
+        super().__init__(f"{what} {which}")
+        self.what = what
+        self.which = which
+
+
+class MovableStore(Protocol):
+    """A store whose whole content can be read, and be put into another, session by session.
+
+    Lists are in the order of code points, a page at a time: at most `limit`, after `after`.
+    """
+
+    def owners(self, after: str | None, limit: int) -> list[str]:
+        """Return those of whom anything is stored."""
+
+    def session_ids(self, owner: str, after: str | None, limit: int) -> list[str]:
+        """Return the ids of the owner's sessions, unlisted ones too."""
+
+    def read_whole(self, owner: str, session_id: str) -> WholeSession | None:
+        """Return all of a session as one moment has it, or None."""
+
+    def put_whole(self, whole: WholeSession, seen_at: float, cost_of: CostOf) -> bool:
+        """Store all of a session; False if it is there and the same, folded or not.
+
+        A run under way ends as interrupted, at the time when it was last seen. Raises
+        StoredOtherwise, and changes nothing then.
+        """
+
+    def read_sums(self, owner: str) -> OwnerSums:
+        """Return what is counted of an owner."""
+
+    def put_sums(self, owner: str, sums: OwnerSums) -> bool:
+        """Raise what is counted to at least that; False if it was."""

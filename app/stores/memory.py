@@ -30,6 +30,7 @@ from app.stores.decisions import (
     with_prompt,
 )
 from app.stores.memory_attachments import MemoryAttachments
+from app.stores.moving.memory import MemoryMoving
 from app.usage.daily import UsageLedger, used_by
 
 Key = tuple[str, str]
@@ -148,7 +149,7 @@ class MemorySessions(MemoryAttachments):
         return [used_by(run) for run in runs if run.usage is not None]
 
 
-class MemoryStore(MemorySessions):
+class MemoryStore(MemorySessions, MemoryMoving):
     """RunStore and SessionStore in memory; thread-safe."""
 
     name = "memory"

@@ -68,3 +68,11 @@ class UsageLedger:
         """Return the owner's sums of that day and later: a day, provider and model each."""
         found = sorted(self._used.items())
         return [used for key, used in found if key[0] == owner and used.day >= day]
+
+    def owners(self) -> set[str]:
+        """Return those who used anything."""
+        return {key[0] for key in self._used}
+
+    def put(self, owner: str, used: UsedTokens) -> None:
+        """Set a sum of the owner's."""
+        self._used[(owner, used.day, used.provider, used.model, used.currency)] = used

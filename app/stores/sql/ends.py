@@ -55,9 +55,14 @@ def end_run(
     row = {name: row[name] for name in (*_COLUMNS, "id")}
     if not driver.execute(_END_RUN, {**row, "worker_id": worker_id}).rowcount:
         return
-    driver.execute(_ADD_USAGE, usage_row(ended, at))
+    add_usage(driver, ended, at)
     said = {"content": json_text(content), "status": end.status, "usage": row["usage"]}
     driver.execute(END_MESSAGE, {**said, "message_id": record.message_id})
     name_attachments(driver, record.owner, record.message_id, content)
     whose = {"owner": record.owner, "id": record.session_id}
     driver.execute(_TOUCH_SESSION, {**whose, "ended_at": at})
+
+
+def add_usage(driver: Driver, run: RunRecord, at: float) -> None:
+    """Add what a run that ended `at` used to its owner's day."""
+    driver.execute(_ADD_USAGE, usage_row(run, at))

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,3 +39,16 @@ def migrate(path: str) -> None:
             raise DatabaseTooNew(path) from error
         except DBAPIError as error:
             raise DatabaseUnusable(f"{path}: {error.orig}") from error
+
+
+def is_current(path: str) -> bool:
+    """Whether the SQLite file has this code's schema. Raises DatabaseUnusable."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    try:
+        engine = create_engine(URL.create("sqlite", database=path), poolclass=NullPool)
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == head
+    except DBAPIError as error:
+        raise DatabaseUnusable(f"{path}: {error.orig}") from error

@@ -22,6 +22,7 @@ from app.core.sessions import ChatSession, Page
 from app.core.store import Batch
 from app.core.tools import Answered, Reply, Why
 from app.core.usage import CostOf, no_cost
+from app.stores.moving.sql import SqlMoving
 from app.stores.sql import queries as queries
 from app.stores.sql import waiting as waiting
 from app.stores.sql.attachments import SqlAttachments
@@ -37,7 +38,7 @@ from app.stores.sqlite.connections import ThreadConnection, all_or_nothing, open
 from app.stores.sqlite.searches import SqliteSearches
 
 
-class SqliteStore(SqlSessions, SqlAttachments):
+class SqliteStore(SqlSessions, SqlAttachments, SqlMoving):
     """A file of SQLite. All methods may block but those that end in `_now`."""
 
     name = "sqlite"

@@ -1,0 +1,1 @@
+"""Everything that a store has, as lines of JSON; and back into a store."""
