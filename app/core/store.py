@@ -58,6 +58,7 @@ class Batch:
 
 
 Put = Callable[[], None]  # puts bytes on the shelf; must not wait
+PutBytes = Callable[[str], None]  # sees to it that those of a SHA-256 are on the shelf
 Drop = Callable[[str], None]  # takes those of a SHA-256 from it, if they are there
 
 
@@ -258,6 +259,7 @@ class WholeSession(NamedTuple):
     record: ChatSession
     messages: Sequence[Message]
     runs: Sequence[WholeRun]
+    attachments: Sequence[Attachment]  # those that its messages name
 
 
 class OwnerSums(NamedTuple):
@@ -291,8 +293,11 @@ class MovableStore(Protocol):
     def read_whole(self, owner: str, session_id: str) -> WholeSession | None:
         """Return all of a session as one moment has it, or None."""
 
-    def put_whole(self, whole: WholeSession, seen_at: float, cost_of: CostOf) -> bool:
-        """Store all of a session; False if it is there and the same, folded or not.
+    def put_whole(
+        self, whole: WholeSession, seen_at: float, put: PutBytes, cost_of: CostOf
+    ) -> bool:
+        """Store all of a session, and `put` what its attachments are, in one transaction; False if
+        it is there and the same, folded or not.
 
         A run under way ends as interrupted, at the time when it was last seen. Raises
         StoredOtherwise, and changes nothing then.

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from app.core.store import MovableStore, StoredOtherwise
 from app.core.usage import CostOf, no_cost
-from app.moving.lines import Header, OwnerLine, Refused, SessionLine
+from app.moving.held import HeldBytes
+from app.moving.lines import BytesLine, Header, OwnerLine, Refused, SessionLine
+from app.moving.ports import Shelf
 from app.moving.progress import Progress
 from app.moving.reading import NumberedLine
 
@@ -39,6 +41,7 @@ class Importer:
     def __init__(
         self,
         store: MovableStore,
+        shelf: Shelf,
         owner: str | None = None,
         leave_others: bool = False,
         cost_of: CostOf = no_cost,
@@ -46,6 +49,7 @@ class Importer:
     ) -> None:
         self.arrived = Arrived()
         self._store = store
+        self._held = HeldBytes(shelf)
         self._owner = owner
         self._leave_others = leave_others
         self._cost_of = cost_of
@@ -54,6 +58,12 @@ class Importer:
 
     def put(self, lines: Iterable[NumberedLine], progress: Progress) -> None:
         """Put the lines. Raises Refused; what was put before stays."""
+        try:
+            self._put(lines, progress)
+        finally:
+            self._held.close()
+
+    def _put(self, lines: Iterable[NumberedLine], progress: Progress) -> None:
         read = 0
         for number, line, read in lines:
             if isinstance(line, Header):
@@ -61,6 +71,8 @@ class Importer:
             elif isinstance(line, OwnerLine):
                 if self._is_wanted(line.owner):
                     self.arrived.sums += self._store.put_sums(line.owner, line.sums)
+            elif isinstance(line, BytesLine):
+                self._held.take(number, line)
             elif self._is_wanted(line.record.owner):
                 self._put_session(number, line)
                 progress.show(self.arrived.sessions, read)
@@ -71,12 +83,14 @@ class Importer:
 
     def _put_session(self, number: int, line: SessionLine) -> None:
         try:
-            is_new = self._store.put_whole(line.whole, self._seen_at, self._cost_of)
+            is_new = self._store.put_whole(line.whole, self._seen_at, self._held.put, self._cost_of)
         except StoredOtherwise as error:
             if not self._leave_others:
                 raise _in_the_way(number, line, error) from error
             self.arrived.left.append(line.record.id)
             return
+        finally:
+            self._held.forget_put()
         if is_new:
             self.arrived.new += 1
             self._rest()

@@ -7,12 +7,14 @@ lines between the header and itself. The same content is the same bytes, but for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from app.core.attachments import Attachment
 from app.core.entries import KINDS, Entry
 from app.core.messages import Message
 from app.core.runs import RunRecord
@@ -22,6 +24,7 @@ from app.core.usage import UsedTokens
 
 FORMAT = "tandem-export"
 VERSION = 1
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Refused(Exception):
@@ -56,6 +59,14 @@ class OwnerLine(_Line):
         return OwnerSums(self.number, list(self.used))
 
 
+class BytesLine(_Line):
+    """The bytes of attachments, in base64."""
+
+    type: Literal["bytes"]
+    sha256: str
+    data: str
+
+
 class LoggedRun(_Line):
     """A run, and its entries without their numbers: these follow on `first_seq`."""
 
@@ -77,11 +88,13 @@ class SessionLine(_Line):
     record: ChatSession
     messages: list[Message]
     runs: list[LoggedRun]
+    attachments: list[Attachment]
 
     @property
     def whole(self) -> WholeSession:
         """What the store takes."""
-        return WholeSession(self.record, self.messages, [run.whole for run in self.runs])
+        runs = [run.whole for run in self.runs]
+        return WholeSession(self.record, self.messages, runs, self.attachments)
 
 
 @dataclass(slots=True)
@@ -93,6 +106,8 @@ class Counts:
     messages: int = 0
     runs: int = 0
     entries: int = 0
+    attachments: int = 0
+    files: int = 0  # of which equal ones are one
 
     def add_session(self, whole: WholeSession) -> None:
         """Count a session."""
@@ -100,6 +115,7 @@ class Counts:
         self.messages += len(whole.messages)
         self.runs += len(whole.runs)
         self.entries += sum(len(run.entries) for run in whole.runs)
+        self.attachments += len(whole.attachments)
 
 
 class End(_Line):
@@ -110,8 +126,8 @@ class End(_Line):
     sha256: str
 
 
-Line = Annotated[OwnerLine | SessionLine | End, Field(discriminator="type")]
-LINE: TypeAdapter[OwnerLine | SessionLine | End] = TypeAdapter(Line)
+Line = OwnerLine | BytesLine | SessionLine | End
+LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
 
 
 def owner_line(owner: str, sums: OwnerSums) -> Mapping[str, Any]:
@@ -133,6 +149,7 @@ def session_line(whole: WholeSession) -> Mapping[str, Any]:
             }
             for run, entries in whole.runs
         ],
+        "attachments": whole.attachments,
     }
 
 
@@ -149,6 +166,9 @@ def fault_of(line: SessionLine) -> str:
     for run in line.runs:
         if fault := _fault_of_run(run, line.record, ids):
             return f"run {run.record.id} {fault}"
+    for attachment in line.attachments:
+        if attachment.owner != line.record.owner or not SHA256.fullmatch(attachment.sha256):
+            return f"attachment {attachment.id} is not one of its owner's"
     return "" if _going(line.runs) < 2 else "it has two runs under way"
 
 

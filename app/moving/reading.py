@@ -13,9 +13,11 @@ from app.moving.lines import (
     FORMAT,
     LINE,
     VERSION,
+    BytesLine,
     Counts,
     End,
     Header,
+    Line,
     OwnerLine,
     Refused,
     SessionLine,
@@ -27,7 +29,7 @@ class NumberedLine(NamedTuple):
     """A line, its number in the file, and where it ends."""
 
     number: int
-    value: Header | OwnerLine | SessionLine
+    value: Header | OwnerLine | BytesLine | SessionLine
     read: int
 
 
@@ -75,7 +77,7 @@ def _header(raw: bytes) -> Header:
         raise _faulty(1, error) from error
 
 
-def _line(number: int, raw: bytes) -> OwnerLine | SessionLine | End:
+def _line(number: int, raw: bytes) -> Line:
     try:
         line = LINE.validate_json(raw, strict=True)
     except ValidationError as error:
@@ -93,9 +95,11 @@ def _faulty(number: int, error: ValidationError) -> Refused:
     return Refused(f"line {number} is not as an export has it: {where}: {fault['msg']}.")
 
 
-def _count(counts: Counts, line: OwnerLine | SessionLine) -> None:
+def _count(counts: Counts, line: OwnerLine | BytesLine | SessionLine) -> None:
     if isinstance(line, SessionLine):
         counts.add_session(line.whole)
+    elif isinstance(line, BytesLine):
+        counts.files += 1
     else:
         counts.owners += 1
 

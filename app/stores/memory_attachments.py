@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from app.core.attachments import Attachment, ids_in
@@ -50,6 +50,10 @@ class NamedAttachments:
             for attachment_id in self._of_message.pop(message_id, ()):
                 if attachment_id in self.named:
                     self.named[attachment_id].discard(message_id)
+
+    def is_named_in(self, attachment_id: str, message_ids: Container[str]) -> bool:
+        """Whether one of the messages names it."""
+        return any(one in message_ids for one in self.named.get(attachment_id, ()))
 
     def delete(self, attachment_ids: Sequence[str], drop: Drop) -> None:
         """Delete rows, and the bytes that no other row has."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.core.attachments import Attachment
 from app.core.entries import folded
 from app.core.sessions import ChatSession
 from app.core.store import Batch, OwnerSums, StoredOtherwise, WholeRun, WholeSession
@@ -19,6 +20,10 @@ from tests.support.samples import ended, run_record, texts, turn_of
 
 SEEN_AT = START + 500.0
 DAY = "2023-11-14"
+
+
+def nothing(sha256: str) -> None:
+    """Put no bytes anywhere."""
 
 
 def complete(store: Store, run_id: str = "run-1", session_id: str = "s-1") -> WholeSession:
@@ -38,12 +43,12 @@ def elsewhere(*parts: WholeSession) -> MemoryStore:
     """Return another store that has these."""
     other = MemoryStore()
     for part in parts:
-        assert other.put_whole(part, SEEN_AT, no_cost)
+        assert put(other, part)
     return other
 
 
 def put(store: Store, part: WholeSession) -> bool:
-    return store.put_whole(part, SEEN_AT, no_cost)
+    return store.put_whole(part, SEEN_AT, nothing, no_cost)
 
 
 def test_session_has_all_that_belongs_to_it(store: Store) -> None:
@@ -184,8 +189,8 @@ def test_run_that_was_interrupted_by_its_putting_is_counted_once(store: Store) -
     other.append(WORKER, Batch([("run-1", texts("Hello"))]))
     found, price = whole(other), Cost(7, "EUR")
 
-    assert store.put_whole(found, SEEN_AT, lambda *_: price) is True
-    assert store.put_whole(found, SEEN_AT, lambda *_: price) is False
+    assert store.put_whole(found, SEEN_AT, nothing, lambda *_: price) is True
+    assert store.put_whole(found, SEEN_AT, nothing, lambda *_: price) is False
     [used] = store.used_by_day("ann", "")
     assert (used.runs, used.estimated_runs, used.cost, used.currency) == (1, 1, 7, "EUR")
     assert store.find_session("ann", "s-1").active_run_id is None
@@ -223,3 +228,93 @@ def test_nothing_counted_is_nothing(store: Store) -> None:
     assert store.read_sums("nobody") == OwnerSums(0, [])
     assert store.put_sums("nobody", OwnerSums(0, [])) is False
     assert store.owners(None, 9) == []
+
+
+# --- attachments --------------------------------------------------------------------------------
+
+
+def picture(attachment_id: str = "at-1", owner: str = "ann", **fields: object) -> Attachment:
+    """Return an attachment whose bytes are those of every other."""
+    made = Attachment(attachment_id, owner, "a.png", "image/png", 3, "ab" * 32, START, 1, 1)
+    return replace(made, **fields)
+
+
+def with_picture(store: Store, run_id: str = "run-1", session_id: str = "s-1") -> WholeSession:
+    """Store a turn whose message has a picture, which is there or is added."""
+    if store.find_attachment("ann", "at-1") is None:
+        store.add_attachment(picture(), lambda: None, 10**9)
+    turn = turn_of(run_id, session_id=session_id)
+    [message] = turn.messages
+    message = replace(message, content=(*message.content, picture().part))
+    store.begin_turn(replace(turn, messages=(message,)))
+    store.append(WORKER, ended(run_record(run_id, session_id=session_id), texts("I see.")))
+    return whole(store, session_id)
+
+
+def test_attachments_that_messages_name_go_with_their_session(store: Store) -> None:
+    store.add_attachment(picture("never used"), lambda: None, 10**9)
+    found = with_picture(store)
+    assert found.attachments == [picture()]
+
+    other, asked = MemoryStore(), list[str]()
+    assert other.put_whole(found, SEEN_AT, asked.append, no_cost)
+    assert asked == [picture().sha256]
+    assert whole(other) == found
+
+
+def test_put_attachment_is_there_for_as_long_as_a_message_names_it(store: Store) -> None:
+    put(store, with_picture(MemoryStore()))
+    assert store.find_attachment("ann", "at-1") == picture()
+    store.sweep_attachments("", 10, SEEN_AT, pytest.fail)
+
+    dropped = list[str]()
+    store.delete_session("ann", "s-1")
+    assert store.find_attachment("ann", "at-1") is None
+    store.sweep_attachments("", 10, SEEN_AT, dropped.append)
+    assert dropped == [picture().sha256]
+
+
+def test_attachment_of_two_sessions_is_put_with_each(store: Store) -> None:
+    other = MemoryStore()
+    parts = [with_picture(other), with_picture(other, "run-2", "s-2")]
+
+    assert [put(store, part) for part in parts] == [True, True]
+    assert [put(store, part) for part in parts] == [False, False]
+    store.delete_session("ann", "s-1")
+    assert whole(store, "s-2") == parts[1]
+
+
+def test_attachment_of_a_deleted_session_is_put_again_before_the_sweeper_came(store: Store) -> None:
+    found = with_picture(store)
+    store.delete_session("ann", "s-1")
+
+    assert put(store, found)
+    assert store.find_attachment("ann", "at-1") == picture()
+    assert whole(store) == found
+
+
+def test_attachment_that_was_reused_since_is_the_same(store: Store) -> None:
+    found = with_picture(store)
+    later = picture("at-2", created_at=SEEN_AT)
+    store.add_attachment(later, lambda: None, 10**9, reuse=True)
+
+    assert put(store, found) is False
+
+
+def test_attachment_with_other_content_is_refused(store: Store) -> None:
+    found = with_picture(MemoryStore())
+    store.add_attachment(picture(name="other.png"), lambda: None, 10**9)
+
+    with pytest.raises(StoredOtherwise) as refused:
+        put(store, found)
+    assert (refused.value.what, refused.value.which) == ("attachment", "at-1")
+    assert store.read_whole("ann", "s-1") is None
+
+
+def test_bytes_that_cannot_be_put_leave_nothing_of_their_session(store: Store) -> None:
+    def full(sha256: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="space"):
+        store.put_whole(with_picture(MemoryStore()), SEEN_AT, full, no_cost)
+    assert store.read_whole("ann", "s-1") is store.find_attachment("ann", "at-1") is None

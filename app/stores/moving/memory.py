@@ -10,9 +10,18 @@ from app.core.entries import Entry
 from app.core.messages import Message
 from app.core.runs import RunRecord
 from app.core.sessions import ChatSession
-from app.core.store import OwnerSums, StoredOtherwise, WholeRun, WholeSession
+from app.core.store import OwnerSums, PutBytes, StoredOtherwise, WholeRun, WholeSession
 from app.core.usage import CostOf, no_cost
-from app.stores.moving.whole import check_same, key_of, raised, settled, sums_of, whole_of
+from app.stores.memory_attachments import NamedAttachments
+from app.stores.moving.whole import (
+    as_uploaded,
+    check_same,
+    key_of,
+    raised,
+    settled,
+    sums_of,
+    whole_of,
+)
 from app.usage.daily import UsageLedger
 
 Key = tuple[str, str]
@@ -28,6 +37,7 @@ class MemoryMoving:
     _entries: dict[str, list[Entry]]
     _numbers: Counter[str]
     _used: UsageLedger
+    _attached: NamedAttachments
 
     def owners(self, after: str | None, limit: int) -> list[str]:
         with self._lock:
@@ -47,9 +57,13 @@ class MemoryMoving:
             return None
         mine = [run for run in self._runs.values() if (run.owner, run.session_id) == key]
         runs = [WholeRun(run, list(self._entries[run.id])) for run in mine]
-        return whole_of(self._sessions[key], self._messages.get(key, {}).values(), runs)
+        messages, attached = self._messages.get(key, {}), self._attached
+        named = [row for row in attached.rows.values() if attached.is_named_in(row.id, messages)]
+        return whole_of(self._sessions[key], messages.values(), runs, named)
 
-    def put_whole(self, whole: WholeSession, seen_at: float, cost_of: CostOf = no_cost) -> bool:
+    def put_whole(
+        self, whole: WholeSession, seen_at: float, put: PutBytes, cost_of: CostOf = no_cost
+    ) -> bool:
         whole, late = settled(whole, seen_at, cost_of)
         key = (whole.record.owner, whole.record.id)
         with self._lock:
@@ -58,11 +72,14 @@ class MemoryMoving:
                 check_same(stored, whole)
                 return False
             self._check_ids(whole)
+            for attachment in whole.attachments:
+                put(attachment.sha256)
             going = (run.record.id for run in whole.runs if run.record.ended_at is None)
             self._sessions[key] = replace(whole.record, active_run_id=next(going, None))
             self._messages[key] = {message.id: message for message in whole.messages}
             for run, entries in whole.runs:
                 self._runs[run.id], self._entries[run.id] = run, list(entries)
+            self._attach(whole)
             for run in late:
                 self._used.add(run, seen_at)
             return True
@@ -74,6 +91,17 @@ class MemoryMoving:
         for run, _ in whole.runs:
             if run.id in self._runs:
                 raise StoredOtherwise("run", run.id)
+        for attachment in whole.attachments:
+            stored = self._attached.rows.get(attachment.id, attachment)
+            if as_uploaded(stored) != as_uploaded(attachment):
+                raise StoredOtherwise("attachment", attachment.id)
+
+    def _attach(self, whole: WholeSession) -> None:
+        for attachment in whole.attachments:
+            self._attached.rows.setdefault(attachment.id, attachment)
+            self._attached.used.discard(attachment.id)
+        for message in whole.messages:
+            self._attached.name(whole.record.owner, message.id, message.content)
 
     def read_sums(self, owner: str) -> OwnerSums:
         with self._lock:

@@ -8,19 +8,38 @@ from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, insert, select, union
+from sqlalchemy import Column, Connection, Table, insert, select, union, update
 
+from app.core.attachments import Attachment
 from app.core.entries import Entry
 from app.core.runs import RunRecord
-from app.core.store import OwnerSums, StoredOtherwise, WholeRun, WholeSession
+from app.core.store import OwnerSums, PutBytes, StoredOtherwise, WholeRun, WholeSession
 from app.core.usage import CostOf, UsedTokens, no_cost
-from app.stores.moving.whole import check_same, key_of, raised, settled, sums_of, whole_of
+from app.stores.moving.whole import (
+    as_uploaded,
+    check_same,
+    key_of,
+    raised,
+    settled,
+    sums_of,
+    whole_of,
+)
+from app.stores.sql.attachments import attachment_from, attachment_row, name_attachments
 from app.stores.sql.driver import OnSqlAlchemy, upsert
 from app.stores.sql.ends import add_usage
 from app.stores.sql.entries import read_entries, store_entries
 from app.stores.sql.queries import find_session, read_tree, used_by_day
 from app.stores.sql.rows import entries_from, message_row, run_from, run_row, session_row
-from app.stores.sql.tables import daily_usage, messages, numbers, run_entries, runs, sessions
+from app.stores.sql.tables import (
+    attachments,
+    daily_usage,
+    message_attachments,
+    messages,
+    numbers,
+    run_entries,
+    runs,
+    sessions,
+)
 
 PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
 IDS_A_QUERY = 500  # SQLite takes 32766 values, others fewer
@@ -53,7 +72,9 @@ class SqlMoving(ABC):
         with self._reading() as connection:
             return _read(connection, owner, session_id)
 
-    def put_whole(self, whole: WholeSession, seen_at: float, cost_of: CostOf = no_cost) -> bool:
+    def put_whole(
+        self, whole: WholeSession, seen_at: float, put: PutBytes, cost_of: CostOf = no_cost
+    ) -> bool:
         whole, late = settled(whole, seen_at, cost_of)
         record = whole.record
         stored = self.read_whole(record.owner, record.id)
@@ -61,7 +82,7 @@ class SqlMoving(ABC):
             with self._transaction() as connection:
                 stored = _read(connection, record.owner, record.id)
                 if stored is None:
-                    _put(connection, whole)
+                    _put(connection, whole, put)
                     for run in late:
                         add_usage(OnSqlAlchemy(connection), run, seen_at)
                     return True
@@ -98,7 +119,15 @@ def _read(connection: Connection, owner: str, session_id: str) -> WholeSession |
     logs = _read_logs(connection, mine)
     records = [run_from(row._asdict()) for row in rows]
     whole_runs = [WholeRun(run, _log(connection, run, logs)) for run in records]
-    return whole_of(found, read_tree(connection, owner, session_id).values(), whole_runs)
+    tree = read_tree(connection, owner, session_id)
+    return whole_of(found, tree.values(), whole_runs, _named(connection, owner, session_id))
+
+
+def _named(connection: Connection, owner: str, session_id: str) -> list[Attachment]:
+    of_session = (messages.c.owner == owner) & (messages.c.session_id == session_id)
+    ids = select(message_attachments.c.attachment_id).join(messages).where(of_session)
+    rows = connection.execute(select(attachments).where(attachments.c.id.in_(ids))).all()
+    return [attachment_from(row._asdict()) for row in rows]
 
 
 def _read_logs(connection: Connection, mine: Any) -> dict[str, list[Entry]]:
@@ -118,7 +147,7 @@ def _log(connection: Connection, run: RunRecord, logs: dict[str, list[Entry]]) -
     return logs.get(run.id, [])
 
 
-def _put(connection: Connection, whole: WholeSession) -> None:
+def _put(connection: Connection, whole: WholeSession, put: PutBytes) -> None:
     owner, session_id = whole.record.owner, whole.record.id
     _check_ids(connection, "message", messages, [message.id for message in whole.messages])
     _check_ids(connection, "run", runs, [run.record.id for run in whole.runs])
@@ -126,11 +155,29 @@ def _put(connection: Connection, whole: WholeSession) -> None:
     rows = [message_row(owner, session_id, message) for message in whole.messages]
     if rows:
         connection.execute(insert(messages), rows)
+    _attach(connection, whole, put)
     if whole.runs:
         connection.execute(insert(runs), [run_row(run.record) for run in whole.runs])
     for run, entries in whole.runs:
         for start in range(0, len(entries), PIECES_A_ROW):
             store_entries(connection, run.id, list(entries[start : start + PIECES_A_ROW]))
+
+
+def _attach(connection: Connection, whole: WholeSession, put: PutBytes) -> None:
+    for attachment in whole.attachments:
+        mine = attachments.c.id == attachment.id
+        stored = connection.execute(select(attachments).where(mine)).one_or_none()
+        if stored is None:
+            row = {**attachment_row(attachment), "used": False}
+            connection.execute(insert(attachments), row)
+        elif as_uploaded(attachment_from(stored._asdict())) != as_uploaded(attachment):
+            raise StoredOtherwise("attachment", attachment.id)
+        else:  # it may be one that the sweeper is about to take
+            connection.execute(update(attachments).where(mine).values(used=False))
+        put(attachment.sha256)
+    for message in whole.messages:
+        driver = OnSqlAlchemy(connection)
+        name_attachments(driver, whole.record.owner, message.id, message.content)
 
 
 def _check_ids(connection: Connection, what: str, table: Table, ids: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.core.attachments import Attachment
 from app.core.entries import END, Entry, folded
 from app.core.messages import Message, branch, extended, in_order
 from app.core.run_errors import RunInterrupted
@@ -19,7 +20,10 @@ from app.stores.decisions import closed, interrupted_end
 
 
 def whole_of(
-    chat_session: ChatSession, messages: Iterable[Message], runs: Iterable[WholeRun]
+    chat_session: ChatSession,
+    messages: Iterable[Message],
+    runs: Iterable[WholeRun],
+    attachments: Iterable[Attachment],
 ) -> WholeSession:
     """Return the session in the one form that all stores give it."""
     by_time = sorted(messages, key=lambda message: (message.created_at, message.id))
@@ -27,6 +31,7 @@ def whole_of(
         replace(chat_session, active_run_id=None, message_count=0),
         [_plain_message(message) for message in in_order(by_time).values()],
         sorted(map(_plain_run, runs), key=lambda run: (run.record.created_at, run.record.id)),
+        sorted(attachments, key=lambda one: (one.created_at, one.id)),
     )
 
 
@@ -86,7 +91,7 @@ def settled(
             late.append(run)
         runs.append(WholeRun(run, entries))
     record = replace(whole.record, updated_at=at) if late else whole.record
-    return whole_of(record, messages.values(), runs), late
+    return whole_of(record, messages.values(), runs, whole.attachments), late
 
 
 def _interrupted(
@@ -124,6 +129,15 @@ def check_same(stored: WholeSession, wanted: WholeSession) -> None:
         if mine[run_id].record.folded != others[run_id].record.folded:
             mine[run_id], others[run_id] = _as_folded(mine[run_id]), _as_folded(others[run_id])
     _check("run", mine, others)
+    held, wanted_too = (
+        {one.id: as_uploaded(one) for one in whole.attachments} for whole in (stored, wanted)
+    )
+    _check("attachment", held, wanted_too)
+
+
+def as_uploaded(attachment: Attachment) -> Attachment:
+    """Return what makes two of one id the same: a reused one has a later time."""
+    return replace(attachment, created_at=0.0)
 
 
 def _check(what: str, mine: Mapping[str, object], others: Mapping[str, object]) -> None:

@@ -90,7 +90,7 @@ class SqlAttachments(ABC):
             held = select(func.coalesce(func.sum(counted), 0))
             held = held.where(attachments.c.owner == wanted.owner)
             check_upload_room(connection.execute(held).scalar_one(), wanted, most_bytes)
-            connection.execute(insert(attachments), {**_row(wanted), "used": False})
+            connection.execute(insert(attachments), {**attachment_row(wanted), "used": False})
             put()
             return wanted
 
@@ -98,7 +98,7 @@ class SqlAttachments(ABC):
         wanted = and_(attachments.c.id == attachment_id, attachments.c.owner == owner)
         with self._reading() as connection:
             found = connection.execute(select(attachments).where(wanted, _is_there())).one_or_none()
-        return _from(found._asdict()) if found else None
+        return attachment_from(found._asdict()) if found else None
 
     def delete_attachment(self, owner: str, attachment_id: str, drop: Drop) -> None:
         wanted = and_(attachments.c.id == attachment_id, attachments.c.owner == owner)
@@ -156,7 +156,7 @@ def _of_key(connection: Connection, wanted: Attachment) -> Attachment | None:
         attachments.c.created_at >= wanted.created_at - KEY_TTL_S,
     )
     found = connection.execute(select(attachments).where(same, _is_there()).limit(1)).one_or_none()
-    return _from(found._asdict()) if found else None
+    return attachment_from(found._asdict()) if found else None
 
 
 def _reused(connection: Connection, wanted: Attachment) -> Attachment | None:
@@ -171,12 +171,14 @@ def _reused(connection: Connection, wanted: Attachment) -> Attachment | None:
         return None
     fresh = {"used": False, "created_at": wanted.created_at}
     connection.execute(update(attachments).where(attachments.c.id == found.id).values(fresh))
-    return _from(found._asdict())
+    return attachment_from(found._asdict())
 
 
-def _row(attachment: Attachment) -> dict[str, Any]:
+def attachment_row(attachment: Attachment) -> dict[str, Any]:
+    """Return the columns of an attachment, but for whether it is used."""
     return {name: getattr(attachment, name) for name in Attachment.__slots__}
 
 
-def _from(row: Mapping[str, Any]) -> Attachment:
+def attachment_from(row: Mapping[str, Any]) -> Attachment:
+    """Return the record of a row."""
     return Attachment(**{name: row[name] for name in Attachment.__slots__})
