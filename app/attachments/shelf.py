@@ -45,6 +45,9 @@ class Incoming(ABC):
         self.file.flush()
         self.file.seek(0)
 
+    def set_aside(self) -> None:
+        """Hold no open file until it is put: many may be waiting."""
+
     @abstractmethod
     def put(self) -> None:
         """Put it on the shelf, in one step. Raises OSError."""
@@ -165,6 +168,9 @@ class _IncomingFile(Incoming):
     def finish(self) -> None:
         super().finish()
         os.fsync(self.file.fileno())
+
+    def set_aside(self) -> None:
+        self.file.close()
 
     def put(self) -> None:
         place = self._place(self.sha256)

@@ -50,7 +50,10 @@ FAULTS = {
     "no export": (b"PK\x03\x04\n", "no export of Tandem's"),
     "other JSON": (b'{"format":"x"}\n', "no export of Tandem's"),
     "a list": (b"[]\n", "no export of Tandem's"),
-    "newer": (VERSION_1.replace(b'"version":1', b'"version":2'), "version 2, and .* reads version 1"),
+    "newer": (
+        VERSION_1.replace(b'"version":1', b'"version":2'),
+        "version 2, and .* reads version 1",
+    ),
     "header alone": (HEADER, f"{CUT} 1"),
     "cut between lines": (HEADER + OWNER + BYTES, f"{CUT} 3"),
     "cut in a line": (HEADER + OWNER + BYTES[:20], f"{CUT} 3"),
@@ -65,7 +68,10 @@ FAULTS = {
     "text changed": (VERSION_1.replace(b"A line", b"A lime"), DAMAGED),
     "other bytes": (VERSION_1.replace(b"YSB0", b"YSB1"), "line 3: the bytes .* do not have that"),
     "no base64": (VERSION_1.replace(b"YSB0", b"YS?0"), "line 3: its data is no base64"),
-    "no bytes": (resealed(OWNER, SESSION).replace(b'"files":1', b'"files":0'), "neither in the file"),
+    "no bytes": (
+        resealed(OWNER, SESSION).replace(b'"files":1', b'"files":0'),
+        "neither in the file",
+    ),
     "parent comes later": (with_session(lambda s: s["messages"].reverse()), "before its parent"),
     "own parent": (
         with_session(lambda s: s["messages"][0].update(parent_id=s["messages"][0]["id"])),
@@ -76,7 +82,10 @@ FAULTS = {
         with_session(lambda s: s["runs"][0]["record"].update(owner="bob")),
         "run run-1 belongs to another session",
     ),
-    "run without a message": (with_session(lambda s: s["messages"].pop()), "run run-1 has no message"),
+    "run without a message": (
+        with_session(lambda s: s["messages"].pop()),
+        "run run-1 has no message",
+    ),
     "unknown kind": (
         with_session(lambda s: s["runs"][0]["entries"][0].__setitem__(0, "smell")),
         "no known kind: smell",
@@ -106,5 +115,3 @@ def test_session_that_was_cut_leaves_nothing_half(world: World) -> None:
         with pytest.raises(Refused, match=CUT):
             world.import_(VERSION_1[:end])
         assert world.store.read_whole("ann", "s-1") is None
-
-
