@@ -9,7 +9,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.core.errors import StorageUnavailable  # noqa: E402
 from app.moving.arriving import Importer  # noqa: E402
-from app.moving.leaving import export_all  # noqa: E402
+from app.moving.leaving import Exporter  # noqa: E402
 from app.moving.lines import Refused  # noqa: E402
 from app.moving.progress import Progress  # noqa: E402
-from app.moving.reading import read_lines  # noqa: E402
+from app.moving.reading import check, read_lines  # noqa: E402
 from app.settings import BadSetting  # noqa: E402
 from app.stores.sql.migrate import (  # noqa: E402
     DatabaseTooNew,
@@ -32,7 +32,7 @@ from app.stores.sql.migrate import (  # noqa: E402
     migrate,
 )
 from app.stores.sqlite.store import SqliteStore  # noqa: E402
-from app.wiring import Settings, load_settings, read_prices  # noqa: E402
+from app.wiring import Settings, load_settings, make_shelf, read_prices  # noqa: E402
 
 PATIENCE_S = 30  # for the lock of a server that writes
 REST_S = 0.002  # after each session: a server that waits for the lock gets it
@@ -77,10 +77,10 @@ def _export(settings: Settings, path: str) -> None:
     target = os.environ.get("TO") or time.strftime("backups/tandem-%Y%m%d-%H%M%S.jsonl")
     with _opened(path) as store, _written(target) as file:
         progress = Progress(sys.stderr, "exported", time.monotonic)
-        counts = export_all(store, file.write, time.time(), _owner(), progress)
-    said = (
-        f"{target}: {counts.owners} owners, {counts.sessions} sessions, {counts.messages} messages"
-    )
+        exporter = Exporter(store, make_shelf(settings), progress)
+        counts = exporter.export(file.write, time.time(), _owner())
+    said = f"{target}: {counts.owners} owners, {counts.sessions} sessions, "
+    said += f"{counts.messages} messages, {counts.attachments} attachments"
     print(said, file=sys.stderr if target == "-" else sys.stdout)
 
 
@@ -116,7 +116,8 @@ def _import(settings: Settings, path: str) -> None:
     with _opened(path) as store, _alone(path):
         leave_others = os.environ.get("SKIP", "") in {"1", "true", "yes"}
         cost_of = read_prices(settings.usage.prices_file).cost
-        importer = Importer(store, _owner(), leave_others, cost_of, _rest_of(store))
+        shelf, rest = make_shelf(settings), _rest_of(store)
+        importer = Importer(store, shelf, _owner(), leave_others, cost_of, rest)
         with _read(source) as file:
             try:
                 importer.put(read_lines(file), Progress(sys.stderr, "imported", time.monotonic))
@@ -129,10 +130,8 @@ def _import(settings: Settings, path: str) -> None:
 
 def _check(source: str) -> None:
     """Read a file to its end before anything of it is stored."""
-    progress, sessions, read = Progress(sys.stderr, "checked", time.monotonic), 0, 0
     with _read(source) as file:
-        for sessions, (_, _, read) in enumerate(read_lines(file)):
-            progress.show(sessions, read)
+        check(read_lines(file), Progress(sys.stderr, "checked", time.monotonic))
 
 
 @contextmanager
@@ -155,7 +154,7 @@ def _alone(path: str) -> Iterator[None]:
         yield
 
 
-def _rest_of(store: SqliteStore):
+def _rest_of(store: SqliteStore) -> Callable[[], None]:
     tidied = time.monotonic()
 
     def rest() -> None:

@@ -144,7 +144,7 @@ class Smoke:
 
     def tool(self) -> str:
         """POST /api/chat/stream, with a tool of the server's."""
-        message = "/call calculator {\"expression\": \"17 * 23\"}"  # the demo's own way
+        message = '/call calculator {"expression": "17 * 23"}'  # the demo's own way
         said = f"Call the tool calculator with 17 * 23, and tell me the result. {message}"
         body = {"message": f"{said}\n{message}", "tools": ["calculator"], "partial": False}
         response = self._open("POST", "/api/chat/stream", body)

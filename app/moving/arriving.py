@@ -72,7 +72,7 @@ class Importer:
                 if self._is_wanted(line.owner):
                     self.arrived.sums += self._store.put_sums(line.owner, line.sums)
             elif isinstance(line, BytesLine):
-                self._held.take(number, line)
+                self._held.take(line)
             elif self._is_wanted(line.record.owner):
                 self._put_session(number, line)
                 progress.show(self.arrived.sessions, read)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from contextlib import suppress
 
-from app.moving.lines import BytesLine, Refused
+from app.moving.lines import BytesLine, Refused, decoded
 from app.moving.ports import Incoming, Shelf
-
-STEP = 4 * 65536  # characters of base64 that are decoded at a time
 
 
 class HeldBytes:
@@ -20,24 +16,18 @@ class HeldBytes:
         self._held: dict[str, Incoming] = {}
         self._put: list[str] = []
 
-    def take(self, number: int, line: BytesLine) -> None:
-        """Take what that line has. Raises Refused where it is not what it says."""
+    def take(self, line: BytesLine) -> None:
+        """Take what that line has, unless it is here. Raises OSError."""
         if line.sha256 in self._held or self._is_on_the_shelf(line.sha256):
             return
         incoming = self._shelf.receive()
         try:
-            for start in range(0, len(line.data), STEP):
-                incoming.write(base64.b64decode(line.data[start : start + STEP], validate=True))
-            if incoming.sha256 != line.sha256:
-                raise Refused(
-                    f"line {number}: the bytes of {line.sha256} do not have that SHA-256."
-                )
+            for piece in decoded(line.data):
+                incoming.write(piece)
             incoming.finish()
             incoming.set_aside()
-        except BaseException as error:
+        except BaseException:
             incoming.close()
-            if isinstance(error, binascii.Error):
-                raise Refused(f"line {number}: its data is no base64.") from error
             raise
         self._held[line.sha256] = incoming
 
@@ -49,14 +39,14 @@ class HeldBytes:
 
     def put(self, sha256: str) -> None:
         """See to it that the bytes are on the shelf: within the transaction that stores what they
-        belong to. Raises Refused for bytes that did not come."""
+        belong to. Raises Refused, OSError."""
         if sha256 in self._put:
             return
         if sha256 in self._held:
             self._held[sha256].put()
             self._put.append(sha256)
         elif not self._is_on_the_shelf(sha256):
-            raise Refused(f"the bytes of {sha256} are neither in the file nor there. Import again.")
+            raise Refused(f"the bytes of {sha256} were deleted meanwhile: import again.")
 
     def forget_put(self) -> None:
         """Note that the transaction is done."""

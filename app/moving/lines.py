@@ -7,8 +7,9 @@ lines between the header and itself. The same content is the same bytes, but for
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from app.core.usage import UsedTokens
 
 FORMAT = "tandem-export"
 VERSION = 1
+STEP = 4 * 65536  # characters of base64 that are decoded at a time
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -128,6 +130,12 @@ class End(_Line):
 
 Line = OwnerLine | BytesLine | SessionLine | End
 LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
+
+
+def decoded(data: str) -> Iterator[bytes]:
+    """Yield what the base64 has, a piece at a time. Raises binascii.Error, ValueError."""
+    for start in range(0, len(data), STEP):
+        yield base64.b64decode(data[start : start + STEP], validate=True)
 
 
 def owner_line(owner: str, sums: OwnerSums) -> Mapping[str, Any]:

@@ -21,8 +21,10 @@ from app.moving.lines import (
     OwnerLine,
     Refused,
     SessionLine,
+    decoded,
     fault_of,
 )
+from app.moving.progress import Progress
 
 
 class NumberedLine(NamedTuple):
@@ -33,29 +35,73 @@ class NumberedLine(NamedTuple):
     read: int
 
 
+def check(lines: Iterable[NumberedLine], progress: Progress) -> None:
+    """Read them to the end. Raises Refused."""
+    sessions = 0
+    for line in lines:
+        sessions += isinstance(line.value, SessionLine)
+        progress.show(sessions, line.read)
+
+
 def read_lines(file: Iterable[bytes]) -> Iterator[NumberedLine]:
-    """Yield the lines, but for the end, which is checked. Raises Refused."""
-    sha256, counts, size, number = hashlib.sha256(), Counts(), 0, 0
-    end: End | None = None
+    """Yield the lines, each checked, but for the end, which all of them are checked by. Raises
+    Refused."""
+    checks, number, size = _Checks(), 0, 0
     for number, raw in enumerate(file, 1):
-        if end is not None:
-            raise Refused(f"line {number} comes after the end: these are two files in one.")
         size += len(raw)
+        if not raw.endswith(b"\n") and number > 1:
+            raise _cut_off(number)
+        if checks.ended:
+            raise Refused(f"line {number} comes after the end: these are two files in one.")
         if number == 1:
             yield NumberedLine(number, _header(raw), size)
             continue
-        if not raw.endswith(b"\n"):
-            raise _cut_off(number)
         line = _line(number, raw)
-        if isinstance(line, End):
-            end = line
-            _check_end(end, counts, sha256.hexdigest())
-            continue
-        sha256.update(raw)
-        _count(counts, line)
-        yield NumberedLine(number, line, size)
-    if end is None:
+        checks.add(number, raw, line)
+        if not isinstance(line, End):
+            yield NumberedLine(number, line, size)
+    if not checks.ended:
         raise _cut_off(number) if number else Refused("the file is empty.")
+
+
+class _Checks:
+    """What lines have to fit to those before them."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._counts = Counts()
+        self._sha256 = hashlib.sha256()
+        self._bytes = set[bytes]()  # by their SHA-256
+
+    def add(self, number: int, raw: bytes, line: Line) -> None:
+        """Take a line. Raises Refused."""
+        if isinstance(line, End):
+            self.ended = True
+            _check_end(line, self._counts, self._sha256.hexdigest())
+            return
+        self._sha256.update(raw)
+        if isinstance(line, OwnerLine):
+            self._counts.owners += 1
+        elif isinstance(line, BytesLine):
+            self._counts.files += 1
+            self._bytes.add(_digest_of(number, line))
+        else:
+            self._counts.add_session(line.whole)
+            for attachment in line.attachments:
+                if bytes.fromhex(attachment.sha256) not in self._bytes:
+                    raise Refused(f"line {number}: the bytes of {attachment.id} are missing.")
+
+
+def _digest_of(number: int, line: BytesLine) -> bytes:
+    sha256 = hashlib.sha256()
+    try:
+        for piece in decoded(line.data):
+            sha256.update(piece)
+    except ValueError as error:
+        raise Refused(f"line {number}: its data is no base64.") from error
+    if sha256.hexdigest() != line.sha256:
+        raise Refused(f"line {number}: its bytes do not have the SHA-256 {line.sha256}.")
+    return sha256.digest()
 
 
 def _header(raw: bytes) -> Header:
@@ -93,15 +139,6 @@ def _faulty(number: int, error: ValidationError) -> Refused:
         return Refused(f"line {number} is no JSON: the file was changed or damaged.")
     where = ".".join(str(one) for one in fault["loc"])
     return Refused(f"line {number} is not as an export has it: {where}: {fault['msg']}.")
-
-
-def _count(counts: Counts, line: OwnerLine | BytesLine | SessionLine) -> None:
-    if isinstance(line, SessionLine):
-        counts.add_session(line.whole)
-    elif isinstance(line, BytesLine):
-        counts.files += 1
-    else:
-        counts.owners += 1
 
 
 def _check_end(end: End, counts: Counts, sha256: str) -> None:

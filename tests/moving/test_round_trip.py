@@ -46,7 +46,7 @@ def say(world: World, session_id: str = "s-1", owner: str = "ann", text: str = "
     world.store.append("worker", ended(record, texts("Hello")))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=worlds())
 def test_export_of_an_import_is_the_same_file(made: World, empty_file: Path) -> None:
     file = made.exported()
