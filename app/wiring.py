@@ -13,7 +13,7 @@ from pydantic import model_validator
 from app import __version__
 from app.attachments.apart import Apart
 from app.attachments.service import AttachmentService
-from app.attachments.shelf import FolderShelf, MemoryShelf, Shelf
+from app.attachments.shelf import shelf_of
 from app.broker.local import LocalBroker
 from app.chats.chat_interface import ChatInterface
 from app.chats.rules import TextFilter
@@ -348,17 +348,10 @@ def make_attachments(
     settings: Settings, store: Store, calls: StoreCalls, runtime: Runtime, clock: Clock
 ) -> AttachmentService:
     """Return what keeps attachments."""
-    shelf, apart = make_shelf(settings), Apart(runtime)
+    shelf = shelf_of(settings.attachments.attachments_dir, settings.store.database_path)
+    apart = Apart(runtime)
     limits, room = settings.attachments, settings.chats.context_tokens
     return AttachmentService(store, calls, shelf, apart, runtime, clock, limits, room)
-
-
-def make_shelf(settings: Settings) -> Shelf:
-    """Return where their bytes are: beside the database unless ATTACHMENTS_DIR says where."""
-    path = settings.attachments.attachments_dir
-    if not path and settings.store.database_path is not None:
-        path = f"{settings.store.database_path}.attachments"
-    return FolderShelf(path) if path else MemoryShelf()
 
 
 def read_prices(file: str) -> Prices:

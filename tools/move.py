@@ -18,6 +18,7 @@ from dotenv import find_dotenv, load_dotenv
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app.attachments.shelf import Shelf, shelf_of  # noqa: E402
 from app.core.errors import StorageUnavailable  # noqa: E402
 from app.moving.arriving import Importer  # noqa: E402
 from app.moving.leaving import Exporter  # noqa: E402
@@ -32,7 +33,7 @@ from app.stores.sql.migrate import (  # noqa: E402
     migrate,
 )
 from app.stores.sqlite.store import SqliteStore  # noqa: E402
-from app.wiring import Settings, load_settings, make_shelf, read_prices  # noqa: E402
+from app.wiring import Settings, load_settings, read_prices  # noqa: E402
 
 PATIENCE_S = 30  # for the lock of a server that writes
 REST_S = 0.002  # after each session: a server that waits for the lock gets it
@@ -77,7 +78,7 @@ def _export(settings: Settings, path: str) -> None:
     target = os.environ.get("TO") or time.strftime("backups/tandem-%Y%m%d-%H%M%S.jsonl")
     with _opened(path) as store, _written(target) as file:
         progress = Progress(sys.stderr, "exported", time.monotonic)
-        exporter = Exporter(store, make_shelf(settings), progress)
+        exporter = Exporter(store, _shelf_of(settings), progress)
         counts = exporter.export(file.write, time.time(), _owner())
     said = f"{target}: {counts.owners} owners, {counts.sessions} sessions, "
     said += f"{counts.messages} messages, {counts.attachments} attachments"
@@ -116,7 +117,7 @@ def _import(settings: Settings, path: str) -> None:
     with _opened(path) as store, _alone(path):
         leave_others = os.environ.get("SKIP", "") in {"1", "true", "yes"}
         cost_of = read_prices(settings.usage.prices_file).cost
-        shelf, rest = make_shelf(settings), _rest_of(store)
+        shelf, rest = _shelf_of(settings), _rest_of(store)
         importer = Importer(store, shelf, _owner(), leave_others, cost_of, rest)
         with _read(source) as file:
             try:
@@ -183,6 +184,10 @@ def _said(importer: Importer) -> str:
 
 def _owner() -> str | None:
     return os.environ.get("OWNER") or None
+
+
+def _shelf_of(settings: Settings) -> Shelf:
+    return shelf_of(settings.attachments.attachments_dir, settings.store.database_path)
 
 
 @contextmanager

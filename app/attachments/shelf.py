@@ -231,3 +231,10 @@ class _IncomingBytes(Incoming):
 
     def close(self) -> None:
         self.file.close()
+
+
+def shelf_of(folder: str, database: str | None) -> Shelf:
+    """Return the shelf of a store: that folder, else one beside its database, else memory."""
+    if not folder and database is not None:
+        folder = f"{database}.attachments"
+    return FolderShelf(folder) if folder else MemoryShelf()

@@ -201,6 +201,9 @@ def test_a_database_newer_than_the_code_stops_the_start(start_server):
 
 def test_a_backup_taken_while_a_reply_comes_restores_it(start_server, upstream, tmp_path):
     server = start_server()
+    data = b"in the file\n" * 1000
+    file = server.request("POST", "/api/attachments", data, {"X-File-Name": "a.txt"}).json
+    server.post("/api/chat", {"message": "What is this?", "attachments": [file["id"]]})
     whole = stream_chat(server, "before").rest()
     upstream.reply = endless
     stream_chat(server, "go", partial=False).take(5)
@@ -208,9 +211,15 @@ def test_a_backup_taken_while_a_reply_comes_restores_it(start_server, upstream, 
     environ = {"PATH": os.environ["PATH"], "TO": str(backup)}
     environ["DATABASE_URL"] = f"sqlite:///{server.folder}/tandem.db"
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools/backup.py")], env=environ, cwd=tmp_path
+        [sys.executable, str(ROOT / "tools/backup.py")],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
+    assert f"{backup}.attachments (1 attachments)" in done.stdout
     restored = start_server("restored", DATABASE_URL=f"sqlite:///{backup}")
     again = follow_run(restored, whole[0].data["run_id"]).rest()
     assert [event.data for event in again] == [event.data for event in whole]
+    assert restored.get(f"/api/attachments/{file['id']}").body == data

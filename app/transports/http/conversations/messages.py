@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
-from flask import Response, g, jsonify, request
+from flask import Response, g, request
 from typing_extensions import NotRequired, TypedDict
 
 from app.core.errors import InvalidRequest
@@ -16,6 +16,13 @@ from app.core.messages import HIDDEN, Message, branch, siblings, title_from
 from app.core.sessions import ChatSession
 from app.dialects.frames import Body, timestamp
 from app.dialects.native_shapes import UsageShape
+from app.transports.http.conversations.attached import (
+    ExportedFile,
+    as_links,
+    files_of,
+    how,
+    with_files,
+)
 from app.transports.openapi.operations import Answer, Content, Parameter, Routes, operation
 from app.transports.services import services
 
@@ -63,6 +70,8 @@ class Export(TypedDict):
     updated_at: str
     leaf_id: str | None
     messages: list[StoredMessage]
+    attachments_as: Literal["data", "links"]
+    attachments: list[ExportedFile]
 
 
 def as_file(title: str, suffix: str) -> str:
@@ -74,8 +83,10 @@ def as_file(title: str, suffix: str) -> str:
     return f"attachment; filename={plain or 'conversation'}.{suffix}; filename*=UTF-8''{name}"
 
 
-def as_json(chat_session: ChatSession, messages: Iterable[StoredMessage]) -> Export:
-    """Return the conversation as `format=json` has it."""
+def as_json(
+    chat_session: ChatSession, messages: Iterable[Message], files: Iterable[ExportedFile]
+) -> dict[str, Any]:
+    """Return the conversation as `format=json` has it, but for `attachments`."""
     return {
         "session_id": chat_session.id,
         "title": chat_session.title,
@@ -83,7 +94,8 @@ def as_json(chat_session: ChatSession, messages: Iterable[StoredMessage]) -> Exp
         "created_at": timestamp(chat_session.created_at),
         "updated_at": timestamp(chat_session.updated_at),
         "leaf_id": chat_session.leaf_id,
-        "messages": list(messages),
+        "messages": list(map(_row, messages)),
+        "attachments_as": how(files),
     }
 
 
@@ -96,7 +108,8 @@ def as_markdown(chat_session: ChatSession, messages: Iterable[Message]) -> str:
         who = WHO.get(message.role, message.role)
         cut = "" if message.status in {"completed", "running"} else f" ({message.status})"
         at = timestamp(message.created_at)
-        parts.append(f"## {who}{cut}\n\n<!-- {at} -->\n\n{message.text}")
+        said = "\n\n".join(filter(None, [message.text, *as_links(message.content)]))
+        parts.append(f"## {who}{cut}\n\n<!-- {at} -->\n\n{said}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -139,7 +152,10 @@ def export_session(session_id: str) -> Response:
     asked = request.args.get("format", "json")
     if asked == "json":
         tree = sessions.tree(owner, session_id).values()
-        response = jsonify(as_json(found, map(_row, tree)))
+        files = files_of(tree)
+        head = as_json(found, tree, files)
+        body = with_files(head, files, services().attachments, owner)
+        response = Response(body, content_type="application/json")
     elif asked == "markdown":
         text = as_markdown(found, sessions.messages(owner, session_id))
         response = Response(text, content_type="text/markdown; charset=utf-8")
