@@ -15,7 +15,7 @@ from app.chats.context_window import cost_of, fit
 from app.chats.ports import Attachments, Catalog, Toolbox
 from app.chats.request import ChatRequest
 from app.chats.rules import ChatRules, Filtered, TextFilter, output_tokens
-from app.core.attachments import FILE, NAMED
+from app.core.attachments import FILE, IMAGE, NAMED
 from app.core.entries import END, TEXT, content_of
 from app.core.errors import InvalidRequest, UnsupportedParameter
 from app.core.messages import (
@@ -91,6 +91,7 @@ class ChatInterface:
         """
         provider = self._catalog.choose(self._provider_name(request))
         check_supported(request, provider)
+        self._check_sight(messages_of(request), provider, request)
         self._check_tools(request)
         turn = self._turn(request, provider, parent_id)
         return self._runs.start(
@@ -100,6 +101,17 @@ class ChatInterface:
             request.caller,
             request.stop_when_unwatched,
         )
+
+    def _check_sight(
+        self, messages: Iterable[ProviderMessage], provider: Provider, request: ChatRequest
+    ) -> None:
+        """Refuse pictures for a model that is known to take none."""
+        model = request.model or provider.default_model
+        shown = needs_of(messages) & {IMAGE, "image_url"}
+        if shown and self._catalog.takes_images(provider, model) is False:
+            raise UnsupportedParameter(
+                f"The model {model} takes no pictures.", fields={min(shown): "not supported"}
+            )
 
     def _check_tools(self, request: ChatRequest) -> None:
         name = request.field_name("tools")
@@ -272,7 +284,7 @@ class ChatInterface:
 
     def _said(self, request: ChatRequest, provider: Provider) -> list[ProviderMessage]:
         """Return the messages that are to be stored. Raises what Attachments.taken_in raises."""
-        said = [*request.history, ProviderMessage(request.role, request.content)]
+        said = messages_of(request)
         if self._attachments is not None:
             names = [f"{request.field_name('history')}.{n}.content" for n in range(len(said) - 1)]
             names.append(request.field_name("message"))
@@ -282,6 +294,7 @@ class ChatInterface:
                 if content is not one.content:
                     said[n] = replace(one, content=content)
                     check_needs(needs_of([said[n]]) - OF_TOOLS, provider)
+                    self._check_sight([said[n]], provider, request)
         return [self._let_in(one) for one in said]
 
     def _known(self) -> KnownBranch | None:
@@ -326,11 +339,16 @@ class ChatInterface:
 def check_supported(request: ChatRequest, provider: Provider) -> None:
     """Raise UnsupportedParameter for a parameter that the provider would not honour, or a part of a
     message that it has no place for."""
-    parts = needs_of((*request.history, ProviderMessage(request.role, request.content)))
+    parts = needs_of(messages_of(request))
     asked = NEVER_IGNORED.intersection(request.parameters)
     if request.server_tools or parts & {"tool_call", "tool_result"}:
         asked = asked | {"tools"}
     check_needs((parts - OF_TOOLS) | asked, provider)
+
+
+def messages_of(request: ChatRequest) -> list[ProviderMessage]:
+    """Return what a request brings, in its order."""
+    return [*request.history, ProviderMessage(request.role, request.content)]
 
 
 def needs_of(messages: Iterable[ProviderMessage]) -> set[str]:

@@ -31,6 +31,9 @@ class Catalog(Protocol):
     def provider_of(self, model: str) -> str | None:
         """Return the provider that has the model, None for one that nobody lists."""
 
+    def takes_images(self, provider: Provider, model: str) -> bool | None:
+        """Return whether the provider's model takes pictures; None where nobody knows."""
+
     def models(self) -> list[tuple[str, Provider]]:
         """Return the models that are known, each once, with who has it."""
 

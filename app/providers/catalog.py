@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from app.core.errors import InvalidRequest, ProviderNotConfigured
 from app.providers.listing import ModelLists
+from app.providers.sights import by_name
 from app.providers.wire.adapting import Adaptations
 from app.runs.ports import Choice, Provider
 
@@ -66,6 +67,13 @@ class ProviderCatalog:
                 models.setdefault(model, one)
         return list(models.items())
 
+    def takes_images(self, provider: Provider, model: str) -> bool | None:
+        """Return whether the provider's model takes pictures; None where nobody knows."""
+        if "image" not in provider.parameters:
+            return False
+        listed = self._lists.takes_images(provider.name, model) if self._lists else None
+        return by_name(model) if listed is None else listed
+
     def refresh(self) -> None:
         """Have servers asked for their models, where what is known of them is old."""
         if self._lists is not None:
@@ -85,17 +93,13 @@ class ProviderCatalog:
 
     def choices(self) -> list[Choice]:
         """Return what can be chosen, the default first, then what lacks a setting."""
-        ready = [
-            Choice(
-                one.name,
-                one.default_model,
-                None,
-                self._adapted(one.name),
-                tuple(dict.fromkeys([one.default_model, *self._listed(one.name)])),
-            )
-            for one in self.providers()
-        ]
+        ready = [self._choice(one) for one in self.providers()]
         return ready + [Choice(name, None, lacks) for name, lacks in self._missing.items()]
+
+    def _choice(self, one: Provider) -> Choice:
+        models = tuple(dict.fromkeys([one.default_model, *self._listed(one.name)]))
+        images = {model: self.takes_images(one, model) for model in models}
+        return Choice(one.name, one.default_model, None, self._adapted(one.name), models, images)
 
     def _adapted(self, name: str) -> Mapping[str, Sequence[str]]:
         known = self._adaptations.get(name)

@@ -59,6 +59,11 @@ class ModelLists:
         """Return the models of the provider of that name, as far as they are known."""
         return self._lists.get(name, ())
 
+    def takes_images(self, name: str, model: str) -> bool | None:
+        """Return whether that provider's server says that the model takes pictures."""
+        sights: Mapping[str, bool] = getattr(self._listers.get(name), "sights", {})
+        return sights.get(model)
+
     def refresh(self) -> None:
         """Ask those whose list is old, each in a task of its own: nobody waits for them."""
         now = self._monotonic()

@@ -75,6 +75,7 @@ class Choice(NamedTuple):
     missing: str | None
     adapted: Mapping[str, Sequence[str]] = MappingProxyType({})  # by model: what it refused
     models: Sequence[str] = ()  # its own first, then what its server lists
+    images: Mapping[str, bool | None] = MappingProxyType({})  # by model: whether it takes any
 
 
 class Task(Protocol):

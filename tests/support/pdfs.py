@@ -35,7 +35,7 @@ def squeezed(data: bytes, times: int = 1) -> bytes:
 
 
 def swelling(start: bytes, again: bytes, times: int) -> bytes:
-    """Return a stream that is the start, and something a great many times; it is never whole here."""
+    """Return a stream that is the start, and something a great many times; never whole here."""
     squeezer = zlib.compressobj(9)
     made = [squeezer.compress(start)]
     made += [squeezer.compress(again * 1000) for _ in range(times // 1000)]

@@ -14,6 +14,7 @@ import orjson
 from app.core.runs import ProviderRequest
 from app.providers.http.streams import USER_AGENT, Bounds, HttpStream, HttpStreams
 from app.providers.listing import MAX_LIST_BYTES, names_in
+from app.providers.sights import sights_in
 from app.providers.wire.adapting import WHOLE, Adaptations, StreamingRefused
 from app.providers.wire.chunks import StreamChunks
 from app.providers.wire.pieces import read_pieces
@@ -45,6 +46,7 @@ class HttpProvider(ABC):
         self.default_model = default_model
         self.adaptations = Adaptations(name)
         self._bounds = bounds
+        self.sights: dict[str, bool] = {}  # by model: whether it takes pictures, as is listed
         self._secrets = (api_key,)
         self._streams = HttpStreams(
             bounds.connect_timeout_s, bounds.read_timeout_s, bounds.reader_of, bounds.certificates
@@ -90,7 +92,9 @@ class HttpProvider(ABC):
         answer = self._streams.open("GET", url, headers, b"")
         if answer.status != 200:
             raise read_refusal(answer.status, answer.headers, answer.rest(MAX_BYTES)).error()
-        return self._named(orjson.loads(answer.rest(MAX_LIST_BYTES)))
+        listed = orjson.loads(answer.rest(MAX_LIST_BYTES))
+        self.sights = sights_in(listed)
+        return self._named(listed)
 
     @abstractmethod
     def _models(self) -> tuple[str, Mapping[str, str]]:

@@ -28,6 +28,7 @@ class ProviderChoice(TypedDict):
     name: str
     model: str | None
     models: list[str]
+    images: dict[str, bool | None]  # by model: whether it takes pictures; null: not known
     ready: bool
     missing: str | None
     adapted: dict[str, list[str]]  # by model: how it is asked otherwise, since it refused
@@ -99,6 +100,7 @@ def list_models() -> ProviderChoices:
             "name": choice.name,
             "model": choice.model,
             "models": list(choice.models),
+            "images": dict(choice.images),
             "ready": not choice.missing,
             "missing": choice.missing,
             "adapted": {model: list(how) for model, how in choice.adapted.items()},
