@@ -12,8 +12,10 @@ MOST_TEXT = 8_000_000  # bytes, where there is no other bound
 class Room:
     """What is left of it: tokens, and bytes of base64. The first to come has the first of it."""
 
-    def __init__(self, tokens: int, taken: int) -> None:
-        """Of `tokens`, 0 for no bound, so many are taken."""
+    def __init__(self, tokens: int, taken: int, left_out: list[str] | None = None) -> None:
+        """Of `tokens`, 0 for no bound, so many are taken. Names of files that find no room, or not
+        all that they need, are added to `left_out`."""
+        self.left_out = left_out if left_out is not None else []
         self.tokens = max(0, tokens - taken) if tokens else None
         self._data = MOST_DATA
 
@@ -27,9 +29,10 @@ class Room:
         return True
 
 
-def cut_text(head: str, text: str, room: Room) -> str:
-    """Return the head and as much of the text as there is room for, with a mark that says how much
-    is left out; takes the room."""
+def cut_text(name: str, text: str, room: Room) -> str:
+    """Return a file's text below its name, as much as there is room for, with a mark that says how
+    much is left out; takes the room."""
+    head = f"[file: {name}]\n"
     raw = text.encode("utf-8", "replace")
     most = MOST_TEXT
     if room.tokens is not None:
@@ -38,6 +41,7 @@ def cut_text(head: str, text: str, room: Room) -> str:
     said = text
     if len(raw) > most:
         kept = raw[:most].decode("utf-8", "ignore")
+        room.left_out.append(name)
         missing = len(raw) - len(kept.encode())
         mark = f"[{missing} of {len(raw)} bytes are left out for want of room]"
         said = f"{kept}\n{mark}" if kept else mark

@@ -81,7 +81,7 @@ class Sending:
         provider raises, OSError of a shelf that fails."""
         if any(_to_send(part) for message in request.messages for part in message.content):
             yield from self._load(request.messages)
-            request = replace(request, messages=self._sent(request.messages))
+            request = replace(request, messages=self._sent(request))
         with closing(self._provider.stream(request)) as stream:
             for batch in stream:
                 if any(kind == FILE for kind, _ in batch):
@@ -115,9 +115,11 @@ class Sending:
             fits = False  # a text can be cut
         return FILE_PART in self.parameters and fits
 
-    def _sent(self, messages: Sequence[ProviderMessage]) -> tuple[ProviderMessage, ...]:
-        """Return the messages as the provider takes them. The newest have the first of the room."""
-        room = Room(self._context_tokens, sum(map(_cost_without, messages)))
+    def _sent(self, request: ProviderRequest) -> tuple[ProviderMessage, ...]:
+        """Return the messages as the provider takes them. The newest have the first of the room;
+        what finds none is noted with the request."""
+        messages = request.messages
+        room = Room(self._context_tokens, sum(map(_cost_without, messages)), request.left_out)
         sent = [self._made(message, room) for message in reversed(messages)]
         return tuple(reversed(sent))
 
@@ -140,11 +142,12 @@ class Sending:
             return _said(f"[{part['type']}: {name}: {loaded.fault}]")
         if how in {"image", "as it is"}:
             if not room.take(estimate_part({**part, **loaded.figures}), len(loaded.data)):
+                room.left_out.append(name)
                 return _said(f"[{part['type']}: {name}: {NO_ROOM}]")
             detail = {"detail": part["detail"]} if "detail" in part else {}
             made = {"type": part["type"], "name": name, **loaded.figures, **detail}
             return {**made, "data": loaded.data}
-        return _said(cut_text(f"[file: {name}]\n", loaded.data, room))
+        return _said(cut_text(name, loaded.data, room))
 
     def _kept(self, made: Any) -> Piece:
         """Return the piece for an image that the model made, once it is stored."""

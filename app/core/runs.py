@@ -39,6 +39,7 @@ class RunEnd:
     attempts: Sequence[Mapping[str, Any]] = ()  # those that failed before the one that answered
     cost: Cost | None = None  # None where no price is known
     trimmed: int = 0  # messages that the model was not given, for want of room
+    left_out: Sequence[str] = ()  # names of files that it was not given, or not whole
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry's data."""
@@ -54,6 +55,7 @@ class RunEnd:
             "attempts": list(self.attempts),
             "cost": self.cost.stored() if self.cost else None,
             "trimmed": self.trimmed,
+            **({"left_out": list(self.left_out)} if self.left_out else {}),
         }
 
     @classmethod
@@ -251,6 +253,7 @@ class ProviderRequest:
     first_call: int = 1  # the number of the first call that it makes
     upstream: Upstream = field(default_factory=Upstream)
     attempts: list[Attempt] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # files: who has no room for one adds it
 
 
 @dataclass(frozen=True, slots=True)

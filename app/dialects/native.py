@@ -362,6 +362,8 @@ def end_details(end: Mapping[str, Any]) -> dict[str, Any]:
         details["cost"] = Cost(**end["cost"]).to_json()
     if end.get("trimmed"):
         details["trimmed"] = end["trimmed"]
+    if end.get("left_out"):
+        details["left_out"] = list(end["left_out"])
     if end.get("attempts"):
         details["attempts"] = end["attempts"]
     return details

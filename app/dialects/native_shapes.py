@@ -104,6 +104,7 @@ class DoneEvent(TypedDict):
     ttft_ms: float | None
     cost: NotRequired[CostShape]
     trimmed: NotRequired[int]
+    left_out: NotRequired[list[str]]  # names of files that found no room, or not whole
     attempts: NotRequired[list[AttemptShape]]
 
 
@@ -263,6 +264,7 @@ class WholeAnswer(TypedDict):
     usage: UsageShape
     cost: NotRequired[CostShape]
     trimmed: NotRequired[int]
+    left_out: NotRequired[list[str]]  # names of files that found no room, or not whole
     attempts: NotRequired[list[AttemptShape]]
 
 

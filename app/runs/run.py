@@ -356,6 +356,7 @@ class Run:
                 model=answered.model,
                 attempts=tuple(one.to_json() for one in self.request.attempts if one.code),
                 trimmed=self.request.trimmed,
+                left_out=tuple(dict.fromkeys(self.request.left_out)),
             ),
             self._clock.wall(),
         )

@@ -79,12 +79,14 @@ class Stage:
     sending: Sending
     stored: list[tuple[bytes, str]]
     calls: list[str]
+    left_out: list[str] = field(default_factory=list)
 
     def ask(self, *messages: ProviderMessage) -> list[list[Any]]:
         request = ProviderRequest(messages, "m")
         batches = [list(batch) for batch in self.sending.stream(request)]
         assert self.scripted.requests[-1].upstream is request.upstream
         assert self.scripted.requests[-1].attempts is request.attempts
+        self.left_out = request.left_out
         return batches
 
     def sent(self, *content: Part) -> list[Part]:
@@ -317,6 +319,7 @@ def test_the_newest_has_the_first_of_the_room(staged: Staged, shelf: Shelf) -> N
     assert newer == "[file: new]\n" + "n" * 1000
     assert 0 < older.count("o") < 1000
     assert "are left out for want of room]" in older
+    assert stage.left_out == ["old"]
 
 
 def test_an_image_without_room_is_left_out_with_a_mark(staged: Staged, shelf: Shelf) -> None:
@@ -328,6 +331,7 @@ def test_an_image_without_room_is_left_out_with_a_mark(staged: Staged, shelf: Sh
     fitting = (1000 - 4) // 14  # tokens each
     assert kinds == ["image"] * fitting + ["text"] * (80 - fitting)
     assert sent[-1]["text"] == f"[image: 79.png: {NO_ROOM}]"
+    assert stage.left_out == [f"{n}.png" for n in range(fitting, 80)]
 
 
 def test_a_request_is_no_larger_than_servers_take(staged: Staged, shelf: Shelf) -> None:

@@ -225,3 +225,13 @@ def test_file_of_another_owner_is_absent_by_every_way() -> None:
         assert server.get(path, **ann).status == 200
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("size, left_out", [(100, None), (4000, ["long.txt"])])
+def test_end_says_which_files_found_no_room(size: int, left_out: list[str] | None) -> None:
+    server = InProcess(CONTEXT_TOKENS=300)
+    try:
+        told = upload(server, b"a" * size, "long.txt").json
+        assert say(server, told["id"], message="read").json.get("left_out") == left_out
+    finally:
+        server.stop()
