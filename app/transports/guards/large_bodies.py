@@ -4,85 +4,24 @@ them at once, and all that are held together have a bound."""
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
-from app.runs.ports import Waiter
+from app.attachments.apart import Apart, Runs
 
 LARGE_BYTES = 1_000_000  # up to here a body is parsed within a millisecond or two, where it is read
-AT_ONCE = 2  # a body takes several times its size while it is parsed
 MOST_HELD_BYTES = 256_000_000
 R = TypeVar("R")
-
-
-class Apart(Protocol):
-    """What of a runtime they need."""
-
-    def new_waiter(self) -> Waiter: ...
-
-    def run_apart(self, function: Callable[..., Any], *args: Any) -> Any: ...
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    waiter: Waiter
-    is_let_in: bool = False
-
-
-class Gate:
-    """Lets so many in at once; who comes when it is full waits, in the order of coming.
-    Thread-safe."""
-
-    def __init__(self, most: int, new_waiter: Callable[[], Waiter]) -> None:
-        self._new_waiter = new_waiter
-        self._lock = threading.Lock()
-        self._free = most  # guarded by _lock
-        self._line: deque[_Waiting] = deque()  # guarded by _lock
-
-    @contextmanager
-    def passed(self) -> Iterator[None]:
-        """Return a block that is run inside."""
-        mine = _Waiting(self._new_waiter())
-        self._enter(mine)
-        try:
-            while not mine.is_let_in:
-                mine.waiter.wait()
-            yield
-        finally:  # also of one whose task is ended while it waits
-            self._leave(mine)
-
-    def _enter(self, mine: _Waiting) -> None:
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                mine.is_let_in = True
-            else:
-                self._line.append(mine)
-
-    def _leave(self, mine: _Waiting) -> None:
-        following: _Waiting | None = None
-        with self._lock:
-            if not mine.is_let_in:
-                self._line.remove(mine)
-            elif self._line:
-                following = self._line.popleft()
-                following.is_let_in = True
-            else:
-                self._free += 1
-        if following is not None:
-            following.waiter.wake()
 
 
 class LargeBodies:
     """Those of one process. Thread-safe."""
 
-    def __init__(self, runtime: Apart, most_held: int = MOST_HELD_BYTES) -> None:
+    def __init__(self, runtime: Runs, most_held: int = MOST_HELD_BYTES) -> None:
         """`most_held` is in bytes."""
-        self._runtime = runtime
-        self._gate = Gate(AT_ONCE, runtime.new_waiter)
+        # A body takes several times its size while it is parsed.
+        self._apart = Apart(runtime)
         self._most_held = most_held
         self._lock = threading.Lock()
         self._held = 0  # bytes, guarded by _lock
@@ -120,9 +59,7 @@ class LargeBodies:
 
     def run_apart(self, function: Callable[[], R]) -> R:
         """Call it beside everybody else's work, as soon as it is its turn."""
-        with self._gate.passed():
-            done: R = self._runtime.run_apart(function)
-        return done
+        return self._apart(function)
 
 
 class Hold:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.attachments.apart import AT_ONCE, Gate
 from app.runtimes.threads import ThreadRuntime
-from app.transports.guards.large_bodies import AT_ONCE, LARGE_BYTES, Gate, LargeBodies
+from app.transports.guards.large_bodies import LARGE_BYTES, LargeBodies
 from tests.support.manual import WAIT_S, at_once
 
 LARGE = LARGE_BYTES + 1
