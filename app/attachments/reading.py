@@ -113,7 +113,7 @@ def _load(image: Any, field: str) -> None:
 
 
 def _is_text(file: BinaryIO, head: bytes) -> bool:
-    encoding = encoding_of(head)
+    encoding = _encoding_of(head)
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         while data := file.read(READ_BYTES):
@@ -127,14 +127,8 @@ def _is_text(file: BinaryIO, head: bytes) -> bool:
     return True
 
 
-def encoding_of(head: bytes) -> str:
-    """Return how a text is written whose first bytes these are."""
+def _encoding_of(head: bytes) -> str:
     return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-
-
-def text_in(data: bytes) -> str:
-    """Return the text of a file of text."""
-    return data.decode(encoding_of(data[:2]), "replace")
 
 
 # --- Names --------------------------------------------------------------------------------------
