@@ -87,9 +87,11 @@ lint: .venv/dev.stamp
 	@$(BIN)/flake8 app benchmarks tests tools run.py
 	@$(BIN)/mypy
 
+# What they say goes to stderr: stdout may be an export.
 .venv/run.stamp: requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@echo "installing into .venv" >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock >&2
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock
