@@ -31,6 +31,9 @@ _SHOWN = frozenset(
 _JPEG_SHOWN = (b"JFIF", b"ICC_PROFILE", b"Adobe")  # what the segments begin with that may stay
 
 
+ORIENTATION = 0x0112  # Exif 2.32, 4.6.4
+
+
 class BadImage(ValueError):
     """What cannot be made an image for a model; its text is for who sent it."""
 
@@ -57,10 +60,10 @@ def for_model(data: bytes, media_type: str, max_pixels: int) -> tuple[bytes, str
         raise
     except UnidentifiedImageError:
         raise BadImage(f"it is no {media_type}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
-        raise BadImage("it cannot be read to its end") from error
     except Image.DecompressionBombError:
         raise BadImage("it has too many pixels") from None
+    except Exception as error:  # whatever a hostile file makes of a decoder
+        raise BadImage("it cannot be read to its end") from error
 
 
 def _fitting(width: int, height: int, max_pixels: int) -> tuple[int, int]:
@@ -79,14 +82,12 @@ def _says_more(image: Image) -> bool:
 
 def _made(image: Image, size: tuple[int, int]) -> tuple[bytes, str, int, int]:
     """Return the image written anew, with nothing but its pixels and their colours' profile."""
-    from PIL import ImageOps
-
     as_jpeg = image.format in {"JPEG", "MPO"} or (image.format == "WEBP" and not _is_clear(image))
     profile = image.info.get("icc_profile") if image.mode in {"RGB", "RGBA", "L"} else None
     plain = _plain(image)
     if plain.size != size:
         plain = plain.resize(size, reducing_gap=2.0)
-    plain = ImageOps.exif_transpose(plain)  # the smaller one: it is a copy
+    plain = _turned(plain, image)
     said = _written(plain, as_jpeg, profile)
     if len(said) > MOST_BYTES and not as_jpeg:
         as_jpeg = True
@@ -95,6 +96,26 @@ def _made(image: Image, size: tuple[int, int]) -> tuple[bytes, str, int, int]:
         plain = plain.resize(_fitting(*plain.size, plain.width * plain.height // 2))
         said = _written(plain, as_jpeg, profile)
     return said, JPEG if as_jpeg else PNG, *plain.size
+
+
+def _turned(plain: Image, image: Image) -> Image:
+    """Return the picture as its EXIF says that it is held; what is wrong there turns nothing."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        turn = turns.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # some cameras, and those who mean harm, write what is none
+        return plain
+    return plain if turn is None else plain.transpose(turn)
 
 
 def _plain(image: Image) -> Image:

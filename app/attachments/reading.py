@@ -18,6 +18,7 @@ from app.core.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 MAX_PIXELS = 50_000_000  # of a picture, and twice as many of all frames of a moving one
 MAX_SIDE = 30_000
 MAX_FRAMES = 2000
+PDF_BEGINS = b"%PDF-"
 READ_BYTES = 262_144
 TAKEN = "PNG, JPEG, GIF and WebP pictures, PDFs, and text in UTF-8 or UTF-16"
 PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -46,7 +47,7 @@ def kind_of(file: BinaryIO, field: str, pages_of: Callable[[BinaryIO], int]) -> 
     picture = _format_of(head)
     if picture:
         return _picture(file, picture, field)
-    if head.startswith(b"%PDF-"):
+    if head.startswith(PDF_BEGINS):
         try:
             return FileKind("application/pdf", pages=pages_of(file))
         except ValueError as error:
@@ -82,7 +83,10 @@ def _picture(file: BinaryIO, picture: str, field: str) -> FileKind:
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             raise _too_many_pixels(field)
         try:
-            _load(image, field)
+            if picture == "JPEG":
+                image.load()  # cameras put more behind it, which others cut off
+            else:
+                _load(image, field)
         except TooLarge:
             raise
         except Exception:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from app.attachments.loading import Loaded, Loader, Shelf
-from app.attachments.room import Room, cut_text
+from app.attachments.room import MOST_DATA, MOST_TEXT, Room, cut_text
 from app.core.attachments import FILE as FILE_PART
 from app.core.attachments import IMAGE
 from app.core.entries import FILE, TEXT
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PDF = "application/pdf"
 MOST_PDF_PAGES, MOST_PDF_BYTES = 100, 10_000_000  # of one that goes as it is; longer ones as text
 PER_MESSAGE = 4  # tokens, besides its content
+MOST_LOADED = MOST_DATA + MOST_TEXT  # characters
 NO_ROOM = "left out for want of room"
 NOT_KEPT = "[an image that could not be kept]"
 Apart = Callable[..., Any]  # apart(function, *args): what blocks, without holding up the others
@@ -64,7 +65,9 @@ class Sending:
         apart: Apart,
         store: Store,
         limits: SendingLimits,
+        takes_images: Callable[[], bool | None] = lambda: None,
     ) -> None:
+        """`takes_images` says whether the model takes any; None: nobody knows."""
         self.name = provider.name
         self.default_model = provider.default_model
         self.parameters = provider.parameters
@@ -74,12 +77,16 @@ class Sending:
         self._apart = apart
         self._store = store
         self._context_tokens = limits.context_tokens
+        self._takes_images = takes_images
         self._loaded: dict[tuple[str, str], Loaded] = {}
+        self._size = 0  # of what is loaded
+        self._sees = False
 
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield the provider's batches, a sign of life for each attachment before. Raises what the
         provider raises, OSError of a shelf that fails."""
         if any(_to_send(part) for message in request.messages for part in message.content):
+            self._sees = IMAGE in self.parameters and self._takes_images() is not False
             yield from self._load(request.messages)
             request = replace(request, messages=self._sent(request))
         with closing(self._provider.stream(request)) as stream:
@@ -90,18 +97,20 @@ class Sending:
                 yield batch
 
     def _load(self, messages: Sequence[ProviderMessage]) -> PieceStream:
-        for message in messages:
+        """Load what the newest messages have, up to more than there is ever room for."""
+        for message in reversed(messages):
             for part in message.content:
                 how = self._how(part)
-                if how and (part["sha256"], how) not in self._loaded:
+                if how and self._size < MOST_LOADED and (part["sha256"], how) not in self._loaded:
                     loaded = self._apart(self._loader.load, how, part)
                     self._loaded[part["sha256"], how] = loaded
+                    self._size += len(loaded.data)
                     yield [(ALIVE, None)]
 
     def _how(self, part: Part) -> str:
         """Return how a part is to be loaded; "" for what is no attachment, or is not to be."""
         if part["type"] == IMAGE and "sha256" in part:
-            return "image" if IMAGE in self.parameters else ""
+            return "image" if self._sees else ""
         if part["type"] == FILE_PART and "sha256" in part:
             if part["media_type"] != PDF:
                 return "text"
@@ -137,7 +146,9 @@ class Sending:
         name, how = _name_of(part), self._how(part)
         if not how:
             return _said(f"[{part['type']}: {name}]")
-        loaded = self._loaded[part["sha256"], how]
+        loaded = self._loaded.get((part["sha256"], how), Loaded(fault=NO_ROOM))
+        if loaded.fault == NO_ROOM:
+            room.left_out.append(name)
         if loaded.fault:
             return _said(f"[{part['type']}: {name}: {loaded.fault}]")
         if how in {"image", "as it is"}:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import BinaryIO, Protocol
 
 from app.attachments.apart import Apart
+from app.attachments.loading import Loaded
 from app.attachments.pdfs import inspect
-from app.attachments.reading import FileKind, kind_of, safe_name
+from app.attachments.reading import PDF_BEGINS, FileKind, kind_of, safe_name
 from app.attachments.sending import Sending, SentWithin
 from app.attachments.shelf import FOLDERS, Incoming, Shelf
 from app.core.attachments import NAMED, Attachment, to_attach
@@ -62,6 +63,7 @@ class AttachmentService:
         self._calls = calls
         self._shelf = shelf
         self._apart = apart
+        self._apart_pdfs = Apart(runtime)  # which take longer, and hold up nothing else
         self._runtime = runtime
         self._clock = clock
         self._limits = limits
@@ -100,7 +102,9 @@ class AttachmentService:
         key: str | None = None,
         reuse: bool = False,
     ) -> Attachment:
-        kind: FileKind = self._apart(_finished, incoming, field)
+        self._runtime.run_apart(incoming.finish)
+        gate = self._apart_pdfs if incoming.begins_with(PDF_BEGINS) else self._apart
+        kind = gate(_kind_of, incoming, field)
         wanted = Attachment(
             id=new_id(),
             owner=owner,
@@ -153,15 +157,23 @@ class AttachmentService:
             raise InvalidRequest({field: "must be a PNG, JPEG, GIF or WebP picture"})
         return {**stored, "detail": part["detail"]} if part.get("detail") else stored
 
-    def sending(self, owner: str, provider: Provider) -> Provider:
-        """Return the provider, which is sent what is attached, and has kept what it makes."""
+    def sending(
+        self, owner: str, provider: Provider, takes_images: Callable[[], bool | None]
+    ) -> Provider:
+        """Return the provider, which is sent what is attached, and has kept what it makes;
+        `takes_images` says whether its model takes any, None where nobody knows."""
 
         def store(data: bytes, media_type: str) -> Part:
             with closing(self._shelf.receive()) as incoming:
                 self._runtime.run_apart(incoming.write, data)
                 return self._add(owner, "", incoming, "file", reuse=True).part
 
-        return Sending(provider, self._shelf, self._apart, store, self._sent_within)
+        def apart(load: Callable[[str, Part], Loaded], how: str, part: Part) -> Loaded:
+            gate = self._apart_pdfs if how == "text of pages" else self._apart
+            return gate(load, how, part)
+
+        within = self._sent_within
+        return Sending(provider, self._shelf, apart, store, within, takes_images)
 
     def keep(self, owner: str, data: str, name: str, field: str) -> Part:
         """Store what comes as base64, or as a `data:` URL, and return the part that stands for it.
@@ -248,6 +260,5 @@ def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def _finished(incoming: Incoming, field: str) -> FileKind:
-    incoming.finish()
+def _kind_of(incoming: Incoming, field: str) -> FileKind:
     return kind_of(incoming.file, field, lambda file: inspect(file.read()))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 FOLDERS = 256
+HEAD_BYTES = 16
 INCOMING = "incoming"
 
 
@@ -28,14 +29,21 @@ class Incoming(ABC):
         self.file = file
         self.size = 0
         self._hash = hashlib.sha256()
+        self._head = b""
 
     @property
     def sha256(self) -> str:
         """Of all that was written."""
         return self._hash.hexdigest()
 
+    def begins_with(self, data: bytes) -> bool:
+        """Whether what was written begins so."""
+        return self._head.startswith(data)
+
     def write(self, data: bytes) -> None:
         """Take more. Raises OSError."""
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[:HEAD_BYTES]
         self.file.write(data)
         self._hash.update(data)
         self.size += len(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.chats.branch_in_use import BranchInUse
@@ -131,7 +132,8 @@ class ChatInterface:
     ) -> Provider:
         """Return the provider with what is put around it for this run."""
         if self._attachments is not None:
-            provider = self._attachments.sending(self.owner, provider)
+            sees = partial(self._catalog.takes_images, provider, run.model)
+            provider = self._attachments.sending(self.owner, provider, sees)
         if self._filter is not None:
             provider = Filtered(provider, self._filter)
         if self._toolbox is None or not request.has_tools:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.core.messages import ProviderMessage
+from app.core.attachments import FILE, IMAGE
+from app.core.messages import Part, ProviderMessage
 from app.core.usage import estimate_part, estimate_tokens
 
+AT_LEAST = 32  # tokens of an image or a file: its name, and that it is left out
 PER_MESSAGE = 4  # what a message costs besides its text: its role, and what sets it apart
 
 
@@ -48,8 +50,13 @@ def fit(
 
 
 def cost_of(message: ProviderMessage) -> int:
-    """Return about how many tokens the message takes; images and files as vendors count them, other
-    parts that are no text as their JSON."""
+    """Return about how many tokens the message takes at least; parts that are no text as their
+    JSON. Images and files find their room later, the newest first, and can be cut or left out."""
     others = [part for part in message.content if part["type"] != "text"]
     text = estimate_tokens(message.text) + PER_MESSAGE
-    return text + sum(map(estimate_part, others))
+    return text + sum(map(_least_of, others))
+
+
+def _least_of(part: Part) -> int:
+    tokens = estimate_part(part)
+    return min(tokens, AT_LEAST) if part["type"] in {IMAGE, FILE} else tokens

@@ -71,8 +71,11 @@ class Attachments(Protocol):
         """Return the content with what a client has sent in it stored, and what it has named looked
         up. Raises InvalidRequest, TooLarge, UnsupportedMediaType, StorageUnavailable."""
 
-    def sending(self, owner: str, provider: Provider) -> Provider:
-        """Return the provider, which is sent what is attached, and has kept what it makes."""
+    def sending(
+        self, owner: str, provider: Provider, takes_images: Callable[[], bool | None]
+    ) -> Provider:
+        """Return the provider, which is sent what is attached, and has kept what it makes;
+        `takes_images` says whether its model takes any, None where nobody knows."""
 
 
 class Searches(Protocol):

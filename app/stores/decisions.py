@@ -156,12 +156,10 @@ def interrupted_end(
 LEAST_COUNTED = 4096  # bytes that the smallest attachment counts for: what it takes on a disk
 
 
-def check_upload_key(known: Attachment, wanted: Attachment) -> Attachment:
-    """Return what the upload's key has stored before. Raises IdempotencyConflict for other
-    bytes."""
+def check_upload_key(known: Attachment, wanted: Attachment) -> None:
+    """Raise IdempotencyConflict where the upload's key has stored other bytes before."""
     if known.sha256 != wanted.sha256:
         raise IdempotencyConflict()
-    return known
 
 
 def check_upload_room(held: int, wanted: Attachment, most_bytes: int) -> None:

@@ -87,10 +87,14 @@ class MemoryAttachments:
             mine = [row for row in self._attached.rows.values() if row.owner == wanted.owner]
             for row in mine:
                 if _has_key_of(row, wanted) and self._attached.find(row.owner, row.id):
-                    return check_upload_key(row, wanted)
+                    check_upload_key(row, wanted)
+                    put()
+                    return row
             for row in mine if reuse else ():
                 if (row.sha256, row.name) == (wanted.sha256, wanted.name):
-                    self._attached.used.discard(row.id)
+                    put()
+                    if not self._attached.named.get(row.id):
+                        self._attached.used.discard(row.id)
                     self._attached.rows[row.id] = replace(row, created_at=wanted.created_at)
                     return row
             held = sum(max(row.size, LEAST_COUNTED) for row in mine)

@@ -4,6 +4,7 @@ done."""
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import pytest
@@ -219,3 +220,14 @@ def test_what_is_too_heavy_becomes_a_jpeg_and_smaller() -> None:
 def test_what_is_no_image_is_said(data: bytes, why: str) -> None:
     with pytest.raises(BadImage, match=f"^{why}"):
         for_model(data, "image/png", MANY)
+
+
+@pytest.mark.parametrize("tag, kind", [(0x0110, 12), (0x010F, 3), (0x0112, 2), (0x8769, 5)])
+def test_exif_that_is_none_is_no_reason_to_show_nothing(tag: int, kind: int) -> None:
+    entries = [(0x0112, 3, 1, 6), (tag, kind, 1, 8)]
+    ifd = struct.pack("<H", len(entries))
+    ifd += b"".join(struct.pack("<HHII", *entry) for entry in entries) + struct.pack("<I", 0)
+    data = written(picture(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0" + ifd)
+
+    made, media_type, *size = for_model(data, "image/jpeg", MANY)
+    assert media_type == "image/jpeg" and sorted(size) == sorted(picture().size)

@@ -105,7 +105,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def staged(shelf: Shelf, scripted: ScriptedProvider) -> Staged:
-    def build(parameters: frozenset[str] = ALL, **limits: int) -> Stage:
+    def build(parameters: frozenset[str] = ALL, sees: bool | None = None, **limits: int) -> Stage:
         scripted.parameters = parameters
         stored: list[tuple[bytes, str]] = []
         calls: list[str] = []
@@ -120,7 +120,7 @@ def staged(shelf: Shelf, scripted: ScriptedProvider) -> Staged:
             stored.append((data, media_type))
             return {"type": "image", "attachment_id": "new"}
 
-        sending = Sending(scripted, shelf, apart, store, Limits(**limits))
+        sending = Sending(scripted, shelf, apart, store, Limits(**limits), lambda: sees)
         return Stage(shelf, scripted, sending, stored, calls)
 
     return build
@@ -192,8 +192,11 @@ def test_an_image_of_the_web_goes_to_who_fetches_it(
     assert staged(parameters).sent(part) == [sent]
 
 
-def test_who_takes_no_images_is_told_of_them(staged: Staged, shelf: Shelf) -> None:
-    stage = staged(frozenset())
+@pytest.mark.parametrize("blind", [{"parameters": frozenset()}, {"sees": False}])
+def test_who_takes_no_images_is_told_of_them(
+    staged: Staged, shelf: Shelf, blind: dict[str, Any]
+) -> None:
+    stage = staged(**blind)
 
     assert stage.sent(shelf.image("my\ncat.png")) == [said("[image: my cat.png]")]
     assert stage.calls == []
@@ -389,3 +392,13 @@ def test_it_is_the_provider_in_all_else(staged: Staged) -> None:
     next(stream)
     stream.close()
     assert stage.scripted.closed == 1
+
+
+def test_no_more_is_loaded_than_there_is_room_for(staged: Staged, shelf: Shelf) -> None:
+    texts = [shelf.text(str(n) * 9_000_000, f"{n}.txt") for n in range(6)]
+    stage = staged()
+    stage.ask(*(ProviderMessage("user", (one,)) for one in texts))
+
+    assert len(stage.calls) == 3  # the newest
+    assert {"0.txt", "1.txt", "2.txt"} <= set(stage.left_out)
+    assert stage.scripted.requests[-1].messages[0].text == f"[file: 0.txt: {NO_ROOM}]"

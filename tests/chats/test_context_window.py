@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chats.context_window import PER_MESSAGE, cost_of, fit
+from app.chats.context_window import AT_LEAST, PER_MESSAGE, cost_of, fit
 from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import estimate_tokens
 
@@ -74,11 +74,20 @@ def test_what_cannot_go_stays(history: str, left: str) -> None:
     assert words(fit(said(history), 1).messages) == left
 
 
-def test_what_is_attached_costs_what_vendors_count() -> None:
-    image = {"type": "image", "attachment_id": "a", "width": 300, "height": 250}
-    said = ProviderMessage("user", (*text_parts("abcd"), image))
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image", "attachment_id": "a", "width": 3000, "height": 2500},
+        {"type": "file", "attachment_id": "a", "media_type": "application/pdf", "pages": 500},
+        {"type": "file", "attachment_id": "a", "media_type": "text/plain", "bytes": 10**7},
+    ],
+)
+def test_what_is_attached_drives_out_nothing_since_it_can_be_cut(part: dict[str, object]) -> None:
+    asked = ProviderMessage("user", (*text_parts("abcd"), part))
 
-    assert cost_of(said) == 1 + PER_MESSAGE + 100
+    assert cost_of(asked) == 1 + PER_MESSAGE + AT_LEAST
+    history = [*said("u1 a1"), asked, *said("a2 u3")]
+    assert fit(history, 2000).dropped == 0
 
 
 def test_message_costs_more_than_its_text() -> None:

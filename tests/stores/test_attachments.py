@@ -243,3 +243,34 @@ def test_bytes_that_no_row_has_are_dropped(store: Store, shelf: Bytes) -> None:
     store.drop_unknown(["a", "stray", "left"], dropped.append)
 
     assert sorted(dropped) == ["left", "stray"]
+
+
+def test_what_comes_again_heals_what_was_lost(store: Store, shelf: Bytes) -> None:
+    shelf.add(store, picture("a", sha256="same", name="x.png", idempotency_key="k"))
+    shelf.kept.clear()  # as a crash between the bytes' end and the row's leaves it
+
+    shelf.add(store, picture("b", sha256="same", name="x.png"), reuse=True)
+    assert shelf.kept == {"same"}
+    shelf.kept.clear()
+    shelf.add(store, picture("c", sha256="same", idempotency_key="k"))
+    assert shelf.kept == {"same"}
+
+
+def test_what_a_message_names_is_gone_with_it_though_it_came_again(
+    store: Store, shelf: Bytes
+) -> None:
+    shelf.add(store, picture("a", name="x.png"))
+    store.begin_turn(naming("a"))
+    shelf.add(store, picture("b", sha256="a", name="x.png"), reuse=True)
+
+    store.delete_session("ann", "s-1")
+    assert not is_there(store)
+
+
+def test_a_great_many_are_swept_by_and_by(store: Store, shelf: Bytes) -> None:
+    for number in range(65):
+        shelf.add(store, picture(f"{number:03}"))
+
+    shelf.sweep(store, FOR_EVER)
+
+    assert not shelf.kept

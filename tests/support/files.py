@@ -41,6 +41,15 @@ def png_of(width: int, height: int, body: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def two_in_one() -> bytes:
+    """Return a JPEG that says a second one follows, which does not."""
+    file = io.BytesIO()
+    images = [Image.new("RGB", (40, 30), color) for color in ("red", "blue")]
+    images[0].save(file, "MPO", save_all=True, append_images=images[1:])
+    data = file.getvalue()
+    return data[: data.index(b"\xff\xd9") + 2]
+
+
 def swelling() -> bytes:
     """Return a PNG whose text, of 40 kB, is one of 40 MB."""
     return PNG[:33] + png_chunk(b"zTXt", b"a\0\0" + BOMB) + PNG[33:]
@@ -61,6 +70,7 @@ PNG, JPEG, GIF, WEBP = (picture(form) for form in ("PNG", "JPEG", "GIF", "WEBP")
 BOMB = zlib.compress(b"\0" * 40_000_000, 9)  # 40 MB of pixels in 40 kB
 
 HOSTILE = [
+    Hostile("a camera's JPEG, the second picture cut off", two_in_one(), 201, "image/jpeg"),
     Hostile("nothing", b"", 400),
     Hostile("one byte of no text", b"\x00", 415),
     Hostile("an SVG that runs", SVG, 201, "text/plain"),

@@ -34,6 +34,7 @@ from app.stores.decisions import LEAST_COUNTED, check_upload_key, check_upload_r
 from app.stores.sql.driver import Driver
 from app.stores.sql.tables import attachments, message_attachments
 
+MOST_SWEPT = 20  # files deleted in one transaction: commits wait for it
 _IS_THERE = """
 (NOT used OR EXISTS (SELECT 1 FROM message_attachments WHERE attachment_id = attachments.id))
 """
@@ -80,10 +81,12 @@ class SqlAttachments(ABC):
     ) -> Attachment:
         with self._transaction() as connection:
             known = _of_key(connection, wanted)
+            if known is None and reuse:
+                known = _reused(connection, wanted)
             if known is not None:
-                return check_upload_key(known, wanted)
-            if reuse and (equal := _reused(connection, wanted)) is not None:
-                return equal
+                check_upload_key(known, wanted)
+                put()  # a crash, or whoever tidied the folder, may have taken them
+                return known
             counted = case(
                 (attachments.c.size < LEAST_COUNTED, LEAST_COUNTED), else_=attachments.c.size
             )
@@ -124,12 +127,16 @@ class SqlAttachments(ABC):
         with self._reading() as connection:
             rows = connection.execute(looked_at.limit(limit)).all()
         absent = [row.id for row in rows if row[2]]
+        cut_off = len(absent) > MOST_SWEPT
+        absent = absent[:MOST_SWEPT]
         if absent:
             with self._transaction() as connection:
                 # Looked at again: one may have been named since.
                 still = looked_at.where(attachments.c.id.in_(absent))
                 rows_to_go = [row for row in connection.execute(still) if row[2]]
                 _delete(connection, {row.id: row.sha256 for row in rows_to_go}, drop)
+        if cut_off:
+            return str(absent[-1])
         return rows[-1].id if len(rows) == limit else None
 
     def drop_unknown(self, sha256s: Sequence[str], drop: Drop) -> None:
@@ -169,8 +176,9 @@ def _reused(connection: Connection, wanted: Attachment) -> Attachment | None:
     found = connection.execute(select(attachments).where(same).limit(1)).one_or_none()
     if found is None:
         return None
-    fresh = {"used": False, "created_at": wanted.created_at}
-    connection.execute(update(attachments).where(attachments.c.id == found.id).values(fresh))
+    this = attachments.c.id == found.id
+    connection.execute(update(attachments).where(this).values(created_at=wanted.created_at))
+    connection.execute(update(attachments).where(this, ~_named()).values(used=False))
     return attachment_from(found._asdict())
 
 

@@ -43,6 +43,7 @@ def send_form(server: InProcess, body: bytes, kind: str = "boundary=xx") -> Answ
     return upload(server, body, **{"Content-Type": f"multipart/form-data; {kind}"})
 
 
+@pytest.mark.parametrize("server", ["folder"], indirect=True)
 @pytest.mark.parametrize("file", HOSTILE, ids=lambda file: file.name)
 def test_every_file_has_its_answer(server: InProcess, file: Hostile) -> None:
     answer = upload(server, file.data)
@@ -62,6 +63,7 @@ def test_every_file_has_its_answer(server: InProcess, file: Hostile) -> None:
     assert read.headers["content-type"].partition(";")[0] == file.media_type
 
 
+@pytest.mark.parametrize("server", ["memory"], indirect=True)
 @pytest.mark.parametrize("sent, kept", NAMES)
 def test_file_has_a_name_that_does_no_harm(server: InProcess, sent: str, kept: str) -> None:
     told = upload(server, picture(), sent).json
