@@ -184,6 +184,20 @@ def test_what_waits_for_an_upload_can_be_held_back(page):
     expect(page.tab.locator(".message")).to_have_count(0)
 
 
+def test_removing_a_file_that_sending_waits_for_holds_the_message_back(page):
+    limit(page, SLOW | {"uploadThroughput": 20_000})
+    pick(page, chosen("big.png", noise(1_000_000)), NOTES)
+    page.send("Look")
+    expect(note(page)).to_contain_text("Sends when the upload is done")
+    remove(page, "big.png")
+    expect(note(page)).to_be_hidden()
+    limit(page, FAST)
+    ready(page)
+    page.drawn()
+    expect(page.tab.locator("#message")).to_have_value("Look")
+    expect(page.tab.locator(".message")).to_have_count(0)
+
+
 def test_what_the_server_refuses_says_why_and_is_not_sent(context, server):
     page = ChatPage(context, server.url).open()
     pick(page, chosen("huge.png", noise(MOST)), chosen("page.svg", b"<svg/>", "image/svg+xml"))

@@ -61,7 +61,7 @@ export class Attachments {
     const item = attachedTo(state, state.sessionId).find((one) => one.key === key);
     if (!item) return;
     this.note(null);
-    this.#change(placeOf(state.sessionId), (items) => items.filter((one) => one !== item));
+    this.#takeOff(placeOf(state.sessionId), key);
     this.#uploads.get(key)?.controller.abort();
     this.#forget(item);
     if (item.part.attachment_id) this.#client.removeAttachment(item.part.attachment_id).catch(() => {}); // the server sweeps
@@ -114,9 +114,15 @@ export class Attachments {
       if (!part.attachment_id) continue;
       const isThere = await this.#client.hasAttachment(part.attachment_id).catch(() => true);
       if (isThere) continue;
-      this.#change(place, (items) => items.filter((one) => one.key !== key));
+      this.#takeOff(place, key);
       this.note(strings.fileGone(nameOf(part)));
     }
+  }
+
+  /** A message that waits for its uploads is not sent without one that it had. */
+  #takeOff(place, key) {
+    this.#change(place, (items) => items.filter((one) => one.key !== key));
+    if (this.#store.state.sendWaits === place) this.#store.set({ sendWaits: null });
   }
 
   #begun(file, place) {

@@ -15,12 +15,13 @@ export function composerView(store, { send, cannotSend, stop, editLast, openSett
     const text = field.value;
     const { live, sessionId } = store.state;
     const items = attachedTo(store.state, sessionId);
+    store.set({ sendWaits: null });
     if (live || (!text.trim() && !items.length)) return;
     const isWaiting = items.some(underWay);
     const hasFailed = items.some(({ state }) => state === "failed");
-    store.set({ sendWaits: isWaiting && !hasFailed ? placeOf(sessionId) : null });
     if (hasFailed) cannotSend(strings.failedUpload);
-    else if (!isWaiting) send(text);
+    else if (isWaiting) store.set({ sendWaits: placeOf(sessionId) });
+    else send(text);
     field.focus({ preventScroll: true });
   };
 
