@@ -157,6 +157,14 @@ for (const [how, code] of [["stop", "aborted"], ["leave", "left"]]) {
   });
 }
 
+test("the end of a reply says which files found no room", async (t) => {
+  const { fake, client } = await setUp(t);
+  assert.deepEqual((await client.send("Look").whole).leftOut, []);
+  fake.end = { ...fake.end, left_out: ["a.pdf"] };
+  const { events } = await eventsOf(client.send("Look", { attachments: [photo("1", "a.pdf")] }));
+  assert.deepEqual(events.at(-1).leftOut, ["a.pdf"]);
+});
+
 test("uploading does not count towards streamingTimeout", async (t) => {
   const { fake, client } = await setUp(t, { streamingTimeout: 300, fallbackOnError: false });
   fake.faults[UPLOAD] = [(response, frames, proceed) => setTimeout(proceed, 400)];
