@@ -361,6 +361,20 @@ def test_what_could_not_be_sent_is_attached_again(context, server):
     assert files(messages(server, page)[0]) == ["photo.png"]
 
 
+def test_a_file_that_did_not_fit_is_named_in_the_reply(context, start_one):
+    small = start_one(DEFAULT_PROVIDER="demo", CONTEXT_TOKENS=300)
+    page = ChatPage(context, small.url).open()
+    pick(page, chosen("long.txt", b"a word " * 600, "text/plain"))
+    page.send("Read this")
+    page.idle()
+    expect(page.tab.locator(".reply .notice")).to_contain_text("Not all of long.txt fitted")
+    page.send("And now?")
+    expect(page.tab.locator(".reply")).to_have_count(2)
+    page.idle()
+    expect(page.tab.locator(".reply .notice").first).to_contain_text("Not all of long.txt fitted")
+    assert page.complaints == []
+
+
 def test_only_the_editor_of_new_messages_takes_files(page):
     page.send("one")
     page.idle()

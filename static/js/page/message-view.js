@@ -121,13 +121,14 @@ export class MessageView {
   #notice(message, around) {
     const { last, busy } = around;
     const said = waits(message, around) ? waitingFor(message) : noticeOf(message);
-    if (!said) return null;
+    const fitted = message.leftOut?.length ? h("p", {}, strings.leftOut(message.leftOut)) : null;
+    if (!said && !fitted) return null;
     const button = (label, onclick, name) => h("button.small-button", { type: "button", onclick, disabled: busy }, icon(name), label);
     const again = message.status === "lost" && button(strings.refresh, () => this.#actions.refresh(), "again");
     const more = CUT.has(message.status) && last && message.run_id && button(strings.continue, () => this.#actions.continue(message), "play");
     const id = message.error?.errorId && h("span.error-id", {}, strings.errorId(message.error.errorId));
     const upstream = message.error?.upstream && h("p.upstream", {}, message.error.upstream);
-    return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), upstream, again, more);
+    return h(`div.notice.${message.status}`, {}, said && h("p", {}, said, id ? " " : null, id), fitted, upstream, again, more);
   }
 
   #tools(message, { busy, fixed }) {

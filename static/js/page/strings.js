@@ -118,6 +118,7 @@ export const strings = {
   failed: "The reply failed. What came is kept.",
   lost: "The connection was lost. The reply goes on at the server.",
   length: "Cut at the limit of tokens.",
+  leftOut: (names) => `Not all of ${listed(names)} fitted: the model was sent only what it has room for.`,
   filtered: "The provider's content filter ended this reply.",
   needsApproval: "Waiting for your approval. A new message denies it.",
   needsAnswer: "Waiting for your answer.",
