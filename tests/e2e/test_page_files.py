@@ -62,6 +62,11 @@ def note(page):
     return page.tab.locator("#attach-note")
 
 
+def said(page):
+    """What a screen reader is told."""
+    return page.tab.get_by_role("status")
+
+
 def limit(page, conditions):
     cdp = page.tab.context.new_cdp_session(page.tab)
     cdp.send("Network.enable")
@@ -160,6 +165,7 @@ def test_sending_waits_for_an_upload_and_says_so(page, server):
     page.tab.fill("#message", "Look")
     page.tab.press("#message", "Enter")
     expect(note(page)).to_contain_text("Sends when the upload is done")
+    expect(said(page)).to_have_text("Sends when the upload is done.")
     page.holds("document.querySelector('.attached-item progress').value > 0")
     assert bar.evaluate("(e) => e.value") < 1
     expect(page.tab.locator(".message")).to_have_count(0)
@@ -227,8 +233,14 @@ def test_an_upload_that_failed_is_tried_again(context, server):
 def test_a_message_has_at_most_32_files(page):
     pick(page, *(chosen(f"{n}.txt", b"x%d" % n, "text/plain") for n in range(34)))
     expect(note(page)).to_contain_text("at most 32 files")
+    expect(said(page)).to_contain_text("32 files attached. A message can have at most 32 files")
     expect(items(page)).to_have_count(32)
     ready(page, 32)
+    remove(page, "0.txt")
+    pick(page, NOTES)
+    expect(said(page)).to_have_text("One file attached.")
+    pick(page, PHOTO)
+    expect(said(page)).to_contain_text("A message can have at most 32 files")
     assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -259,6 +271,7 @@ def test_a_file_of_a_draft_that_is_gone_is_taken_off_in_words(context, server):
     page.tab.reload()
     page.ready()
     expect(note(page)).to_contain_text("photo.png is no longer on the server")
+    expect(said(page)).to_contain_text("photo.png is no longer on the server")
     expect(items(page)).to_have_count(0)
 
 

@@ -40,10 +40,11 @@ export class Attachments {
     const place = placeOf(sessionId);
     const free = MOST - attachedTo(this.#store.state, sessionId).length;
     const added = files.slice(0, free);
-    this.note(files.length > free ? strings.tooManyFiles(MOST) : null);
-    if (!added.length) return;
-    this.#change(place, (items) => [...items, ...added.map((file) => this.#begun(file, place))]);
-    this.#say(strings.saidAttached(added.length));
+    const refused = files.length > free ? strings.tooManyFiles(MOST) : null;
+    this.note(refused);
+    if (added.length) this.#change(place, (items) => [...items, ...added.map((file) => this.#begun(file, place))]);
+    const said = [added.length ? strings.saidAttached(added.length) : null, refused];
+    if (files.length) this.#say(said.filter(Boolean).join(" "));
     this.#next();
   }
 
@@ -115,7 +116,9 @@ export class Attachments {
       const isThere = await this.#client.hasAttachment(part.attachment_id).catch(() => true);
       if (isThere) continue;
       this.#takeOff(place, key);
-      this.note(strings.fileGone(nameOf(part)));
+      const said = strings.fileGone(nameOf(part));
+      this.note(said);
+      this.#say(said);
     }
   }
 

@@ -9,7 +9,7 @@ import { attachedTo, placeOf } from "./state.js";
 import { changed } from "./store.js";
 import { strings } from "./strings.js";
 
-export function composerView(store, { send, cannotSend, stop, editLast, openSettings }) {
+export function composerView(store, { send, cannotSend, say, stop, editLast, openSettings }) {
   const field = $("message");
   const submit = () => {
     const text = field.value;
@@ -20,8 +20,10 @@ export function composerView(store, { send, cannotSend, stop, editLast, openSett
     const isWaiting = items.some(underWay);
     const hasFailed = items.some(({ state }) => state === "failed");
     if (hasFailed) cannotSend(strings.failedUpload);
-    else if (isWaiting) store.set({ sendWaits: placeOf(sessionId) });
-    else send(text);
+    else if (isWaiting) {
+      store.set({ sendWaits: placeOf(sessionId) });
+      say(strings.sendWaits);
+    } else send(text);
     field.focus({ preventScroll: true });
   };
 
