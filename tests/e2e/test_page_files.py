@@ -190,6 +190,37 @@ def test_what_waits_for_an_upload_can_be_held_back(page):
     expect(page.tab.locator(".message")).to_have_count(0)
 
 
+def test_what_waits_for_an_upload_is_not_sent_into_a_reply_that_began_elsewhere(
+    context, shared_server, upstream
+):
+    page = ChatPage(context, shared_server.url).open()
+    page.send("one")
+    page.idle()
+    held = []
+    page.tab.route("**/api/attachments", lambda route: held.append(route))
+    pick(page, PHOTO)
+    page.send("Look")
+    expect(note(page)).to_contain_text("Sends when the upload is done")
+    more = threading.Event()
+
+    def reply(exchange):
+        exchange.start()
+        exchange.delta("On it")
+        assert more.wait(60)
+        exchange.finish()
+
+    upstream.reply = reply
+    body = {"message": "two", "session_id": page.session_id, "detach": True}
+    shared_server.post("/api/chat/stream", body)
+    expect(note(page)).to_contain_text("Not sent: a reply is under way")
+    more.set()
+    held[0].continue_()
+    ready(page)
+    page.idle()
+    expect(page.tab.locator("#message")).to_have_value("Look")
+    assert page.texts[0::2] == ["one", "two"]
+
+
 def test_removing_a_file_that_sending_waits_for_holds_the_message_back(page):
     limit(page, SLOW | {"uploadThroughput": 20_000})
     pick(page, chosen("big.png", noise(1_000_000)), NOTES)
@@ -226,7 +257,10 @@ def test_an_upload_that_failed_is_tried_again(context, server):
     pick(page, PHOTO)
     expect(page.tab.locator(".attached-error")).to_contain_text("418")
     page.tab.unroute("**/api/attachments")
+    page.send("Look")
+    expect(note(page)).to_contain_text("Not sent")
     page.tab.get_by_role("button", name="Try photo.png again").click()
+    expect(note(page)).to_be_hidden()
     ready(page)
 
 
@@ -273,6 +307,20 @@ def test_a_file_of_a_draft_that_is_gone_is_taken_off_in_words(context, server):
     expect(note(page)).to_contain_text("photo.png is no longer on the server")
     expect(said(page)).to_contain_text("photo.png is no longer on the server")
     expect(items(page)).to_have_count(0)
+
+
+def test_files_of_a_deleted_conversation_go_beside_those_of_the_new_chat(page, server):
+    pick(page, NOTES)
+    ready(page)
+    other = server.post("/api/chat", {"message": "one"}).json["session_id"]
+    page.tab.goto(f"{server.url}/#/c/{other}")
+    page.tab.reload()
+    page.ready()
+    pick(page, PHOTO)
+    ready(page)
+    server.request("DELETE", f"/api/chat/sessions/{other}")
+    ready(page, 2)
+    expect(items(page).locator(".file-name")).to_have_text(["photo.png", "notes.txt"])
 
 
 def test_each_conversation_has_files_of_its_own(page):

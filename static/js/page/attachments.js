@@ -51,6 +51,7 @@ export class Attachments {
   retry(key) {
     const upload = this.#uploads.get(key);
     if (!upload) return;
+    this.note(null);
     this.#item(key, { state: "waiting", sent: 0, error: null });
     this.#queue.push(key);
     this.#next();
@@ -79,9 +80,11 @@ export class Attachments {
     return items.map(({ part }) => part);
   }
 
-  /** Attach parts that were not sent, before those there are. */
+  /** Attach parts that were not sent, before those there are; none of them twice. */
   putBack(sessionId, parts) {
-    if (parts.length) this.#change(placeOf(sessionId), (items) => [...parts.map(ready), ...items]);
+    const ids = new Set(attachedTo(this.#store.state, sessionId).map(({ part }) => part.attachment_id));
+    const missing = parts.filter((part) => !ids.has(part.attachment_id));
+    if (missing.length) this.#change(placeOf(sessionId), (items) => [...missing.map(ready), ...items]);
     return this.#check(sessionId);
   }
 
@@ -89,6 +92,7 @@ export class Attachments {
   move(from, to) {
     const moved = attachedTo(this.#store.state, from);
     if (!moved.length) return;
+    this.restore(to);
     for (const { key } of moved) if (this.#uploads.has(key)) this.#uploads.get(key).place = placeOf(to);
     this.#change(placeOf(from), () => []);
     this.#change(placeOf(to), (items) => [...moved, ...items]);
@@ -111,11 +115,13 @@ export class Attachments {
   /** Take off what is not at the server any more. */
   async #check(sessionId) {
     const place = placeOf(sessionId);
-    for (const { key, part } of attachedTo(this.#store.state, sessionId)) {
+    for (const item of attachedTo(this.#store.state, sessionId)) {
+      const { key, part } = item;
       if (!part.attachment_id) continue;
       const isThere = await this.#client.hasAttachment(part.attachment_id).catch(() => true);
       if (isThere) continue;
       this.#takeOff(place, key);
+      this.#forget(item);
       const said = strings.fileGone(nameOf(part));
       this.note(said);
       this.#say(said);

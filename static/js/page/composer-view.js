@@ -63,7 +63,9 @@ export function composerView(store, { send, cannotSend, say, stop, editLast, ope
 
   /** Send what waits for uploads, once they are done; not where the reader has gone elsewhere. */
   function sendIfDone({ sendWaits, sessionId, live }) {
-    if (sendWaits !== placeOf(sessionId) || live) store.set({ sendWaits: null });
+    if (live || sendWaits !== placeOf(sessionId)) store.set({ sendWaits: null });
+    if (sendWaits !== placeOf(sessionId)) return;
+    if (live) cannotSend(strings.sendBusy);
     else if (!attachedTo(store.state, sessionId).some(underWay)) submit();
   }
 }

@@ -71,6 +71,7 @@ export const strings = {
   pictureFailed: (name) => `${name} could not be loaded. Try again`,
   saveFile: (name, size) => `Download ${name}${size ? `, ${size}` : ""}`,
   sendWaits: "Sends when the upload is done.",
+  sendBusy: "Not sent: a reply is under way in this conversation. Send it when that has ended.",
   failedUpload: "Not sent: a file could not be uploaded. Try it again, or remove it.",
   tooManyFiles: (most) => `A message can have at most ${most} files. The others were left out.`,
   noFolders: "Folders cannot be attached. Choose the files in them.",
