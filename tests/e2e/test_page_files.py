@@ -397,6 +397,27 @@ def test_an_edit_keeps_the_files_and_can_take_them_off(page, server):
     expect(pictures(page)).to_have_count(1)
 
 
+def test_an_edit_goes_on_while_the_conversation_is_read_again(page, server):
+    pick(page, PHOTO, NOTES)
+    page.send("Look")
+    page.idle()
+    page.tab.get_by_role("button", name="Edit").click()
+    editor = page.tab.locator(".editor")
+    editor.get_by_role("button", name="Remove photo.png").click()
+    editor.locator("textarea").fill("Look here")
+    body = {"message": "two", "session_id": page.session_id}
+    server.post("/api/chat", body)
+    expect(page.tab.locator(".mine")).to_have_count(2)
+    page.idle()
+    expect(editor.locator("textarea")).to_have_value("Look here")
+    expect(editor.locator("textarea")).to_be_focused()
+    expect(editor.locator(".files > li")).to_have_count(1)
+    editor.locator("textarea").press("Enter")
+    page.idle()
+    mine, _reply = messages(server, page)
+    assert (mine["content"], files(mine)) == ("Look here", ["notes.txt"])
+
+
 def test_regenerating_leaves_the_picture(page, server):
     pick(page, PHOTO)
     page.send("Look")

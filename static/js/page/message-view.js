@@ -54,7 +54,9 @@ export class MessageView {
     if (message.id) this.element.dataset.id = message.id;
     const now = { message, live: Boolean(live), busy: around.busy, fixed: around.fixed, last: around.last, editing: around.editing };
     if (this.#drawn && Object.keys(now).every((name) => now[name] === this.#drawn[name])) return;
+    const goesOn = now.editing && this.#drawn?.editing && message.id === this.#drawn.message.id;
     this.#drawn = now;
+    if (goesOn) return; // what was written in it stays
     this.#drawTail(message, live, around);
   }
 
@@ -153,7 +155,7 @@ export class MessageView {
   #editor(message) {
     const field = h("textarea", { value: message.content, dir: "auto", "aria-label": strings.editLabel, rows: Math.min(12, message.content.split("\n").length + 1) });
     const files = (this.#edited = fileEditor(filesIn(message), this.#actions.files));
-    const save = () => (field.value.trim() || files.kept.length) && this.#actions.saveEdit(message, field.value, files.kept);
+    const save = () => (field.value.trim() || files.kept.length) && this.#actions.saveEdit(this.#drawn.message, field.value, files.kept);
     field.onkeydown = (event) => {
       if (isComposing(event)) return;
       if (event.key === "Escape") {
