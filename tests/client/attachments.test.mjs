@@ -157,6 +157,34 @@ for (const [how, code] of [["stop", "aborted"], ["leave", "left"]]) {
   });
 }
 
+test("stopping an upload for a whole answer stops no run of the session", async (t) => {
+  const { fake, client } = await setUp(t);
+  const another = (response) => answerJson(response, 200, { id: "s1", active_run: { run_id: RUN } });
+  fake.faults["GET /api/chat/sessions/<id>"] = [another];
+  fake.faults[UPLOAD] = [hang];
+  const to = { sessionId: "s1", enableStreaming: false };
+  const reply = client.send("Look", { ...to, attachments: [photo()] });
+  await fake.waitFor(UPLOAD);
+  await assert.rejects(reply.stop(), { code: "aborted" });
+  await assert.rejects(reply.whole, { code: "aborted" });
+  assert.deepEqual(fake.routes(), [UPLOAD]);
+});
+
+test("what is stopped when its files are there is not sent", async (t) => {
+  const { fake, client } = await setUp(t);
+  const reply = client.send("Look", { attachments: ["known"] });
+  await assert.rejects(reply.stop(), { code: "aborted" });
+  assert.deepEqual(fake.routes(), []);
+});
+
+test("the end of a reply says which files found no room", async (t) => {
+  const { fake, client } = await setUp(t);
+  assert.deepEqual((await client.send("Look").whole).leftOut, []);
+  fake.end = { ...fake.end, left_out: ["a.pdf"] };
+  const { events } = await eventsOf(client.send("Look", { attachments: [photo("1", "a.pdf")] }));
+  assert.deepEqual(events.at(-1).leftOut, ["a.pdf"]);
+});
+
 test("uploading does not count towards streamingTimeout", async (t) => {
   const { fake, client } = await setUp(t, { streamingTimeout: 300, fallbackOnError: false });
   fake.faults[UPLOAD] = [(response, frames, proceed) => setTimeout(proceed, 400)];

@@ -62,6 +62,11 @@ def note(page):
     return page.tab.locator("#attach-note")
 
 
+def said(page):
+    """What a screen reader is told."""
+    return page.tab.get_by_role("status")
+
+
 def limit(page, conditions):
     cdp = page.tab.context.new_cdp_session(page.tab)
     cdp.send("Network.enable")
@@ -160,6 +165,7 @@ def test_sending_waits_for_an_upload_and_says_so(page, server):
     page.tab.fill("#message", "Look")
     page.tab.press("#message", "Enter")
     expect(note(page)).to_contain_text("Sends when the upload is done")
+    expect(said(page)).to_have_text("Sends when the upload is done.")
     page.holds("document.querySelector('.attached-item progress').value > 0")
     assert bar.evaluate("(e) => e.value") < 1
     expect(page.tab.locator(".message")).to_have_count(0)
@@ -179,6 +185,51 @@ def test_what_waits_for_an_upload_can_be_held_back(page):
     expect(note(page)).to_be_hidden()
     remove(page, "big.png")
     expect(items(page)).to_have_count(0)
+    page.drawn()
+    expect(page.tab.locator("#message")).to_have_value("Look")
+    expect(page.tab.locator(".message")).to_have_count(0)
+
+
+def test_what_waits_for_an_upload_is_not_sent_into_a_reply_that_began_elsewhere(
+    context, shared_server, upstream
+):
+    page = ChatPage(context, shared_server.url).open()
+    page.send("one")
+    page.idle()
+    held = []
+    page.tab.route("**/api/attachments", lambda route: held.append(route))
+    pick(page, PHOTO)
+    page.send("Look")
+    expect(note(page)).to_contain_text("Sends when the upload is done")
+    more = threading.Event()
+
+    def reply(exchange):
+        exchange.start()
+        exchange.delta("On it")
+        assert more.wait(60)
+        exchange.finish()
+
+    upstream.reply = reply
+    body = {"message": "two", "session_id": page.session_id, "detach": True}
+    shared_server.post("/api/chat/stream", body)
+    expect(note(page)).to_contain_text("Not sent: a reply is under way")
+    more.set()
+    held[0].continue_()
+    ready(page)
+    page.idle()
+    expect(page.tab.locator("#message")).to_have_value("Look")
+    assert page.texts[0::2] == ["one", "two"]
+
+
+def test_removing_a_file_that_sending_waits_for_holds_the_message_back(page):
+    limit(page, SLOW | {"uploadThroughput": 20_000})
+    pick(page, chosen("big.png", noise(1_000_000)), NOTES)
+    page.send("Look")
+    expect(note(page)).to_contain_text("Sends when the upload is done")
+    remove(page, "big.png")
+    expect(note(page)).to_be_hidden()
+    limit(page, FAST)
+    ready(page)
     page.drawn()
     expect(page.tab.locator("#message")).to_have_value("Look")
     expect(page.tab.locator(".message")).to_have_count(0)
@@ -206,15 +257,24 @@ def test_an_upload_that_failed_is_tried_again(context, server):
     pick(page, PHOTO)
     expect(page.tab.locator(".attached-error")).to_contain_text("418")
     page.tab.unroute("**/api/attachments")
+    page.send("Look")
+    expect(note(page)).to_contain_text("Not sent")
     page.tab.get_by_role("button", name="Try photo.png again").click()
+    expect(note(page)).to_be_hidden()
     ready(page)
 
 
 def test_a_message_has_at_most_32_files(page):
     pick(page, *(chosen(f"{n}.txt", b"x%d" % n, "text/plain") for n in range(34)))
     expect(note(page)).to_contain_text("at most 32 files")
+    expect(said(page)).to_contain_text("32 files attached. A message can have at most 32 files")
     expect(items(page)).to_have_count(32)
     ready(page, 32)
+    remove(page, "0.txt")
+    pick(page, NOTES)
+    expect(said(page)).to_have_text("One file attached.")
+    pick(page, PHOTO)
+    expect(said(page)).to_contain_text("A message can have at most 32 files")
     assert page.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -245,7 +305,22 @@ def test_a_file_of_a_draft_that_is_gone_is_taken_off_in_words(context, server):
     page.tab.reload()
     page.ready()
     expect(note(page)).to_contain_text("photo.png is no longer on the server")
+    expect(said(page)).to_contain_text("photo.png is no longer on the server")
     expect(items(page)).to_have_count(0)
+
+
+def test_files_of_a_deleted_conversation_go_beside_those_of_the_new_chat(page, server):
+    pick(page, NOTES)
+    ready(page)
+    other = server.post("/api/chat", {"message": "one"}).json["session_id"]
+    page.tab.goto(f"{server.url}/#/c/{other}")
+    page.tab.reload()
+    page.ready()
+    pick(page, PHOTO)
+    ready(page)
+    server.request("DELETE", f"/api/chat/sessions/{other}")
+    ready(page, 2)
+    expect(items(page).locator(".file-name")).to_have_text(["photo.png", "notes.txt"])
 
 
 def test_each_conversation_has_files_of_its_own(page):
@@ -322,6 +397,27 @@ def test_an_edit_keeps_the_files_and_can_take_them_off(page, server):
     expect(pictures(page)).to_have_count(1)
 
 
+def test_an_edit_goes_on_while_the_conversation_is_read_again(page, server):
+    pick(page, PHOTO, NOTES)
+    page.send("Look")
+    page.idle()
+    page.tab.get_by_role("button", name="Edit").click()
+    editor = page.tab.locator(".editor")
+    editor.get_by_role("button", name="Remove photo.png").click()
+    editor.locator("textarea").fill("Look here")
+    body = {"message": "two", "session_id": page.session_id}
+    server.post("/api/chat", body)
+    expect(page.tab.locator(".mine")).to_have_count(2)
+    page.idle()
+    expect(editor.locator("textarea")).to_have_value("Look here")
+    expect(editor.locator("textarea")).to_be_focused()
+    expect(editor.locator(".files > li")).to_have_count(1)
+    editor.locator("textarea").press("Enter")
+    page.idle()
+    mine, _reply = messages(server, page)
+    assert (mine["content"], files(mine)) == ("Look here", ["notes.txt"])
+
+
 def test_regenerating_leaves_the_picture(page, server):
     pick(page, PHOTO)
     page.send("Look")
@@ -345,6 +441,20 @@ def test_what_could_not_be_sent_is_attached_again(context, server):
     page.tab.press("#message", "Enter")
     page.idle()
     assert files(messages(server, page)[0]) == ["photo.png"]
+
+
+def test_a_file_that_did_not_fit_is_named_in_the_reply(context, start_one):
+    small = start_one(DEFAULT_PROVIDER="demo", CONTEXT_TOKENS=300)
+    page = ChatPage(context, small.url).open()
+    pick(page, chosen("long.txt", b"a word " * 600, "text/plain"))
+    page.send("Read this")
+    page.idle()
+    expect(page.tab.locator(".reply .notice")).to_contain_text("Not all of long.txt fitted")
+    page.send("And now?")
+    expect(page.tab.locator(".reply")).to_have_count(2)
+    page.idle()
+    expect(page.tab.locator(".reply .notice").first).to_contain_text("Not all of long.txt fitted")
+    assert page.complaints == []
 
 
 def test_only_the_editor_of_new_messages_takes_files(page):

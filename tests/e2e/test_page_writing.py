@@ -89,7 +89,7 @@ def test_an_edit_to_the_same_text_is_sent_after_a_reload(context, server, proxy,
     upstream.reply = say(["Again"])
     proxy.failing = ("/api/chat", "/socket.io")
     page.tab.get_by_role("button", name="Edit").click()
-    page.tab.keyboard.press("Enter")
+    editor(page).press("Enter")
     expect(page.tab.locator(".reply-state").last).to_be_visible()
     proxy.failing = ()
     page.tab.reload()

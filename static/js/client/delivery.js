@@ -38,6 +38,7 @@ export class Delivery {
    * @type {Way}
    */
   way;
+  begunAt = 0; // till it runs
   #reply;
   #transports;
   #http;
@@ -49,7 +50,6 @@ export class Delivery {
   #tries = 0; // since something new has come; offline, they are not used up
   #failures = 0; // those that did not count, too
   #busy = 0;
-  #begun = 0;
   /** @type {Way | undefined} */
   #tried; // the last way
   /** @type {unknown} */
@@ -73,7 +73,7 @@ export class Delivery {
   }
 
   async run() {
-    this.#begun = performance.now();
+    this.begunAt = performance.now();
     try {
       while (!this.#reply.ended) await this.#try(this.#next());
     } catch (error) {
@@ -161,7 +161,7 @@ export class Delivery {
   }
 
   #leftMs() {
-    return this.#settings.streamingTimeout - (performance.now() - this.#begun);
+    return this.#settings.streamingTimeout - (performance.now() - this.begunAt);
   }
 
   /** @param {TransportName} way */

@@ -63,8 +63,9 @@ export class Replies {
     const uploading = new AbortController();
     /** @type {IncomingReply} */
     const reply = new IncomingReply(place, () => {
+      if (delivery.begunAt) return stopper.stopReply(reply, delivery);
       uploading.abort(new TandemError("aborted", undefined, UNSENT));
-      return stopper.stopReply(reply, delivery);
+      return stopper.notStarted(reply);
     });
     const reasoning = Boolean(options.reasoning);
     const delivery = new Delivery(reply, { transports, http, settings, request, reasoning });
@@ -74,33 +75,33 @@ export class Replies {
     if (!request || attachments.length === 0) {
       delivery.run();
     } else {
-      this.#upload(reply, attachments, request, uploading).then((done) => {
-        if (done) delivery.run();
-      });
+      const start = () => delivery.run();
+      this.#upload(reply, attachments, request, uploading, start);
     }
     return reply;
   }
 
   /**
-   * Put the ids of the attachments into the request; false if the reply is over with that.
+   * Put the ids of the attachments into the request, and start, unless the reply is over by then.
    * @param {IncomingReply} reply
    * @param {NonNullable<SendOptions["attachments"]>} given
    * @param {StreamRequest} request
    * @param {AbortController} uploading
+   * @param {() => void} start
    */
-  async #upload(reply, given, request, uploading) {
+  async #upload(reply, given, request, uploading, start) {
     const leave = () => uploading.abort(reply.left.reason);
     reply.left.addEventListener("abort", leave);
     try {
       const tell = reply.note.bind(reply);
       request.body.attachments = await this.#parts.attachments.idsOf(given, tell, uploading.signal);
-      return !reply.ended;
+      uploading.signal.throwIfAborted();
     } catch (error) {
       if (!reply.ended) reply.fail(error);
-      return false;
     } finally {
       reply.left.removeEventListener("abort", leave);
     }
+    if (!reply.ended) start();
   }
 
   /**

@@ -248,6 +248,7 @@ function figuresOf(figures) {
     model: figures.model ?? null,
     duration: figures.duration ?? null,
     ttftMs: figures.ttft_ms ?? null,
+    leftOut: figures.left_out ?? [],
     seq: figures.seq ?? null,
   };
 }

@@ -42,7 +42,7 @@ export class Stopper {
    */
   async stopReply(reply, delivery) {
     const runId = delivery.way === "whole" ? await this.#findRun(reply) : await reply.known();
-    if (!runId) throw await reply.whole.catch((error) => error);
+    if (!runId) return await this.notStarted(reply);
     for (let tries = 0; ; tries += 1) {
       try {
         const overSocket = tries === 0 && delivery.way === "socket";
@@ -52,6 +52,15 @@ export class Stopper {
         await pause(backoffMs(tries, this.#retry) + (error.retryAfterS ?? 0) * 1000);
       }
     }
+  }
+
+  /**
+   * Reject, with the error of a reply that ends without a run.
+   * @param {IncomingReply} reply
+   * @returns {Promise<never>}
+   */
+  async notStarted(reply) {
+    throw await reply.whole.catch((error) => error);
   }
 
   /**

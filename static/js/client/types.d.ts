@@ -172,6 +172,11 @@ export type Whole = {
      * Milliseconds till the first piece.
      */
     ttftMs: number | null;
+    /**
+     * Names of files that found no room in the model's context, or not
+     * whole.
+     */
+    leftOut: string[];
     seq: number | null;
     /**
      * What the run waits for, with the finish reason

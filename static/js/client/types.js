@@ -119,6 +119,8 @@
  * @property {string | null} model
  * @property {number | null} duration Seconds.
  * @property {number | null} ttftMs Milliseconds till the first piece.
+ * @property {string[]} leftOut Names of files that found no room in the model's context, or not
+ *   whole.
  * @property {number | null} seq
  * @property {PendingAction[]} [requiresAction] What the run waits for, with the finish reason
  *   `requires_action`: it goes on once that is answered.

@@ -40,16 +40,18 @@ export class Attachments {
     const place = placeOf(sessionId);
     const free = MOST - attachedTo(this.#store.state, sessionId).length;
     const added = files.slice(0, free);
-    this.note(files.length > free ? strings.tooManyFiles(MOST) : null);
-    if (!added.length) return;
-    this.#change(place, (items) => [...items, ...added.map((file) => this.#begun(file, place))]);
-    this.#say(strings.saidAttached(added.length));
+    const refused = files.length > free ? strings.tooManyFiles(MOST) : null;
+    this.note(refused);
+    if (added.length) this.#change(place, (items) => [...items, ...added.map((file) => this.#begun(file, place))]);
+    const said = [added.length ? strings.saidAttached(added.length) : null, refused];
+    if (files.length) this.#say(said.filter(Boolean).join(" "));
     this.#next();
   }
 
   retry(key) {
     const upload = this.#uploads.get(key);
     if (!upload) return;
+    this.note(null);
     this.#item(key, { state: "waiting", sent: 0, error: null });
     this.#queue.push(key);
     this.#next();
@@ -61,7 +63,7 @@ export class Attachments {
     const item = attachedTo(state, state.sessionId).find((one) => one.key === key);
     if (!item) return;
     this.note(null);
-    this.#change(placeOf(state.sessionId), (items) => items.filter((one) => one !== item));
+    this.#takeOff(placeOf(state.sessionId), key);
     this.#uploads.get(key)?.controller.abort();
     this.#forget(item);
     if (item.part.attachment_id) this.#client.removeAttachment(item.part.attachment_id).catch(() => {}); // the server sweeps
@@ -78,9 +80,11 @@ export class Attachments {
     return items.map(({ part }) => part);
   }
 
-  /** Attach parts that were not sent, before those there are. */
+  /** Attach parts that were not sent, before those there are; none of them twice. */
   putBack(sessionId, parts) {
-    if (parts.length) this.#change(placeOf(sessionId), (items) => [...parts.map(ready), ...items]);
+    const ids = new Set(attachedTo(this.#store.state, sessionId).map(({ part }) => part.attachment_id));
+    const missing = parts.filter((part) => !ids.has(part.attachment_id));
+    if (missing.length) this.#change(placeOf(sessionId), (items) => [...missing.map(ready), ...items]);
     return this.#check(sessionId);
   }
 
@@ -88,6 +92,7 @@ export class Attachments {
   move(from, to) {
     const moved = attachedTo(this.#store.state, from);
     if (!moved.length) return;
+    this.restore(to);
     for (const { key } of moved) if (this.#uploads.has(key)) this.#uploads.get(key).place = placeOf(to);
     this.#change(placeOf(from), () => []);
     this.#change(placeOf(to), (items) => [...moved, ...items]);
@@ -110,13 +115,23 @@ export class Attachments {
   /** Take off what is not at the server any more. */
   async #check(sessionId) {
     const place = placeOf(sessionId);
-    for (const { key, part } of attachedTo(this.#store.state, sessionId)) {
+    for (const item of attachedTo(this.#store.state, sessionId)) {
+      const { key, part } = item;
       if (!part.attachment_id) continue;
       const isThere = await this.#client.hasAttachment(part.attachment_id).catch(() => true);
       if (isThere) continue;
-      this.#change(place, (items) => items.filter((one) => one.key !== key));
-      this.note(strings.fileGone(nameOf(part)));
+      this.#takeOff(place, key);
+      this.#forget(item);
+      const said = strings.fileGone(nameOf(part));
+      this.note(said);
+      this.#say(said);
     }
+  }
+
+  /** A message that waits for its uploads is not sent without one that it had. */
+  #takeOff(place, key) {
+    this.#change(place, (items) => items.filter((one) => one.key !== key));
+    if (this.#store.state.sendWaits === place) this.#store.set({ sendWaits: null });
   }
 
   #begun(file, place) {

@@ -9,18 +9,21 @@ import { attachedTo, placeOf } from "./state.js";
 import { changed } from "./store.js";
 import { strings } from "./strings.js";
 
-export function composerView(store, { send, cannotSend, stop, editLast, openSettings }) {
+export function composerView(store, { send, cannotSend, say, stop, editLast, openSettings }) {
   const field = $("message");
   const submit = () => {
     const text = field.value;
     const { live, sessionId } = store.state;
     const items = attachedTo(store.state, sessionId);
+    store.set({ sendWaits: null });
     if (live || (!text.trim() && !items.length)) return;
     const isWaiting = items.some(underWay);
     const hasFailed = items.some(({ state }) => state === "failed");
-    store.set({ sendWaits: isWaiting && !hasFailed ? placeOf(sessionId) : null });
     if (hasFailed) cannotSend(strings.failedUpload);
-    else if (!isWaiting) send(text);
+    else if (isWaiting) {
+      store.set({ sendWaits: placeOf(sessionId) });
+      say(strings.sendWaits);
+    } else send(text);
     field.focus({ preventScroll: true });
   };
 
@@ -60,7 +63,9 @@ export function composerView(store, { send, cannotSend, stop, editLast, openSett
 
   /** Send what waits for uploads, once they are done; not where the reader has gone elsewhere. */
   function sendIfDone({ sendWaits, sessionId, live }) {
-    if (sendWaits !== placeOf(sessionId) || live) store.set({ sendWaits: null });
+    if (live || sendWaits !== placeOf(sessionId)) store.set({ sendWaits: null });
+    if (sendWaits !== placeOf(sessionId)) return;
+    if (live) cannotSend(strings.sendBusy);
     else if (!attachedTo(store.state, sessionId).some(underWay)) submit();
   }
 }

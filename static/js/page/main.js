@@ -176,6 +176,7 @@ messagesView(store, {
 composerView(store, {
   send: (text) => conversation.send({ text, files: attached.take() }, { written: true }),
   cannotSend: tellOfFiles,
+  say,
   stop: () => conversation.stop(),
   editLast: () => startEdit(lastOfMine()),
   openSettings,

@@ -54,7 +54,9 @@ export class MessageView {
     if (message.id) this.element.dataset.id = message.id;
     const now = { message, live: Boolean(live), busy: around.busy, fixed: around.fixed, last: around.last, editing: around.editing };
     if (this.#drawn && Object.keys(now).every((name) => now[name] === this.#drawn[name])) return;
+    const goesOn = now.editing && this.#drawn?.editing && message.id === this.#drawn.message.id;
     this.#drawn = now;
+    if (goesOn) return; // what was written in it stays
     this.#drawTail(message, live, around);
   }
 
@@ -121,13 +123,14 @@ export class MessageView {
   #notice(message, around) {
     const { last, busy } = around;
     const said = waits(message, around) ? waitingFor(message) : noticeOf(message);
-    if (!said) return null;
+    const fitted = message.leftOut?.length ? h("p", {}, strings.leftOut(message.leftOut)) : null;
+    if (!said && !fitted) return null;
     const button = (label, onclick, name) => h("button.small-button", { type: "button", onclick, disabled: busy }, icon(name), label);
     const again = message.status === "lost" && button(strings.refresh, () => this.#actions.refresh(), "again");
     const more = CUT.has(message.status) && last && message.run_id && button(strings.continue, () => this.#actions.continue(message), "play");
     const id = message.error?.errorId && h("span.error-id", {}, strings.errorId(message.error.errorId));
     const upstream = message.error?.upstream && h("p.upstream", {}, message.error.upstream);
-    return h(`div.notice.${message.status}`, {}, h("p", {}, said, id ? " " : null, id), upstream, again, more);
+    return h(`div.notice.${message.status}`, {}, said && h("p", {}, said, id ? " " : null, id), fitted, upstream, again, more);
   }
 
   #tools(message, { busy, fixed }) {
@@ -152,7 +155,7 @@ export class MessageView {
   #editor(message) {
     const field = h("textarea", { value: message.content, dir: "auto", "aria-label": strings.editLabel, rows: Math.min(12, message.content.split("\n").length + 1) });
     const files = (this.#edited = fileEditor(filesIn(message), this.#actions.files));
-    const save = () => (field.value.trim() || files.kept.length) && this.#actions.saveEdit(message, field.value, files.kept);
+    const save = () => (field.value.trim() || files.kept.length) && this.#actions.saveEdit(this.#drawn.message, field.value, files.kept);
     field.onkeydown = (event) => {
       if (isComposing(event)) return;
       if (event.key === "Escape") {

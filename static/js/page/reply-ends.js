@@ -4,10 +4,10 @@ import { textOf, withActions } from "./blocks.js";
 import { errorOf } from "./problems.js";
 import { strings } from "./strings.js";
 
-export function endOf({ runId: run_id, finishReason, requiresAction: pending }) {
-  if (pending) return { said: saidOfWaiting(pending), change: { status: "requires_action", run_id, pending } };
+export function endOf({ runId: run_id, finishReason, requiresAction: pending, leftOut }) {
+  if (pending) return { said: saidOfWaiting(pending), change: { status: "requires_action", run_id, pending, leftOut } };
   const stopped = finishReason === "stopped";
-  return { said: stopped ? strings.saidStopped : strings.saidEnded, change: { status: stopped ? "stopped" : "completed", finishReason, run_id } };
+  return { said: stopped ? strings.saidStopped : strings.saidEnded, change: { status: stopped ? "stopped" : "completed", finishReason, run_id, leftOut } };
 }
 
 export function failureOf(error) {

@@ -59,8 +59,14 @@ export function keyed(messages, before) {
     const local = before[at]?.id === null && before[at].role === message.role ? before[at] : null;
     const same = known ?? local;
     const error = CUT.has(message.status) ? same?.error : null;
-    return { ...message, key: same?.key ?? message.id, error: error ?? null };
+    return { ...message, key: same?.key ?? message.id, error: error ?? null, ...endKept(same, message) };
   });
+}
+
+/** What only the end of the run that was followed has told. */
+function endKept(same, { run_id }) {
+  if (!same || same.run_id !== run_id) return {};
+  return { finishReason: same.finishReason, leftOut: same.leftOut };
 }
 
 /** Give the message whose reply waits what that is for. */
