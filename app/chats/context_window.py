@@ -57,6 +57,12 @@ def cost_of(message: ProviderMessage) -> int:
     return text + sum(map(_least_of, others))
 
 
+def tokens_of(message: ProviderMessage) -> int:
+    """Return about how many tokens the message takes if all of it is sent."""
+    others = [part for part in message.content if part["type"] != "text"]
+    return estimate_tokens(message.text) + PER_MESSAGE + sum(map(estimate_part, others))
+
+
 def _least_of(part: Part) -> int:
     tokens = estimate_part(part)
     return min(tokens, AT_LEAST) if part["type"] in {IMAGE, FILE} else tokens

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chats.context_window import AT_LEAST, PER_MESSAGE, cost_of, fit
+from app.chats.context_window import AT_LEAST, PER_MESSAGE, cost_of, fit, tokens_of
 from app.core.messages import ProviderMessage, text_parts
 from app.core.usage import estimate_tokens
 
@@ -88,6 +88,13 @@ def test_what_is_attached_drives_out_nothing_since_it_can_be_cut(part: dict[str,
     assert cost_of(asked) == 1 + PER_MESSAGE + AT_LEAST
     history = [*said("u1 a1"), asked, *said("a2 u3")]
     assert fit(history, 2000).dropped == 0
+
+
+def test_all_of_it_is_counted_as_vendors_count() -> None:
+    image = {"type": "image", "attachment_id": "a", "width": 300, "height": 250}
+    asked = ProviderMessage("user", (*text_parts("abcd"), image))
+
+    assert tokens_of(asked) == 1 + PER_MESSAGE + 100
 
 
 def test_message_costs_more_than_its_text() -> None:

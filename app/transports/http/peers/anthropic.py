@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import Annotated, TypedDict
 
-from app.chats.context_window import cost_of
+from app.chats.context_window import tokens_of
 from app.core.usage import estimate_tokens
 from app.dialects.anthropic.messages import conversation
 from app.dialects.anthropic.shapes import MessagesBody
@@ -38,7 +38,7 @@ class TokenCount(TypedDict):
     "Estimate how many tokens a message takes", Answer("The count."), errors=(), takes_parts=True
 )
 def count_tokens(body: CountBody) -> TokenCount:
-    said = sum(cost_of(message) for message in conversation(body))
+    said = sum(tokens_of(message) for message in conversation(body))
     return {"input_tokens": said + _cost_of_tools(body.tools or ())}
 
 
