@@ -21,7 +21,7 @@ from app.core.attachments import FILE as FILE_PART
 from app.core.attachments import IMAGE
 from app.core.entries import FILE, TEXT
 from app.core.errors import ChatError
-from app.core.messages import Content, Part, ProviderMessage, text_parts
+from app.core.messages import Content, Part, ProviderMessage, has_others, text_parts
 from app.core.runs import ProviderRequest
 from app.core.usage import estimate_part, estimate_tokens
 from app.runs.ports import ALIVE, Piece, PieceStream, Provider, own_patience_s
@@ -85,16 +85,20 @@ class Sending:
     def stream(self, request: ProviderRequest) -> PieceStream:
         """Yield the provider's batches, a sign of life for each attachment before. Raises what the
         provider raises, OSError of a shelf that fails."""
-        if any(_to_send(part) for message in request.messages for part in message.content):
+        if has_others(request.messages):
             self._sees = IMAGE in self.parameters and self._takes_images() is not False
             yield from self._load(request.messages)
             request = replace(request, messages=self._sent(request))
         with closing(self._provider.stream(request)) as stream:
             for batch in stream:
-                if any(kind == FILE for kind, _ in batch):
-                    batch = [self._kept(data) if kind == FILE else (kind, data)
-                             for kind, data in batch]  # fmt: skip
+                for kind, _ in batch:
+                    if kind == FILE:
+                        batch = self._all_kept(batch)
+                        break
                 yield batch
+
+    def _all_kept(self, batch: Sequence[Piece]) -> list[Piece]:
+        return [self._kept(data) if kind == FILE else (kind, data) for kind, data in batch]
 
     def _load(self, messages: Sequence[ProviderMessage]) -> PieceStream:
         """Load what the newest messages have, up to more than there is ever room for."""

@@ -6,7 +6,7 @@ need not be read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from app.core.messages import (
     KnownBranch,
     Message,
     ProviderMessage,
+    has_others,
     prompt_of,
     text_parts,
     title_of,
@@ -104,9 +105,11 @@ class ChatInterface:
         )
 
     def _check_sight(
-        self, messages: Iterable[ProviderMessage], provider: Provider, request: ChatRequest
+        self, messages: Sequence[ProviderMessage], provider: Provider, request: ChatRequest
     ) -> None:
         """Refuse pictures for a model that is known to take none."""
+        if not has_others(messages):
+            return
         model = request.model or provider.default_model
         shown = needs_of(messages) & {IMAGE, "image_url"}
         if shown and self._catalog.takes_images(provider, model) is False:
@@ -287,7 +290,7 @@ class ChatInterface:
     def _said(self, request: ChatRequest, provider: Provider) -> list[ProviderMessage]:
         """Return the messages that are to be stored. Raises what Attachments.taken_in raises."""
         said = messages_of(request)
-        if self._attachments is not None:
+        if self._attachments is not None and has_others(said):
             names = [f"{request.field_name('history')}.{n}.content" for n in range(len(said) - 1)]
             names.append(request.field_name("message"))
             taken_in = self._attachments.taken_in
@@ -341,7 +344,8 @@ class ChatInterface:
 def check_supported(request: ChatRequest, provider: Provider) -> None:
     """Raise UnsupportedParameter for a parameter that the provider would not honour, or a part of a
     message that it has no place for."""
-    parts = needs_of(messages_of(request))
+    said = messages_of(request)
+    parts = needs_of(said) if has_others(said) else set[str]()
     asked = NEVER_IGNORED.intersection(request.parameters)
     if request.server_tools or parts & {"tool_call", "tool_result"}:
         asked = asked | {"tools"}

@@ -80,6 +80,20 @@ class ProviderMessage:
         object.__setattr__(self, "text", text_of(self.content))
 
 
+def is_plain(content: Content) -> bool:
+    """Whether that is one text, as nearly every message is."""
+    return len(content) == 1 and content[0]["type"] == "text"
+
+
+def has_others(messages: Iterable[ProviderMessage]) -> bool:
+    """Whether any of the messages is more than one text, or other than that."""
+    for message in messages:  # each start asks: a generator for each would take twice as long
+        content = message.content
+        if len(content) != 1 or content[0]["type"] != "text":
+            return True
+    return False
+
+
 class KnownBranch(NamedTuple):
     """A branch that was read before. A message that has one after it never changes, so that of a
     longer branch only what comes after the messages in here need be read."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from app.core.attachments import Attachment, ids_in
 from app.core.errors import AttachmentInUse, InvalidRequest, NotFound
-from app.core.messages import Content
+from app.core.messages import Content, is_plain
 from app.core.runs import KEY_TTL_S
 from app.core.store import Drop, Put
 from app.stores.decisions import LEAST_COUNTED, check_upload_key, check_upload_room
@@ -50,6 +50,8 @@ def name_attachments(
 ) -> None:
     """Note which attachments the message names, in the transaction that stores it. Raises
     InvalidRequest for one that is absent, if it must not be."""
+    if not content or is_plain(content):  # nearly always
+        return
     for attachment_id in ids_in(content):
         if driver.execute(_USE, {"id": attachment_id, "owner": owner}).rowcount:
             driver.execute(_NAME, {"id": attachment_id, "message_id": message_id})

@@ -4,8 +4,7 @@ them at once, and all that are held together have a bound."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from app.attachments.apart import Apart, Runs
@@ -35,14 +34,9 @@ class LargeBodies:
         """Whether so many more bytes would fit now."""
         return self._held + size <= self._most_held
 
-    @contextmanager
-    def holding(self) -> Iterator[Hold]:
+    def holding(self) -> Hold:
         """Return a block for one body, which is let go of at its end."""
-        hold = Hold(self)
-        try:
-            yield hold
-        finally:
-            self.give_back(hold.counted)
+        return Hold(self)
 
     def take(self, size: int) -> bool:
         """Count so many more bytes as held; whether they fit. If not, none counts."""
@@ -69,6 +63,13 @@ class Hold:
         self._bodies = bodies
         self.size = 0
         self.counted = 0
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        if self.counted:
+            self._bodies.give_back(self.counted)
 
     def has_room(self, size: int) -> bool:
         """Whether a body of that size would fit now: else it need not be sent. Nothing is kept for
