@@ -114,6 +114,17 @@ def test_what_sees_all_is_seen_by_few(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_the_environment_is_read_by_the_settings_alone(module: str) -> None:
+    if room_of(f"{module}.") == "settings":
+        return
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        is_os = isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"os", "posix"}
+        read = node.attr if is_os else ""
+        names = [one.name for one in node.names] if isinstance(node, ast.ImportFrom) else []
+        assert not {read, *names} & {"environ", "environb", "getenv", "getenvb"}, module
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_green_threads_stay_in_their_folder(module: str) -> None:
     for library in outside(module) & GREEN.keys():
         assert module.startswith(GREEN[library])

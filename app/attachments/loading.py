@@ -3,7 +3,6 @@ the shelf, beside the bytes that it is made of. Everything here blocks."""
 
 from __future__ import annotations
 
-import codecs
 import json
 import logging
 from base64 import b64encode
@@ -13,18 +12,13 @@ from typing import Any, Protocol
 
 from app.attachments.images import BadImage, for_model
 from app.attachments.pdfs import BadPdf, text_of
+from app.attachments.reading import text_in
 from app.core.messages import Part
 
 log = logging.getLogger(__name__)
 GONE = "it is not available any more"
 PAGES = "pages"  # the name of a PDF's text on the shelf
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+TEXT_OF_PAGES = "text of pages"  # how a PDF is loaded for who takes none
 
 
 class Shelf(Protocol):
@@ -67,7 +61,7 @@ class Loader:
             "image": self._image,
             "as it is": self._as_it_is,
             "text": self._text,
-            "text of pages": self._pages,
+            TEXT_OF_PAGES: self._pages,
         }
         try:
             return ways[how](part)
@@ -84,7 +78,7 @@ class Loader:
         return Loaded(_base64(self._read(part["sha256"])), {"media_type": part["media_type"]})
 
     def _text(self, part: Part) -> Loaded:
-        return Loaded(decoded(self._read(part["sha256"])))
+        return Loaded(text_in(self._read(part["sha256"])))
 
     def _image(self, part: Part) -> Loaded:
         name = f"image-{self._image_max_pixels}"
@@ -129,14 +123,3 @@ def _text_of_pages(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def _base64(data: bytes) -> str:
     return b64encode(data).decode("ascii")
-
-
-def decoded(data: bytes) -> str:
-    """Return the text: by its mark, as UTF-8, else as Windows has it."""
-    for mark, charset in _MARKS:
-        if data.startswith(mark):
-            return data.decode(charset, "replace")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")

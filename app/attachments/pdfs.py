@@ -16,18 +16,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]  # of `app`
 MAX_PAGES = 3000
 MAX_TEXT_BYTES = 2_000_000  # UTF-8, of all pages
 MAX_MEMORY_BYTES = 768 * 2**20  # of addresses, the interpreter's own included
 MAX_CPU_S = 20
 MAX_WALL_S = 40
-# As `python -m app.attachments.pdf_child`, wherever `app` is.
+# As `python -m app.attachments.pdf_child`, with what we are made of wherever that is.
 PROGRAM = (
-    f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import runpy; "
+    "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "runpy.run_module('app.attachments.pdf_child', run_name='__main__', alter_sys=True)"
 )
-# What an interpreter may need of our environment; keys are none of it.
-_KEPT = ("PATH", "PYTHON", "LD_LIBRARY", "VIRTUAL_ENV", "COVERAGE")
 READ_BYTES = WRITE_BYTES = 2**16
 OTHER_BYTES = 2**20  # of what is answered besides texts
 GAVE_UP = "it takes too much time or memory to read"
@@ -125,12 +124,12 @@ def _answer(what: str, data: bytes, bounds: PdfBounds) -> bytes:
 
 def _started(arguments: list[str], their_in: int, their_out: int) -> int:
     """Return the id of a new process with these as its input and output, and nothing else of
-    ours."""
-    env = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
+    ours: no variable of the environment, since keys are among them."""
+    places = json.dumps([str(ROOT), *sys.path])
     return posix.posix_spawn(
         sys.executable,
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env,
+        [sys.executable, "-c", PROGRAM, places, *arguments],
+        {},
         file_actions=[
             (posix.POSIX_SPAWN_DUP2, their_in, 0),
             (posix.POSIX_SPAWN_DUP2, their_out, 1),

@@ -131,6 +131,11 @@ def _is_text(file: BinaryIO, head: bytes) -> bool:
     return True
 
 
+def text_in(data: bytes) -> str:
+    """Return what a file of text says."""
+    return data.decode(_encoding_of(data[:2]), "replace")
+
+
 def _encoding_of(head: bytes) -> str:
     return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
-from app.attachments.loading import Loaded, Loader, Shelf
+from app.attachments.loading import TEXT_OF_PAGES, Loaded, Loader, Shelf
 from app.attachments.room import MOST_DATA, MOST_TEXT, Room, cut_text
 from app.core.attachments import FILE as FILE_PART
 from app.core.attachments import IMAGE
@@ -118,7 +118,7 @@ class Sending:
         if part["type"] == FILE_PART and "sha256" in part:
             if part["media_type"] != PDF:
                 return "text"
-            return "as it is" if self._goes_as_it_is(part) else "text of pages"
+            return "as it is" if self._goes_as_it_is(part) else TEXT_OF_PAGES
         return ""
 
     def _goes_as_it_is(self, part: Part) -> bool:

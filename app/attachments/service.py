@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import BinaryIO, Protocol
 
 from app.attachments.apart import Apart
-from app.attachments.loading import Loaded
+from app.attachments.loading import TEXT_OF_PAGES, Loaded
 from app.attachments.pdfs import inspect
 from app.attachments.reading import PDF_BEGINS, FileKind, kind_of, safe_name
 from app.attachments.sending import Sending, SentWithin
@@ -169,7 +169,7 @@ class AttachmentService:
                 return self._add(owner, "", incoming, "file", reuse=True).part
 
         def apart(load: Callable[[str, Part], Loaded], how: str, part: Part) -> Loaded:
-            gate = self._apart_pdfs if how == "text of pages" else self._apart
+            gate = self._apart_pdfs if how == TEXT_OF_PAGES else self._apart
             return gate(load, how, part)
 
         within = self._sent_within

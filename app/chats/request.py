@@ -12,7 +12,7 @@ from typing import Any
 from app.chats.placing import AT_LEAF, Place
 from app.core.attachments import TYPES
 from app.core.errors import InvalidRequest, TooLarge
-from app.core.messages import Content, Part, ProviderMessage, is_blank, text_of
+from app.core.messages import Content, Part, ProviderMessage, is_blank, is_plain, text_of
 
 MAX_ATTACHED = 100  # pictures and files of a request, the conversation that comes with it too
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
@@ -191,7 +191,8 @@ def check_request(request: ChatRequest, max_message_bytes: int) -> ChatRequest:
         raise InvalidRequest({"idempotency_key": "must be 1 to 255 printable ASCII characters"})
     if request.place.has_message and is_blank(request.content):
         raise InvalidRequest({name("message"): "must not be blank"})
-    _check_attached(request)
+    if request.history or not is_plain(request.content):
+        _check_attached(request)
     texts = {"system": request.system, "model": request.model}
     texts.update(_texts(name("message"), request.content))
     for index, message in enumerate(request.history):

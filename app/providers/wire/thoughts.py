@@ -84,6 +84,9 @@ class ThoughtSplitter:
 
     def _open(self, found: list[tuple[str, str]]) -> bool:
         start = self._held.lstrip()
+        if start and start[0] not in _FIRST:  # as a rule
+            self._begin_text(start, found)
+            return False
         lowered = start[:40].lower()
         mark = next((mark for mark in _MARKS if lowered.startswith(mark)), "")
         if mark:
@@ -92,10 +95,13 @@ class ThoughtSplitter:
             self._closing, self._thought, self._after = TAGS.get(mark, ""), False, True
             return bool(self._held)
         if start and not any(mark.startswith(lowered) for mark in _MARKS):
-            text = start if self._after else "".join(self._white) + self._held
-            found.append((TEXT, text))
-            self._held, self.done = "", True
+            self._begin_text(start, found)
         return False
+
+    def _begin_text(self, start: str, found: list[tuple[str, str]]) -> None:
+        """Add what is held as the text that it begins with; all else is text too."""
+        found.append((TEXT, start if self._after else "".join(self._white) + self._held))
+        self._held, self.done = "", True
 
     def _close(self, found: list[tuple[str, str]]) -> bool:
         place = self._held.lower().find(self._closing)

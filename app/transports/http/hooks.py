@@ -6,8 +6,9 @@ import logging
 import re
 import time
 from functools import cache
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from app.core.errors import InvalidRequest
 from app.core.runs import new_id
@@ -46,36 +47,46 @@ def register(app: Flask, services: Services) -> None:
 
     @app.before_request
     def identify() -> None:
-        g.dialect = _dialect()
-        g.request_id = new_id()
-        g.began = time.perf_counter()
-        if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
+        here, asked = objects()
+        here.dialect = _dialect(asked)
+        here.request_id = new_id()
+        here.began = time.perf_counter()
+        endpoint = asked.endpoint
+        if endpoint is None or endpoint in OPEN_ENDPOINTS:
             return
-        if request.method == "OPTIONS":
+        if asked.method == "OPTIONS":
             return  # a browser asks for permission without the token it will come with
-        if not TOKEN_PARAMETERS.isdisjoint(request.args):
+        if not TOKEN_PARAMETERS.isdisjoint(asked.args):
             raise InvalidRequest({"token": "send it as Authorization: Bearer, not in the URL"})
-        g.principal = services.auth.principal(access_token())
-        g.caller = caller_of(g.principal, request.environ)
-        if request.blueprint is not None:  # routes that start runs count by themselves
+        here.principal = services.auth.principal(access_token())
+        here.caller = caller_of(here.principal, asked.environ)
+        if asked.blueprint is not None:  # routes that start runs count by themselves
             count("read")
 
     @app.after_request
     def finish(response: Response) -> Response:
+        here, asked = objects()
         headers = response.headers
-        headers["X-Request-Id"] = g.get("request_id", "")
+        headers["X-Request-Id"] = here.get("request_id", "")
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
-        window: Window | None = g.get("window")
+        window: Window | None = here.get("window")
         if window is not None:
             headers.extend(window.headers())
         if response.status_code == 204:
             headers.pop("Content-Type", None)
         elif response.mimetype == "text/html":
             headers["Content-Security-Policy"] = CSP
-        if request.endpoint not in OPEN_ENDPOINTS or response.status_code >= 400:
+        if asked.endpoint not in OPEN_ENDPOINTS or response.status_code >= 400:
             _log(response, services)
         return response
+
+
+def objects() -> tuple[Any, Request]:
+    """Return what `g` and `request` stand for now: each look through them costs four calls."""
+    here: Any = g
+    asked: Any = request
+    return here._get_current_object(), asked._get_current_object()
 
 
 def count(kind: Kind) -> None:
@@ -85,9 +96,9 @@ def count(kind: Kind) -> None:
         window.check()
 
 
-def _dialect() -> Dialect:
+def _dialect(asked: Request) -> Dialect:
     """Return who is spoken to, for the errors that come before the request is read."""
-    return DIALECTS.get(dialect_name_of(request.endpoint or "")) or dialect_of_path(request.path)
+    return DIALECTS.get(dialect_name_of(asked.endpoint or "")) or dialect_of_path(asked.path)
 
 
 @cache
@@ -117,17 +128,18 @@ def access_token() -> str | None:
 
 
 def _log(response: Response, services: Services) -> None:
-    error = g.get("error")
+    here, asked = objects()
+    error = here.get("error")
     if error is not None:
         services.metrics.answered(error)
-    line = (request.method, request.path, response.status_code)
+    line = (asked.method, asked.path, response.status_code)
     extra = {
-        "request_id": g.get("request_id"),
+        "request_id": here.get("request_id"),
         "session_id": response.headers.get("X-Session-Id"),
         "run_id": response.headers.get("X-Run-Id"),
         "code": error.code if error else None,
         "error_id": error.error_id if error else None,
-        "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
+        "ms": round((time.perf_counter() - here.get("began", time.perf_counter())) * 1000, 1),
     }
     if response.is_streamed:  # the model is asked, and thinks, before a line is written
         services.runtime.call_soon(lambda: log.info("%s %s %s", *line, extra=extra))
