@@ -29,8 +29,6 @@ _SHOWN = frozenset(
     }
 )  # fmt: skip
 _JPEG_SHOWN = (b"JFIF", b"ICC_PROFILE", b"Adobe")  # what the segments begin with that may stay
-
-
 ORIENTATION = 0x0112  # Exif 2.32, 4.6.4
 
 

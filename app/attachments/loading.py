@@ -8,30 +8,18 @@ import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from app.attachments.images import BadImage, for_model
 from app.attachments.pdfs import BadPdf, text_of
 from app.attachments.reading import text_in
+from app.attachments.shelf import Shelf
 from app.core.messages import Part
 
 log = logging.getLogger(__name__)
 GONE = "it is not available any more"
 PAGES = "pages"  # the name of a PDF's text on the shelf
 TEXT_OF_PAGES = "text of pages"  # how a PDF is loaded for who takes none
-
-
-class Shelf(Protocol):
-    """Where bytes are, by their SHA-256."""
-
-    def read(self, sha256: str) -> bytes:
-        """Return the bytes. Raises KeyError where there are none."""
-
-    def made(self, sha256: str, name: str) -> bytes | None:
-        """Return what was made of them under that name, None for nothing."""
-
-    def keep(self, sha256: str, name: str, data: bytes) -> None:
-        """Keep what was made of them, for as long as they are there."""
 
 
 class Gone(ValueError):

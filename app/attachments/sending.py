@@ -15,8 +15,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
-from app.attachments.loading import TEXT_OF_PAGES, Loaded, Loader, Shelf
+from app.attachments.loading import TEXT_OF_PAGES, Loaded, Loader
 from app.attachments.room import MOST_DATA, MOST_TEXT, Room, cut_text
+from app.attachments.shelf import Shelf
 from app.core.attachments import FILE as FILE_PART
 from app.core.attachments import IMAGE
 from app.core.entries import FILE, TEXT

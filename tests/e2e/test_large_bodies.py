@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.support.pictures import base64_of, data_url, picture
+from tests.support.files import base64_of, data_url, picture
 from tests.support.server import Server
 
 MODES = ["eventlet", "gevent"]

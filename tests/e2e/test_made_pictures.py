@@ -7,8 +7,8 @@ from typing import Any
 import openai
 import pytest
 
+from tests.support.files import data_url, picture
 from tests.support.node import Script, find_node, install
-from tests.support.pictures import data_url, picture
 from tests.support.sse import stream_chat
 from tests.support.upstream import Exchange
 

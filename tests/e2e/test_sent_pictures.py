@@ -12,8 +12,8 @@ import ollama
 import openai
 import pytest
 
+from tests.support.files import base64_of, data_url, picture
 from tests.support.node import Script, find_node, install
-from tests.support.pictures import base64_of, data_url, picture
 
 PNG = picture()
 JPEG = picture("JPEG")

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.support.files import picture
+
 COPY = """async (base64) => {
     const bytes = await (await fetch("data:image/png;base64," + base64)).blob();
     await navigator.clipboard.write([new ClipboardItem({"image/png": bytes})]);
@@ -17,9 +19,7 @@ COPY = """async (base64) => {
 
 def png(width: int = 64, height: int = 48, colour: str = "teal") -> bytes:
     """Return a picture of one colour."""
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(out, "PNG")
-    return out.getvalue()
+    return picture("PNG", (width, height), colour)
 
 
 def noise(size: int) -> bytes:

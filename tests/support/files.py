@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -19,6 +20,16 @@ def picture(
     file = io.BytesIO()
     Image.new("RGB", size, color).save(file, form, **options)
     return file.getvalue()
+
+
+def base64_of(data: bytes) -> str:
+    """Return base64."""
+    return base64.b64encode(data).decode()
+
+
+def data_url(data: bytes, media_type: str = "image/png") -> str:
+    """Return a `data:` URL."""
+    return f"data:{media_type};base64,{base64_of(data)}"
 
 
 def moving(frames: int, size: tuple[int, int] = (8, 8)) -> bytes:
