@@ -274,6 +274,8 @@ def test_keys_are_enough(page, server, upstream, ran):
     asked(page, upstream, then="Well.")
     page.idle()
     expect(page.tab.locator("#message")).to_be_focused()
+    page.tab.keyboard.press("Shift+Tab")
+    expect(page.tab.locator("#attach")).to_be_focused()
     for name in ("Regenerate", "Copy", "Deny", "Allow"):
         page.tab.keyboard.press("Shift+Tab")
         while page.tab.evaluate("document.activeElement.id === 'scroller'"):

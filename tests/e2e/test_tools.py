@@ -54,9 +54,23 @@ def test_models_says_what_to_set(bare):
     answer = bare.get("/api/models").json
     assert answer["default"] == "demo"
     assert answer["providers"] == [
-        {"name": "demo", "model": "demo", "models": ["demo"], "ready": True, **nothing(None)},
+        {
+            "name": "demo",
+            "model": "demo",
+            "models": ["demo"],
+            "images": {"demo": None},
+            "ready": True,
+            **nothing(None),
+        },
         *(
-            {"name": name, "model": None, "models": [], "ready": False, **nothing(setting)}
+            {
+                "name": name,
+                "model": None,
+                "models": [],
+                "images": {},
+                "ready": False,
+                **nothing(setting),
+            }
             for name, setting in (
                 ("openai", "OPENAI_API_KEY"),
                 ("google", "GEMINI_API_KEY"),
