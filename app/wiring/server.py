@@ -1,0 +1,185 @@
+"""A whole server: from the settings to what listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from app import __version__
+from app.attachments.service import AttachmentService
+from app.chats.chat_interface import ChatInterface
+from app.chats.rules import TextFilter
+from app.chats.session_map import SessionMap
+from app.chats.sessions import SessionService
+from app.core.store import Store
+from app.metrics.counts import Metrics
+from app.providers.catalog import ProviderCatalog
+from app.runs.housekeeping import Housekeeper
+from app.runs.ports import Clock, Provider
+from app.runtimes import make_runtime
+from app.runtimes.runtime import Runtime
+from app.server import Tandem
+from app.stores.build import engine_of, make_locks, make_store
+from app.stores.searches import Searches
+from app.tools.toolbox import Toolbox
+from app.transports.app import limiter, make_app
+from app.transports.guards.auth import Authenticator
+from app.transports.guards.origins import OriginPolicy
+from app.transports.guards.rates import RateLimits
+from app.transports.services import ServerFacts, Services
+from app.usage.limits import DailyLimits
+from app.wiring.parts import (
+    load_filter,
+    make_attachments,
+    make_mcp,
+    make_toolbox,
+    read_catalog,
+    read_prices,
+)
+from app.wiring.runs import RunParts, make_runs
+from app.wiring.settings import Settings
+
+
+def create_app(
+    settings: Settings,
+    providers: Mapping[str, Provider] | None = None,
+    runtime: Runtime | None = None,
+    clock: Clock | None = None,
+    make: Callable[[str, int], Runtime] = make_runtime,
+) -> Tandem:
+    """Build a server from its settings; `make` gives it a runtime unless it is handed one.
+
+    Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
+    """
+    path = settings.store.database_path
+    runtime = runtime or make(settings.server.async_mode, engine_of(path).threads)
+    clock = clock or Clock()
+    catalog = read_catalog(settings, runtime, clock, providers)
+    cost_of = read_prices(settings.usage.prices_file).cost
+    text_filter = load_filter(settings.chats.text_filter)
+    store, locks = make_store(path, settings.runs.store_timeout_s), make_locks(path)
+    metrics = Metrics()
+    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of)
+    mcp = make_mcp(settings.tools, runtime, clock)
+    toolbox = make_toolbox(settings, runtime, clock, mcp)
+    attachments = make_attachments(settings, store, parts.calls, runtime, clock)
+    session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
+    searches = Searches(store, runtime)
+    sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
+    services = _make_services(
+        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox, attachments
+    )
+    app = make_app(services, runtime.name)
+    parts.worker.register()
+    parts.recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
+    tandem = _make_tandem(settings, runtime, clock, catalog, app, parts)
+    tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
+    tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
+    tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
+    tandem.at_end += [one.close for one in mcp]
+    return tandem
+
+
+def _make_tandem(
+    settings: Settings,
+    runtime: Runtime,
+    clock: Clock,
+    catalog: ProviderCatalog,
+    app: Any,
+    parts: RunParts,
+) -> Tandem:
+    return Tandem(
+        app=app,
+        runtime=runtime,
+        registry=parts.registry,
+        clock=clock,
+        answers=catalog.choose(None),
+        head_timeout_s=settings.limits.request_head_timeout_s,
+        viewer_stall_s=settings.limits.viewer_stall_s,
+        requests_per_s=settings.limits.http_requests_per_s_per_connection,
+        shutdown_grace_s=settings.server.shutdown_grace_s,
+        each_tick=[parts.runs.tick, parts.broker.wake_due],
+        at_end=[parts.recovery.retire],
+    )
+
+
+def _upkeep(
+    settings: Settings, runtime: Runtime, clock: Clock, store: Store, parts: RunParts
+) -> list[Callable[[], object]]:
+    """Return what is done once a second for the store and its runs."""
+    housekeeper = Housekeeper(
+        store, parts.calls, parts.committer, parts.recovery, parts.remote, clock, settings.store
+    )
+    tidy = partial(runtime.run_blocking, lambda: store.tidy(clock.wall()))
+    return [housekeeper.work, parts.runs.end_expired, tidy]
+
+
+def _make_sessions(
+    settings: Settings,
+    parts: RunParts,
+    store: Store,
+    session_map: SessionMap,
+    clock: Clock,
+    searches: Searches,
+) -> SessionService:
+    daily = DailyLimits(settings.usage)
+    return SessionService(
+        store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
+    )
+
+
+def _make_map(
+    settings: Settings,
+    parts: RunParts,
+    catalog: ProviderCatalog,
+    clock: Clock,
+    text_filter: TextFilter | None,
+    toolbox: Toolbox,
+    attachments: AttachmentService,
+) -> SessionMap:
+    chats, runs = settings.chats, parts.runs
+    more = (text_filter, toolbox, attachments)
+
+    def make(owner: str, session_id: str) -> ChatInterface:
+        return ChatInterface(owner, session_id, runs, catalog, clock, chats, *more)
+
+    return SessionMap(make, chats.session_idle_s, chats.max_sessions_in_memory, clock.monotonic)
+
+
+def _make_services(
+    settings: Settings,
+    runtime: Runtime,
+    clock: Clock,
+    catalog: ProviderCatalog,
+    store: Store,
+    parts: RunParts,
+    sessions: SessionService,
+    metrics: Metrics,
+    toolbox: Toolbox,
+    attachments: AttachmentService,
+) -> Services:
+    started = clock.monotonic()
+    server = settings.server
+    return Services(
+        runs=parts.runs,
+        sessions=sessions,
+        runtime=runtime,
+        connections=runtime,
+        auth=Authenticator(settings.auth, clock.wall),
+        origins=OriginPolicy(server.cors_origins, server.allowed_hosts, server.on_loopback),
+        rates=RateLimits(limiter, settings.rates),
+        limits=settings.limits,
+        catalog=catalog,
+        facts=ServerFacts(
+            version=__version__,
+            async_mode=runtime.name,
+            store=store.name,
+            uptime_s=lambda: clock.monotonic() - started,
+            task_count=runtime.task_count,
+        ),
+        is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
+        metrics=metrics,
+        toolbox=toolbox,
+        attachments=attachments,
+    )
