@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from app.core.broker import Listener, News, Stop, TakeEntries, Worker
+from app.core.broker import Follower, HearNews, Listener, News, Stop, Worker
 from app.core.entries import Entry
 from app.core.runs import Receipt
 from app.runs.ports import Waiter
@@ -57,20 +57,21 @@ class LocalBroker:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._listeners: dict[Key, list[LocalListener]] = {}  # guarded by _lock
-        self._followers: dict[str, list[TakeEntries]] = {}  # guarded by _lock
-        self._workers: list[tuple[Worker, Callable[[Stop], Receipt]]] = []
+        self._followers: dict[str, list[Follower]] = {}  # guarded by _lock
+        self._workers: list[Worker] = []
 
     def publish_entries(self, run_id: str, entries: Sequence[Entry]) -> None:
-        for take in self._followers.get(run_id, ()):
-            take(entries)
+        for follower in self._followers.get(run_id, ()):
+            follower.take(entries, entries[-1].seq if entries else 0)
 
-    def follow(self, run_id: str, take: TakeEntries) -> Callable[[], None]:
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        run_id = follower.run_id
         with self._lock:
-            self._followers[run_id] = [*self._followers.get(run_id, ()), take]
+            self._followers[run_id] = [*self._followers.get(run_id, ()), follower]
 
         def leave() -> None:
             with self._lock:
-                left = [one for one in self._followers.pop(run_id, ()) if one is not take]
+                left = [one for one in self._followers.pop(run_id, ()) if one is not follower]
                 if left:
                     self._followers[run_id] = left
 
@@ -107,13 +108,22 @@ class LocalBroker:
         for listener in due:
             listener.wake()
 
-    def serve(self, worker: Worker, obey: Callable[[Stop], Receipt]) -> None:
-        self._workers.append((worker, obey))
+    def hear(self, take: HearNews) -> None:
+        """Tell of nothing: no news come from elsewhere."""
+
+    def be(self, worker_id: str) -> None:
+        """Be that worker from now on, to others: there are none."""
+
+    def close(self) -> None:
+        """Hear and say nothing more."""
+
+    def serve(self, worker: Worker) -> None:
+        self._workers.append(worker)
 
     def command(self, worker_id: str, command: Stop) -> Receipt | None:
-        for worker, obey in self._workers:
+        for worker in self._workers:
             if worker.id == worker_id:
-                return obey(command)
+                return worker.obey(command)
         return None
 
     def count_listeners(self) -> int:

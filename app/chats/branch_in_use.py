@@ -52,10 +52,11 @@ class BranchInUse:
 
     @property
     def known(self) -> KnownBranch:
-        """What of it cannot change any more: all but a reply that is being written."""
+        """What of it cannot change any more: all but a reply that is being written, or was cut off
+        and may be carried on, by another process too."""
         last = self.messages[-1] if self.messages else None
-        writing = last is not None and last.status == "running"
-        messages = self.messages[:-1] if writing else self.messages
+        may_grow = last is not None and last.status != "completed"
+        messages = self.messages[:-1] if may_grow else self.messages
         if len(self._places) == len(messages):
             return KnownBranch(messages, self._places)
         return KnownBranch(messages, {one.id: place for place, one in enumerate(messages)})

@@ -195,6 +195,16 @@ class SessionService:
         news = News("session_deleted", {"session_id": session_id})
         self._broker.publish_news(owner, session_id, news)
 
+    def hear(self, owner: str, session_id: str | None, news: News) -> None:
+        """Take news of another process: what it has deleted is known here no longer."""
+        if news.name != "session_deleted":
+            return
+        self._runs.forget(owner, session_id)
+        if session_id is None:
+            self._map.forget_owner(owner)
+        else:
+            self._map.forget(owner, session_id)
+
     def counts(self) -> dict[str, int | None]:
         """Return how many sessions are in memory and stored (None while the store fails)."""
         stored: int | None

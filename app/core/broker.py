@@ -8,13 +8,14 @@ its record.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.core.entries import Entry
 from app.core.runs import Receipt
 
-TakeEntries = Callable[[Sequence[Entry]], None]
+HearNews = Callable[[str, "str | None", "News"], None]  # an owner, a session or None for all, news
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,55 @@ class Waiter(Protocol):
     def wake(self) -> None: ...
 
 
+class Follower(Protocol):
+    """Who follows a run of another process, from what is stored on; never waits."""
+
+    run_id: str
+    worker_id: str  # who owns the run; empty for nobody, as of one that waits
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last entry that it has."""
+
+    def take(self, entries: Sequence[Entry], last_seq: int) -> None:
+        """Take consecutive entries, or none; some may be known, and some before them missing. The
+        run has come to `last_seq` by now."""
+
+    def lose(self) -> None:
+        """Hear that the owner does not have the run: it is in the store alone."""
+
+
+class LiveLog(Protocol):
+    """The log of a run that a process has."""
+
+    @property
+    def last_seq(self) -> int: ...
+
+    def since(self, after: int) -> list[Entry]:
+        """Return some of the entries beyond `after`, in order."""
+
+
+class LiveRun(Protocol):
+    """A run that a process owns, and maybe lately has ended."""
+
+    @property
+    def log(self) -> LiveLog: ...
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Return a block during which the run has one viewer more."""
+
+
 class Worker(Protocol):
     """A process that owns runs, by the id that its runs have."""
 
     @property
     def id(self) -> str: ...
+
+    def find(self, run_id: str) -> LiveRun | None:
+        """Return a run of this process, or None."""
+
+    def obey(self, command: Stop) -> Receipt:
+        """Carry out a command; may wait. Raises NotFound."""
 
 
 class Broker(Protocol):
@@ -69,7 +114,7 @@ class Broker(Protocol):
     def publish_entries(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Tell who follows the run elsewhere of entries that are stored."""
 
-    def follow(self, run_id: str, take: TakeEntries) -> Callable[[], None]:
+    def follow(self, follower: Follower) -> Callable[[], None]:
         """Hand on what is published of a run; return what ends that. Entries may be missing, or
         come twice."""
 
@@ -86,9 +131,12 @@ class Broker(Protocol):
     def wake_due(self) -> None:
         """Wake the listeners whose heartbeat is due."""
 
-    def serve(self, worker: Worker, obey: Callable[[Stop], Receipt]) -> None:
-        """Carry out the commands to that worker from now on. What `obey` raises goes to the one who
-        asked."""
+    def hear(self, take: HearNews) -> None:
+        """Tell of the news that come from other processes, whoever listens here."""
+
+    def serve(self, worker: Worker) -> None:
+        """Carry out the commands to that worker, and let others follow its runs, from now on."""
 
     def command(self, worker_id: str, command: Stop) -> Receipt | None:
-        """Have the worker carry out a command; None where it cannot be reached."""
+        """Have the worker carry out a command; None where it cannot be reached, or could not do
+        it."""

@@ -279,3 +279,9 @@ class Receipt:
             "stopped_in_ms": self.stopped_in_ms,
             "usage": self.usage.to_json() if self.usage else None,
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Receipt:
+        """Return the receipt that `to_json` wrote."""
+        usage = data["usage"]
+        return cls(**{**data, "usage": Usage.from_json(usage) if usage else None})

@@ -26,6 +26,7 @@ from app.core.tools import Answered, Reply, Why
 from app.runs.committer import Committer
 from app.runs.deadlines import due
 from app.runs.log import LogReader, RunLog
+from app.runs.owned import OwnedRuns
 from app.runs.ports import (
     Calls,
     Clock,
@@ -109,7 +110,7 @@ class RunService:
         self._broker = broker
         self._runtime = runtime
         self._clock = clock
-        broker.serve(worker, lambda command: self.stop(command.owner, command.run_id))
+        broker.serve(OwnedRuns(worker, registry, self.stop))
 
     @property
     def worker_id(self) -> str:
@@ -269,7 +270,7 @@ class RunService:
             if record.ended_at is None and record.worker_id == self._worker.id:
                 run = self._wait_until_registered(run_id)
             if run is None:
-                return FoundRun(record, self._remote.open(run_id))
+                return FoundRun(record, self._remote.open(record))
         if run.record.owner != owner:
             raise NotFound()
         return FoundRun.of(run)
@@ -318,7 +319,7 @@ class RunService:
             ended = found.status in ENDED
             command = Stop(owner, run_id)
             answer = None if ended else self._broker.command(found.record.worker_id, command)
-            return answer or _receipt(found)
+            return answer or _receipt(found if ended else self.find(owner, run_id))
         run.end_with(STOPPED)
         self._wait_for_end(run)
         if run.record.waits:  # it began to, just now

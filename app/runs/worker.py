@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from app.core.run_errors import RunInterrupted
 from app.core.runs import new_id
@@ -33,13 +34,16 @@ class Worker:
         registry: RunRegistry,
         runtime: Runtime,
         clock: Clock,
+        announce: Callable[[str], None],
     ) -> None:
+        """`announce` lets others reach the worker by its id."""
         self._store = store
         self._locks = locks
         self._calls = calls
         self._registry = registry
         self._runtime = runtime
         self._clock = clock
+        self._announce = announce
         self._lock = threading.Lock()  # one registration at a time
         self._id = ""
 
@@ -54,6 +58,7 @@ class Worker:
         self._locks.hold(worker_id)  # before it is known, or another might find it without a lock
         self._calls(self._store.register_worker, worker_id, self._clock.wall())
         self._id = worker_id
+        self._announce(worker_id)
         if before:
             self._locks.let_go(before)
 

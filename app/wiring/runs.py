@@ -46,8 +46,8 @@ def make_runs(
     """Build what runs need, from the store up. The worker has still to be registered."""
     calls = StoreCalls(store, runtime, clock, limits.store_timeout_s)
     registry = RunRegistry(limits.max_runs, limits.max_runs_per_user, clock.monotonic)
-    worker = Worker(store, locks, calls, registry, runtime, clock)
     broker = broker or LocalBroker(runtime.new_waiter, clock.monotonic)
+    worker = Worker(store, locks, calls, registry, runtime, clock, broker.be)
     committer = Committer(
         store,
         calls,
@@ -64,7 +64,7 @@ def make_runs(
     def read(run_id: str, after: int) -> list[Entry]:
         return calls(store.read_entries, run_id, after)
 
-    remote = RemoteLogs(read, broker)
+    remote = RemoteLogs(read, broker, clock.monotonic)
     runs = RunService(
         store, calls, worker, registry, committer, remote, broker, runtime, clock, limits, metrics
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from app import __version__
 from app.attachments.service import AttachmentService
+from app.broker.build import make_broker
 from app.chats.chat_interface import ChatInterface
 from app.chats.rules import TextFilter
 from app.chats.session_map import SessionMap
@@ -60,13 +61,15 @@ def create_app(
     text_filter = load_filter(settings.chats.text_filter)
     store, locks = make_store(path, settings.runs.store_timeout_s), make_locks(path)
     metrics = Metrics()
-    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of)
+    broker = make_broker(path, runtime, clock)
+    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of, broker)
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     attachments = make_attachments(settings, store, parts.calls, runtime, clock)
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
     searches = Searches(store, runtime)
     sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
+    broker.hear(sessions.hear)
     services = _make_services(
         settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox, attachments
     )
@@ -100,7 +103,7 @@ def _make_tandem(
         requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
         each_tick=[parts.runs.tick, parts.broker.wake_due],
-        at_end=[parts.recovery.retire],
+        at_end=[parts.recovery.retire, parts.broker.close],
     )
 
 

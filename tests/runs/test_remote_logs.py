@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
+import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from app.broker.local import LocalBroker
+from app.core.broker import Follower
 from app.core.entries import Entry
 from app.core.errors import StorageUnavailable
 from app.runs.log import LogReader, RunLog
-from app.runs.remote_logs import RemoteLogs
+from app.runs.remote_logs import SILENCE_S, RemoteLogs
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime, ManualWaiter, at_once
-from tests.support.samples import end_entry, texts
+from tests.support.samples import end_entry, run_record, texts
 
 
 class Stored:
@@ -45,8 +49,8 @@ def broker(runtime: ManualRuntime, clock: HandClock) -> LocalBroker:
 
 
 @pytest.fixture
-def logs(stored: Stored, broker: LocalBroker) -> RemoteLogs:
-    return RemoteLogs(stored.read, broker)
+def logs(stored: Stored, broker: LocalBroker, clock: HandClock) -> RemoteLogs:
+    return RemoteLogs(stored.read, broker, clock.clock.monotonic)
 
 
 def reader_of(log: RunLog, runtime: ManualRuntime, clock: HandClock) -> LogReader:
@@ -54,23 +58,23 @@ def reader_of(log: RunLog, runtime: ManualRuntime, clock: HandClock) -> LogReade
 
 
 def test_log_has_all_that_is_stored(logs: RemoteLogs, stored: Stored) -> None:
-    assert logs.open("run-1").since(0) == texts("a", "b")
+    assert logs.open(run_record("run-1")).since(0) == texts("a", "b")
 
 
 def test_readers_share_a_log(logs: RemoteLogs, stored: Stored) -> None:
-    assert logs.open("run-1") is (log := logs.open("run-1"))
-    assert logs.open("run-2") is not log
+    assert logs.open(run_record("run-1")) is (log := logs.open(run_record("run-1")))
+    assert logs.open(run_record("run-2")) is not log
     assert [run_id for run_id, _ in stored.reads] == ["run-1", "run-2"]
 
 
 def test_readers_that_come_at_once_share_a_log(logs: RemoteLogs) -> None:
-    found = at_once(20, lambda _: logs.open("run-1"))
+    found = at_once(20, lambda _: logs.open(run_record("run-1")))
 
     assert len({id(log) for log in found}) == 1
 
 
 def test_poll_reads_only_what_is_new(logs: RemoteLogs, stored: Stored) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     stored.write(*texts("c", first=3))
     logs.poll()
     logs.poll()
@@ -82,7 +86,7 @@ def test_poll_reads_only_what_is_new(logs: RemoteLogs, stored: Stored) -> None:
 def test_poll_wakes_the_readers(
     logs: RemoteLogs, stored: Stored, runtime: ManualRuntime, clock: HandClock
 ) -> None:
-    reader = reader_of(logs.open("run-1"), runtime, clock)
+    reader = reader_of(logs.open(run_record("run-1")), runtime, clock)
     stored.write(*texts("c", first=3))
     runtime.call_soon(logs.poll)
 
@@ -90,7 +94,7 @@ def test_poll_wakes_the_readers(
 
 
 def test_log_ends_with_the_end_that_is_stored(logs: RemoteLogs, stored: Stored) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     stored.write(end_entry(3))
     logs.poll()
     logs.poll()
@@ -101,7 +105,7 @@ def test_log_ends_with_the_end_that_is_stored(logs: RemoteLogs, stored: Stored) 
 
 def test_ended_log_is_not_watched(logs: RemoteLogs, stored: Stored) -> None:
     stored.write(end_entry(3))
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     logs.poll()
 
     assert log.end is not None
@@ -109,7 +113,7 @@ def test_ended_log_is_not_watched(logs: RemoteLogs, stored: Stored) -> None:
 
 
 def test_log_is_forgotten_with_its_last_reader(logs: RemoteLogs, stored: Stored) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     del log
     gc.collect()
     logs.poll()
@@ -118,7 +122,7 @@ def test_log_is_forgotten_with_its_last_reader(logs: RemoteLogs, stored: Stored)
 
 
 def test_store_that_fails_changes_nothing(logs: RemoteLogs, stored: Stored) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     stored.fails = True
     with pytest.raises(StorageUnavailable):
         logs.poll()
@@ -132,7 +136,7 @@ def test_store_that_fails_changes_nothing(logs: RemoteLogs, stored: Stored) -> N
 def test_readers_are_woken_for_their_heartbeat(
     logs: RemoteLogs, runtime: ManualRuntime, clock: HandClock
 ) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     reader = reader_of(log, runtime, clock)
     reader.deadline = clock.monotonic + 5
     log.take(reader)
@@ -149,7 +153,7 @@ def test_readers_are_woken_for_their_heartbeat(
 def test_entries_that_are_told_need_no_poll(
     logs: RemoteLogs, stored: Stored, broker: LocalBroker
 ) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     broker.publish_entries("run-1", texts("c", first=3))
 
     assert log.since(0) == texts("a", "b", "c")
@@ -160,7 +164,7 @@ def test_entries_that_are_told_need_no_poll(
 def test_entries_that_are_told_twice_are_there_once(
     logs: RemoteLogs, broker: LocalBroker, told: list[Entry]
 ) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     broker.publish_entries("run-1", told)
     broker.publish_entries("run-1", told)
 
@@ -170,7 +174,7 @@ def test_entries_that_are_told_twice_are_there_once(
 def test_gap_is_filled_from_the_store(
     logs: RemoteLogs, stored: Stored, broker: LocalBroker
 ) -> None:
-    log = logs.open("run-1")
+    log = logs.open(run_record("run-1"))
     broker.publish_entries("run-1", texts("d", first=4))
     assert log.since(0) == texts("a", "b")
 
@@ -180,11 +184,80 @@ def test_gap_is_filled_from_the_store(
 
 
 def test_nobody_is_told_of_a_run_that_nobody_watches(logs: RemoteLogs, broker: LocalBroker) -> None:
-    logs.open("run-1")
-    ended = logs.open("run-2")
+    logs.open(run_record("run-1"))
+    ended = logs.open(run_record("run-2"))
     broker.publish_entries("run-2", [end_entry(3)])
     assert ended.end is not None
     gc.collect()
     logs.poll()
 
     assert broker._followers == {}
+
+
+class Telling(LocalBroker):
+    """A broker that notes whom it was asked to let follow, and tells what it is told to."""
+
+    def __init__(self, runtime: ManualRuntime, clock: HandClock) -> None:
+        super().__init__(runtime.new_waiter, clock.clock.monotonic)
+        self.followed: list[tuple[str, str]] = []
+        self.left: list[str] = []
+        self.follower: Follower | None = None
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """Note it."""
+        self.followed.append((follower.run_id, follower.worker_id))
+        self.follower = follower
+        return lambda: self.left.append(follower.worker_id)
+
+
+@pytest.fixture
+def telling(runtime: ManualRuntime, clock: HandClock) -> Telling:
+    return Telling(runtime, clock)
+
+
+@pytest.fixture
+def told(stored: Stored, telling: Telling, clock: HandClock) -> RemoteLogs:
+    return RemoteLogs(stored.read, telling, clock.clock.monotonic)
+
+
+def test_owner_that_is_heard_spares_the_store(
+    told: RemoteLogs, telling: Telling, stored: Stored, clock: HandClock
+) -> None:
+    log = told.open(run_record("run-1"))
+    assert telling.follower is not None
+    telling.follower.take([], 2)
+    clock.advance(SILENCE_S - 0.1)
+    told.poll()
+    assert len(stored.reads) == 1
+
+    clock.advance(0.1)
+    told.poll()
+    assert stored.reads == [("run-1", 0), ("run-1", log.last_seq)]
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_owner_that_is_ahead_or_has_lost_it_counts_as_silent(
+    told: RemoteLogs, telling: Telling, stored: Stored, behind: bool
+) -> None:
+    log = told.open(run_record("run-1"))
+    assert telling.follower is not None
+    telling.follower.take([], 2)
+    stored.write(*texts("c", first=3))
+    if behind:
+        telling.follower.heard_at = -math.inf  # type: ignore[attr-defined]
+        telling.follower.take([], 3)
+    else:
+        telling.follower.lose()
+    told.poll()
+
+    assert log.text() == "abc"
+
+
+def test_run_that_goes_on_elsewhere_is_followed_there(told: RemoteLogs, telling: Telling) -> None:
+    record = run_record("run-1")
+    log = told.open(record)
+    again = told.open(replace(record, worker_id="other"))
+
+    assert again is log
+    assert telling.followed == [("run-1", record.worker_id), ("run-1", "other")]
+    assert telling.left == [record.worker_id]

@@ -1,0 +1,125 @@
+"""A bus of Unix datagram sockets, for the processes of one host: one socket each, in a folder that
+is this user's alone, named by the worker."""
+
+from __future__ import annotations
+
+import _socket
+import hashlib
+import os
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from app.broker.bus import Take
+from app.runs.ports import Runtime, Task
+
+MOST_BYTES = 60_000  # systems take more or less; Linux about 200,000
+MOST_OF_A_NAME = 100  # bytes; Linux takes 108, macOS 104
+LOOK_S = 1.0  # how old the list of the others may be
+AT_ONCE = 20  # messages taken before others have their turn
+
+
+class UnixBus:
+    """Implements `Bus`. What finds no room in a process's queue is lost."""
+
+    name = "unix"
+    most_bytes = MOST_BYTES
+
+    def __init__(
+        self, folder: Path, runtime: Runtime, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Raises OSError where the folder cannot be made, or is somebody else's."""
+        self._folder = folder
+        _own(folder)
+        self._runtime = runtime
+        self._monotonic = monotonic
+        # The system's own class, which neither eventlet nor gevent replaces: it never waits.
+        self._out = _socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._out.setblocking(False)
+        self._take: Take | None = None
+        self._ours: tuple[str, socket.socket, Task] | None = None
+        self._others: list[str] = []
+        self._looked_at = 0.0
+
+    def open(self, take: Take) -> None:
+        self._take = take
+
+    def be(self, worker_id: str) -> None:
+        before = self._ours
+        path = self._folder / worker_id
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with suppress(FileNotFoundError):
+            path.unlink()
+        ours.bind(str(path))
+        self._ours = (worker_id, ours, self._runtime.spawn(self._receive, ours))
+        if before is not None:
+            self._let_go(before)
+
+    def _receive(self, ours: socket.socket) -> None:
+        taken = 0
+        while True:
+            try:
+                message = ours.recv(MOST_BYTES + 1)
+            except OSError:
+                return  # it was closed
+            if not message:
+                return
+            if self._take is not None:
+                self._take(message)
+            taken += 1
+            if taken % AT_ONCE == 0:
+                self._runtime.sleep(0)
+
+    def send(self, worker_id: str, message: bytes) -> None:
+        try:
+            self._out.sendto(message, str(self._folder / worker_id))
+        except (ConnectionRefusedError, FileNotFoundError):
+            with suppress(OSError):  # nobody has it open: its process has died
+                (self._folder / worker_id).unlink()
+        except OSError:
+            return  # its queue is full, or the message too large
+
+    def send_all(self, message: bytes) -> None:
+        now = self._monotonic()
+        if now - self._looked_at >= LOOK_S or not self._looked_at:
+            self._looked_at = now
+            ours = self._ours[0] if self._ours else ""
+            with suppress(OSError):
+                self._others = [name for name in os.listdir(self._folder) if name != ours]
+        for worker_id in self._others:
+            self.send(worker_id, message)
+
+    def close(self) -> None:
+        if self._ours is not None:
+            self._let_go(self._ours)
+            self._ours = None
+        self._out.close()
+
+    def _let_go(self, ours: tuple[str, socket.socket, Task]) -> None:
+        worker_id, bound, task = ours
+        with suppress(OSError):
+            (self._folder / worker_id).unlink()
+        task.kill()
+        bound.close()
+
+
+def folder_of(database: str) -> Path:
+    """Return the folder for the processes on one database, the same for each of them: a socket's
+    name has room for a hundred bytes, and the database's may be longer."""
+    digest = hashlib.sha256(os.path.realpath(database).encode()).hexdigest()[:16]
+    name = f"tandem-{os.getuid()}-{digest}"
+    folder = Path(tempfile.gettempdir()) / name
+    return folder if len(str(folder / ("0" * 32))) <= MOST_OF_A_NAME else Path("/tmp") / name
+
+
+def _own(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is not a folder of this user's")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)
