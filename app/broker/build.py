@@ -6,7 +6,7 @@ import logging
 
 from app.broker.local import LocalBroker
 from app.broker.shared import SharedBroker
-from app.broker.unix_bus import UnixBus, folder_of
+from app.broker.unix_bus import UnixBus, default_folder, group_of
 from app.runs.ports import Clock, Runtime
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def make_broker(path: str | None, runtime: Runtime, clock: Clock) -> LocalBroker
     if path is None:
         return LocalBroker(runtime.new_waiter, clock.monotonic)
     try:
-        bus = UnixBus(folder_of(path), runtime, clock.monotonic)
+        bus = UnixBus(default_folder(), group_of(path), runtime, clock.monotonic)
     except OSError as error:
         log.warning("other processes on this database are reached by it alone: %s", error)
         return LocalBroker(runtime.new_waiter, clock.monotonic)

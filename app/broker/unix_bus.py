@@ -1,5 +1,5 @@
 """A bus of Unix datagram sockets, for the processes of one host: one socket each, in a folder that
-is this user's alone, named by the worker."""
+is this user's alone, named by the database and the worker."""
 
 from __future__ import annotations
 
@@ -30,10 +30,16 @@ class UnixBus:
     most_bytes = MOST_BYTES
 
     def __init__(
-        self, folder: Path, runtime: Runtime, monotonic: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        group: str,
+        runtime: Runtime,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises OSError where the folder cannot be made, or is somebody else's."""
+        """Processes of one `group` reach each other. Raises OSError where the folder cannot be
+        made, or is somebody else's."""
         self._folder = folder
+        self._group = group
         _own(folder)
         self._runtime = runtime
         self._monotonic = monotonic
@@ -50,7 +56,7 @@ class UnixBus:
 
     def be(self, worker_id: str) -> None:
         before = self._ours
-        path = self._folder / worker_id
+        path = self._path(worker_id)
         ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         with suppress(FileNotFoundError):
             path.unlink()
@@ -76,10 +82,10 @@ class UnixBus:
 
     def send(self, worker_id: str, message: bytes) -> None:
         try:
-            self._out.sendto(message, str(self._folder / worker_id))
+            self._out.sendto(message, str(self._path(worker_id)))
         except (ConnectionRefusedError, FileNotFoundError):
             with suppress(OSError):  # nobody has it open: its process has died
-                (self._folder / worker_id).unlink()
+                self._path(worker_id).unlink()
         except OSError:
             return  # its queue is full, or the message too large
 
@@ -87,11 +93,18 @@ class UnixBus:
         now = self._monotonic()
         if now - self._looked_at >= LOOK_S or not self._looked_at:
             self._looked_at = now
-            ours = self._ours[0] if self._ours else ""
             with suppress(OSError):
-                self._others = [name for name in os.listdir(self._folder) if name != ours]
+                self._others = self._look()
         for worker_id in self._others:
             self.send(worker_id, message)
+
+    def _look(self) -> list[str]:
+        ours = self._ours[0] if self._ours else ""
+        names = [name.partition(".") for name in os.listdir(self._folder)]
+        return [name for group, _, name in names if group == self._group and name != ours]
+
+    def _path(self, worker_id: str) -> Path:
+        return self._folder / f"{self._group}.{worker_id}"
 
     def close(self) -> None:
         if self._ours is not None:
@@ -102,18 +115,23 @@ class UnixBus:
     def _let_go(self, ours: tuple[str, socket.socket, Task]) -> None:
         worker_id, bound, task = ours
         with suppress(OSError):
-            (self._folder / worker_id).unlink()
+            self._path(worker_id).unlink()
         task.kill()
         bound.close()
 
 
-def folder_of(database: str) -> Path:
-    """Return the folder for the processes on one database, the same for each of them: a socket's
-    name has room for a hundred bytes, and the database's may be longer."""
-    digest = hashlib.sha256(os.path.realpath(database).encode()).hexdigest()[:16]
-    name = f"tandem-{os.getuid()}-{digest}"
+def group_of(database: str) -> str:
+    """Return the name of the group of processes on one database, the same for each of them: a
+    socket's path has room for a hundred bytes, and the database's may be longer."""
+    return hashlib.sha256(os.path.realpath(database).encode()).hexdigest()[:16]
+
+
+def default_folder() -> Path:
+    """Return the folder of this user's sockets."""
+    name = f"tandem-{os.getuid()}"
     folder = Path(tempfile.gettempdir()) / name
-    return folder if len(str(folder / ("0" * 32))) <= MOST_OF_A_NAME else Path("/tmp") / name
+    longest = folder / ("0" * 16 + "." + "0" * 32)
+    return folder if len(str(longest)) <= MOST_OF_A_NAME else Path("/tmp") / name
 
 
 def _own(folder: Path) -> None:

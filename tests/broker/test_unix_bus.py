@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.broker.unix_bus import MOST_OF_A_NAME, UnixBus, folder_of
+from app.broker.unix_bus import MOST_OF_A_NAME, UnixBus, default_folder, group_of
 from app.runtimes.threads import ThreadRuntime
 
 WAIT_S = 30.0
+GROUP = "0" * 16
 IDS = ["a" * 32, "b" * 32, "c" * 32]
 
 
@@ -22,7 +23,7 @@ class End:
 
     def __init__(self, folder: Path, worker_id: str) -> None:
         self.came: queue.Queue[bytes] = queue.Queue()
-        self.bus = UnixBus(folder, ThreadRuntime())
+        self.bus = UnixBus(folder, GROUP, ThreadRuntime())
         self.bus.open(self.came.put)
         self.bus.be(worker_id)
 
@@ -68,7 +69,7 @@ def test_as_much_as_is_said_comes(ends: list[End]) -> None:
 
 
 def test_nobody_waits_for_one_who_does_not_read(folder: Path) -> None:
-    sender, deaf = End(folder, IDS[0]), UnixBus(folder, Unspawned())
+    sender, deaf = End(folder, IDS[0]), UnixBus(folder, GROUP, Unspawned())
     deaf.be(IDS[1])
     for _ in range(2000):
         sender.bus.send(IDS[1], b"x" * 1000)
@@ -85,7 +86,7 @@ class Unspawned(ThreadRuntime):
 
 
 def test_socket_of_one_who_died_is_taken_away(ends: list[End], folder: Path) -> None:
-    left = folder / ("d" * 32)
+    left = folder / f"{GROUP}.{'d' * 32}"
     os.mknod(left, 0o600 | 0o140000)  # a socket that nobody has open
     ends[0].bus.send_all(b"x")
 
@@ -99,7 +100,7 @@ def test_one_who_becomes_another_is_reached_as_that(ends: list[End], folder: Pat
     ends[0].bus.send(IDS[1], b"y")
 
     assert ends[1].next() == b"x"
-    assert not (folder / IDS[1]).exists()
+    assert not (folder / f"{GROUP}.{IDS[1]}").exists()
 
 
 def test_end_leaves_nothing(ends: list[End], folder: Path) -> None:
@@ -116,12 +117,22 @@ def test_folder_is_this_users_alone(ends: list[End], folder: Path) -> None:
 def test_folder_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
     folder.symlink_to(tmp_path)
     with pytest.raises(OSError):
-        UnixBus(folder, ThreadRuntime())
+        UnixBus(folder, GROUP, ThreadRuntime())
 
 
-def test_folder_is_the_same_by_every_way_to_the_file(tmp_path: Path) -> None:
+def test_other_groups_hear_nothing(ends: list[End], folder: Path) -> None:
+    other = UnixBus(folder, "1" * 16, ThreadRuntime())
+    other.send_all(b"x")
+    other.send(IDS[1], b"y")
+    ends[0].bus.send(IDS[1], b"z")
+
+    assert ends[1].next() == b"z"
+
+
+def test_group_is_the_same_by_every_way_to_the_file(tmp_path: Path) -> None:
     file, link = tmp_path / ("x" * 200) / "tandem.db", tmp_path / "link.db"
     link.symlink_to(file)
 
-    assert folder_of(str(file)) == folder_of(str(link)) != folder_of(str(tmp_path / "other.db"))
-    assert len(str(folder_of(str(file)) / IDS[0])) <= MOST_OF_A_NAME
+    assert group_of(str(file)) == group_of(str(link)) != group_of(str(tmp_path / "other.db"))
+    longest = default_folder() / f"{group_of(str(file))}.{IDS[0]}"
+    assert len(str(longest)) <= MOST_OF_A_NAME
