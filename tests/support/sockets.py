@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Callable
@@ -34,10 +35,18 @@ class InOrder(engineio.Client):  # type: ignore[misc]
     later one first."""
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Take messages where they are read; start a thread for all else."""
-        if target == self.handlers.get("message"):
-            return target(*args)
-        return super().start_background_task(target, *args, **kwargs)
+        """Hand messages to one thread; start one for all else."""
+        if target != self.handlers.get("message"):
+            return super().start_background_task(target, *args, **kwargs)
+        if not hasattr(self, "messages"):
+            self.messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            threading.Thread(target=self._take_messages, args=(target,), daemon=True).start()
+        self.messages.put(args)
+        return None
+
+    def _take_messages(self, target: Callable[..., Any]) -> None:
+        while True:
+            target(*self.messages.get())
 
 
 class OrderedClient(socketio.Client):  # type: ignore[misc]
