@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable
 
 from app import __version__
+from app.core.errors import StorageUnavailable
 from app.logs import set_up_logs
 from app.runs.ports import Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.settings import BadSetting, secrets_of
+from app.stores.build import database_of
 from app.stores.sql.migrate import DatabaseTooNew, DatabaseUnusable
 from app.wiring import Settings, create_app, load_settings
 
@@ -29,7 +31,7 @@ def banner(settings: Settings, listener: socket.socket, answers: Provider) -> st
         (
             f"Tandem {__version__} on http://{shown}:{port}",
             f"  model   {answers.name}: {answers.default_model}{hint}",
-            f"  store   {settings.store.database_url}",
+            f"  store   {database_of(settings.store.database_url).shown}",
             f"  auth    {_auth_in_words(settings)}",
             f"  mode    {settings.server.async_mode}, process {os.getpid()}",
         )
@@ -58,10 +60,12 @@ def main(make: Callable[[str, int], Runtime] = make_runtime) -> int:
     except DatabaseTooNew as error:
         return refuse(
             f"The database {error} was made by a newer Tandem. "
-            "Update the code, or set DATABASE_URL to another file."
+            "Update the code, or set DATABASE_URL to another database."
         )
     except DatabaseUnusable as error:
-        return refuse(f"The database cannot be used: {error}. Set DATABASE_URL to another file.")
+        return refuse(f"The database cannot be used: {error}. DATABASE_URL says which it is.")
+    except StorageUnavailable:
+        return refuse("The database does not answer, or cannot be written. Try again.")
     except OSError as error:
         return refuse(explain(error, server.host, server.port))
     print(banner(settings, listener, tandem.answers), flush=True)

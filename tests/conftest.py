@@ -12,12 +12,14 @@ from hypothesis import settings
 from app.providers.catalog import ProviderCatalog
 from app.runs.service import RunService
 from app.stores.memory import MemoryStore
+from app.stores.postgres.store import PostgresStore
 from app.stores.sql.migrate import migrate
 from app.stores.sqlite.store import SqliteStore
 from app.wiring import RunParts
 from tests.support.clock import HandClock
 from tests.support.manual import ManualRuntime
 from tests.support.options import RunOptions
+from tests.support.postgres import Postgres
 from tests.support.running import running
 from tests.support.scripted import ScriptedProvider
 from tests.support.sse import SseStream
@@ -66,6 +68,27 @@ def sql_path(tmp_path: Path) -> str:
 @pytest.fixture
 def sql_store(sql_path: str) -> Iterator[SqliteStore]:
     store = SqliteStore(sql_path, busy_timeout_s=0.05)
+    store.register_worker(WORKER, 0.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """A PostgreSQL database with this code's schema."""
+    return postgres.database()
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[PostgresStore]:
+    store = PostgresStore(postgres_url, timeout_s=5)
     store.register_worker(WORKER, 0.0)
     yield store
     store.close()

@@ -179,7 +179,7 @@ def test_no_import_goes_in_a_circle() -> None:
 
 def test_what_is_not_used_is_not_imported() -> None:
     """A start without a key and without tools of others' does not pay for their libraries."""
-    later = ("openai", "mcp", "anyio")
+    later = ("openai", "mcp", "anyio", "psycopg")
     code = f"import sys, app.wiring; print([name for name in {later} if name in sys.modules])"
     command = [sys.executable, "-W", "ignore", "-c", code]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

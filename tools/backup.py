@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.settings import AllSettings, BadSetting, load  # noqa: E402
 from app.settings.sections import AttachmentSettings, StoreSettings  # noqa: E402
+from app.stores.build import Memory, database_of  # noqa: E402
+from app.stores.sqlite.database import SqliteDatabase  # noqa: E402
 
 
 class Settings(AllSettings):
@@ -33,13 +35,18 @@ def main() -> int:
     load_dotenv(find_dotenv(usecwd=True))
     try:
         settings = load(Settings)
-        source = settings.store.database_path
     except BadSetting as error:
         return _refuse(str(error))
-    if source is None or not Path(source).is_file():
-        return _refuse(f"there is no database at {source or 'memory:'} yet.")
+    database = database_of(settings.store.database_url)
+    if isinstance(database, Memory):
+        return _refuse("there is no database at memory: yet.")
+    if not isinstance(database, SqliteDatabase):
+        return _refuse(f"{database.shown} is PostgreSQL's: pg_dump copies it while it is used.")
+    if not database.is_there():
+        return _refuse(f"there is no database at {database.path} yet.")
+    source = database.path
     target = Path(os.environ.get("TO") or time.strftime("backups/tandem-%Y%m%d-%H%M%S.db"))
-    shelf = Path(settings.attachments.attachments_dir or f"{source}.attachments")
+    shelf = Path(settings.attachments.attachments_dir or database.attachments)
     files = Path(f"{target}.attachments")
     if files.exists():
         return _refuse(f"{files} exists; name another file with TO=.")

@@ -4,7 +4,6 @@ OWNER= one owner's; SKIP=1 leaves sessions that are there with other content. do
 more.
 """
 
-import fcntl
 import os
 import sqlite3
 import sys
@@ -26,13 +25,8 @@ from app.moving.lines import Refused  # noqa: E402
 from app.moving.progress import Progress  # noqa: E402
 from app.moving.reading import check, read_lines  # noqa: E402
 from app.settings import BadSetting  # noqa: E402
-from app.stores.sql.migrate import (  # noqa: E402
-    DatabaseTooNew,
-    DatabaseUnusable,
-    is_current,
-    migrate,
-)
-from app.stores.sqlite.store import SqliteStore  # noqa: E402
+from app.stores.build import Kept, KeptStore, database_of  # noqa: E402
+from app.stores.sql.migrate import DatabaseTooNew, DatabaseUnusable  # noqa: E402
 from app.wiring import Settings, load_settings, read_prices  # noqa: E402
 
 PATIENCE_S = 30  # for the lock of a server that writes
@@ -45,10 +39,10 @@ def main(command: str) -> int:
     load_dotenv(find_dotenv(usecwd=True))
     try:
         settings = load_settings()
-        path = settings.store.database_path
-        if path is None:
+        database = database_of(settings.store.database_url)
+        if not isinstance(database, Kept):
             raise Refused("DATABASE_URL is memory:, which only its own process can read.")
-        {"export": _export, "import": _import}[command](settings, path)
+        {"export": _export, "import": _import}[command](settings, database)
     except (Refused, BadSetting) as error:
         return _refuse(command, str(error))
     except DatabaseTooNew:
@@ -70,15 +64,15 @@ def _refuse(command: str, reason: str) -> int:
 # --- out ----------------------------------------------------------------------------------------
 
 
-def _export(settings: Settings, path: str) -> None:
-    if not Path(path).is_file():
-        raise Refused(f"there is no database at {path} yet.")
-    if not is_current(path):
+def _export(settings: Settings, database: Kept) -> None:
+    if not database.is_there():
+        raise Refused(f"there is no database at {_where(database)} yet.")
+    if not database.is_current():
         raise Refused("the database is an older Tandem's: start the server once, or use that one.")
     target = os.environ.get("TO") or time.strftime("backups/tandem-%Y%m%d-%H%M%S.jsonl")
-    with _opened(path) as store, _written(target) as file:
+    with _opened(database) as store, _written(target) as file:
         progress = Progress(sys.stderr, "exported", time.monotonic)
-        exporter = Exporter(store, _shelf_of(settings), progress)
+        exporter = Exporter(store, _shelf_of(settings, database), progress)
         counts = exporter.export(file.write, time.time(), _owner())
     said = f"{target}: {counts.owners} owners, {counts.sessions} sessions, "
     said += f"{counts.messages} messages, {counts.attachments} attachments"
@@ -107,17 +101,17 @@ def _written(target: str) -> Iterator[BinaryIO]:
 # --- in -----------------------------------------------------------------------------------------
 
 
-def _import(settings: Settings, path: str) -> None:
+def _import(settings: Settings, database: Kept) -> None:
     source = os.environ.get("FROM", "")
     if not source:
         raise Refused("name a file with FROM=, or FROM=- for standard input.")
     if source != "-":
         _check(source)
-    migrate(path)
-    with _opened(path) as store, _alone(path):
+    database.migrate()
+    with _opened(database) as store, _alone(database):
         leave_others = os.environ.get("SKIP", "") in {"1", "true", "yes"}
         cost_of = read_prices(settings.usage.prices_file).cost
-        shelf, rest = _shelf_of(settings), _rest_of(store)
+        shelf, rest = _shelf_of(settings, database), _rest_of(store)
         importer = Importer(store, shelf, _owner(), leave_others, cost_of, rest)
         with _read(source) as file:
             try:
@@ -145,17 +139,15 @@ def _read(source: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _alone(path: str) -> Iterator[None]:
+def _alone(database: Kept) -> Iterator[None]:
     """Import in this process alone."""
-    with open(f"{path}.import.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused("another import into this database is under way.") from None
+    with database.importing() as alone:
+        if not alone:
+            raise Refused("another import into this database is under way.")
         yield
 
 
-def _rest_of(store: SqliteStore) -> Callable[[], None]:
+def _rest_of(store: KeptStore) -> Callable[[], None]:
     tidied = time.monotonic()
 
     def rest() -> None:
@@ -186,16 +178,20 @@ def _owner() -> str | None:
     return os.environ.get("OWNER") or None
 
 
-def _shelf_of(settings: Settings) -> Shelf:
-    return shelf_of(settings.attachments.attachments_dir, settings.store.database_path)
+def _shelf_of(settings: Settings, database: Kept) -> Shelf:
+    return shelf_of(settings.attachments.attachments_dir, database.attachments)
+
+
+def _where(database: Kept) -> str:
+    return database.shown.removeprefix("sqlite:///")
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[SqliteStore]:
+def _opened(database: Kept) -> Iterator[KeptStore]:
     try:
-        store = SqliteStore(path, PATIENCE_S)
+        store = database.open(PATIENCE_S)
     except sqlite3.Error as error:
-        raise Refused(f"{path}: {error}.") from error
+        raise Refused(f"{_where(database)}: {error}.") from error
     try:
         yield store
     finally:

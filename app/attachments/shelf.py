@@ -241,8 +241,7 @@ class _IncomingBytes(Incoming):
         self.file.close()
 
 
-def shelf_of(folder: str, database: str | None) -> Shelf:
-    """Return the shelf of a store: that folder, else one beside its database, else memory."""
-    if not folder and database is not None:
-        folder = f"{database}.attachments"
+def shelf_of(folder: str, usual: str | None) -> Shelf:
+    """Return the shelf of a store: that folder, else the usual one of its database, else memory."""
+    folder = folder or usual or ""
     return FolderShelf(folder) if folder else MemoryShelf()

@@ -154,7 +154,7 @@ class RunLimits(Protocol):
 
 
 class WorkerLocks(Protocol):
-    """Who is alive on this host."""
+    """Who is alive."""
 
     def hold(self, worker_id: str) -> None:
         """Hold the lock of this worker until it is let go, or the process dies."""
@@ -163,7 +163,10 @@ class WorkerLocks(Protocol):
         """Let the lock go."""
 
     def is_gone(self, worker_id: str) -> bool:
-        """Whether nobody holds that worker's lock."""
+        """Whether nobody holds that worker's lock. Never waits."""
+
+    def tick(self) -> None:
+        """Do what has to be done a few times a second to be known to be alive. Never waits."""
 
 
 class Calls(Protocol):

@@ -26,7 +26,6 @@ from app.core.tools import Answered, Reply, Why
 from app.runs.committer import Committer
 from app.runs.deadlines import due
 from app.runs.log import LogReader, RunLog
-from app.runs.owned import OwnedRuns
 from app.runs.ports import (
     Calls,
     Clock,
@@ -40,7 +39,7 @@ from app.runs.ports import (
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
-from app.runs.worker import Worker
+from app.runs.worker import OwnedRuns, Worker
 
 logger = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not

@@ -12,13 +12,14 @@ import logging
 import threading
 from collections.abc import Callable
 
+from app.core.broker import Stop
 from app.core.run_errors import RunInterrupted
-from app.core.runs import new_id
+from app.core.runs import Receipt, new_id
 from app.core.store import WorkerStore
 from app.core.usage import CostOf, no_cost
 from app.runs.ports import Calls, Clock, Runtime, WorkerLocks
 from app.runs.registry import RunRegistry
-from app.runs.run import interrupted
+from app.runs.run import Run, interrupted
 
 log = logging.getLogger(__name__)
 
@@ -120,3 +121,24 @@ class Recovery:
         """Leave in order: nothing of this worker's is left to end. Raises StorageUnavailable."""
         self.take_over(self._worker.id)
         self._worker.leave()
+
+
+class OwnedRuns:
+    """The runs of this process, as other processes reach them. Implements `broker.Worker`."""
+
+    def __init__(
+        self, worker: Worker, registry: RunRegistry, stop: Callable[[str, str], Receipt]
+    ) -> None:
+        self._worker = worker
+        self._registry = registry
+        self._stop = stop
+
+    @property
+    def id(self) -> str:
+        return self._worker.id
+
+    def find(self, run_id: str) -> Run | None:
+        return self._registry.get(run_id)
+
+    def obey(self, command: Stop) -> Receipt:
+        return self._stop(command.owner, command.run_id)

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from annotated_types import Unit
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+
+# Of an address: before its host, or in its query.
+_PASSWORD = re.compile(r"(?<=://)[^/?#@:]*:([^/?#@]+)@|[?&]password=([^&#]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
             yield from secrets_of(value)
         elif isinstance(value, SecretStr) and value:
             yield value.get_secret_value()
+        elif isinstance(value, str):
+            yield from _passwords_in(value)
+
+
+def _passwords_in(value: str) -> Iterator[str]:
+    """Yield the password of an address, as it is written and as it is meant."""
+    for found in _PASSWORD.finditer(value):
+        password = found[1] or found[2]
+        yield from {password, unquote(password)}
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:

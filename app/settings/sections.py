@@ -29,7 +29,6 @@ from app.settings.types import (
 )
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_SQLITE = "sqlite:///"
 
 
 class Section(BaseModel):
@@ -78,18 +77,12 @@ class LogSettings(Section):
 class StoreSettings(Section):
     """Where everything is kept, and for how long."""
 
-    database_url: DatabaseUrl = "sqlite:///instance/tandem.db"
-    """Where everything is kept; memory: forgets it at the end."""
+    database_url: DatabaseUrl = Field(default="sqlite:///instance/tandem.db", repr=False)
+    """Where everything is kept: also postgresql://user:password@host/db; memory: forgets it."""
     replay_ttl_s: Seconds = Field(default=86400, ge=1, le=10**8)
     """Then a reply's pieces become one."""
     retention_days: Days = Field(default=0, ge=0, le=36500)
     """Unused sessions go; 0: never."""
-
-    @property
-    def database_path(self) -> str | None:
-        """The SQLite file; None for memory."""
-        url = self.database_url
-        return url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else None
 
 
 class AuthSettings(Section):
@@ -254,7 +247,7 @@ class AttachmentSettings(Section):
     """Pictures and files that come with messages."""
 
     attachments_dir: str = ""
-    """Folder of their bytes; by default beside the database (<database>.attachments)."""
+    """Folder of their bytes; by default <database>.attachments beside SQLite's file."""
     max_attachment_bytes: Bytes = Field(default=20_000_000, ge=1024, le=10**9)
     """Largest file."""
     max_attachment_bytes_per_user: Bytes = Field(default=10**9, ge=1024, le=10**15)

@@ -26,6 +26,9 @@ _PAGE_HOST = re.compile(
     rf"(?:\*?\.)?{_NAME}(?::\d{{1,5}})?|\[(?P<six>.*)\](?::\d{{1,5}})?|(?P<bare>[^\[]*:.*:.*)"
 )
 
+# The rest is libpq's to read: hosts, sockets, what the query says.
+_POSTGRES = re.compile(r"postgres(?:ql)?://\S+")
+
 
 def _origin(value: str) -> str:
     if value != "*" and not _ORIGIN.fullmatch(value):
@@ -74,7 +77,12 @@ def _optional_address(value: str) -> str:
 def _database(value: str) -> str:
     if value == "memory:" or (value.startswith("sqlite:///") and len(value) > len("sqlite:///")):
         return value
-    raise ValueError("sqlite:///<path> (four slashes for an absolute one) or memory:")
+    if _POSTGRES.match(value):
+        return value
+    raise ValueError(
+        "sqlite:///<path> (four slashes for an absolute one), "
+        "postgresql://<user>:<password>@<host>/<database>, or memory:"
+    )
 
 
 def _rate(value: str) -> str:

@@ -1,29 +1,96 @@
-"""The engines: which one a database's address is of, made ready."""
+"""The engines: which one a database's address is of, made ready. The one place that knows all."""
 
 from __future__ import annotations
 
-from app.core.store import Store
-from app.runs.ports import WorkerLocks
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from app.core.store import MovableStore, Store
+from app.runs.ports import Runtime, WorkerLocks
 from app.stores.memory import MemoryStore, NoLocks
-from app.stores.sql.migrate import migrate
-from app.stores.sqlite.locks import FileLocks
-from app.stores.sqlite.store import SqliteStore
+from app.stores.sqlite.database import SqliteDatabase
+
+_SQLITE = "sqlite:///"
 
 
-def engine_of(path: str | None) -> type[MemoryStore] | type[SqliteStore]:
-    """Return what the store will be: `path` is a file of SQLite's, None for memory."""
-    return MemoryStore if path is None else SqliteStore
+class KeptStore(Store, MovableStore, Protocol):
+    """A store that outlives its process."""
 
 
-def make_store(path: str | None, timeout_s: float) -> Store:
-    """Return the store, its file made or brought up to date. Raises DatabaseTooNew,
-    DatabaseUnusable, StorageUnavailable."""
-    if path is None:
+class Database(Protocol):
+    """A database that is set."""
+
+    threads: int  # how many may call its store at a time
+    shown: str  # its address without what is secret
+
+    @property
+    def attachments(self) -> str | None:
+        """The folder in which attachments are unless another is set; None for memory."""
+
+    def migrate(self) -> None:
+        """Make it, or bring it to this code's schema. Raises DatabaseTooNew, DatabaseUnusable."""
+
+    def open(self, timeout_s: float) -> Store:
+        """Return its store, whose calls wait that long. Raises StorageUnavailable."""
+
+    def make_locks(self, runtime: Runtime) -> WorkerLocks:
+        """Return the locks by which its workers know each other."""
+
+    def group(self) -> str:
+        """Return a name of 16 letters and digits that all processes on it have for it, and those on
+        another have not; empty where there can be no other. Raises StorageUnavailable."""
+
+
+@runtime_checkable
+class Kept(Database, Protocol):
+    """One that outlives the process: what tools can work on."""
+
+    def is_there(self) -> bool:
+        """Whether anything of Tandem's is in it. Raises DatabaseUnusable."""
+
+    def is_current(self) -> bool:
+        """Whether it has this code's schema. Raises DatabaseUnusable."""
+
+    def open(self, timeout_s: float) -> KeptStore:
+        """Return its store, whose calls wait that long. Raises StorageUnavailable."""
+
+    def importing(self) -> AbstractContextManager[bool]:
+        """Hold the place of the one import that may be under way; False if another does."""
+
+
+class Memory:
+    """Implements `Database`: what the process forgets at its end."""
+
+    threads = MemoryStore.threads
+    shown = "memory:"
+    attachments: str | None = None
+
+    def migrate(self) -> None:
+        """Do nothing."""
+
+    def open(self, timeout_s: float) -> MemoryStore:
         return MemoryStore()
-    migrate(path)
-    return SqliteStore(path, timeout_s)
+
+    def make_locks(self, runtime: Runtime) -> NoLocks:
+        return NoLocks()
+
+    def group(self) -> str:
+        return ""
 
 
-def make_locks(path: str | None) -> WorkerLocks:
-    """Return the locks by which workers on one database know each other."""
-    return NoLocks() if path is None else FileLocks(f"{path}.workers")
+def database_of(url: str) -> Database:
+    """Return the database of an address, as the settings have checked it."""
+    if url.startswith(_SQLITE):
+        return SqliteDatabase(url.removeprefix(_SQLITE))
+    if url == "memory:":
+        return Memory()
+    from app.stores.postgres.database import PostgresDatabase  # who has another needs no psycopg
+
+    return PostgresDatabase(url)
+
+
+def make_store(database: Database, timeout_s: float) -> Store:
+    """Return the store of a database, which is made or brought up to date. Raises DatabaseTooNew,
+    DatabaseUnusable, StorageUnavailable."""
+    database.migrate()
+    return database.open(timeout_s)

@@ -379,3 +379,6 @@ class NoLocks:
     def is_gone(self, worker_id: str) -> bool:
         """Nobody else was ever there."""
         return False
+
+    def tick(self) -> None:
+        """Nobody asks."""

@@ -49,10 +49,15 @@ def read_catalog(
 
 
 def make_attachments(
-    settings: Settings, store: Store, calls: StoreCalls, runtime: Runtime, clock: Clock
+    settings: Settings,
+    usual: str | None,
+    store: Store,
+    calls: StoreCalls,
+    runtime: Runtime,
+    clock: Clock,
 ) -> AttachmentService:
-    """Return what keeps attachments."""
-    shelf = shelf_of(settings.attachments.attachments_dir, settings.store.database_path)
+    """Return what keeps attachments, in the `usual` folder unless another is set."""
+    shelf = shelf_of(settings.attachments.attachments_dir, usual)
     apart = Apart(runtime)
     limits, room = settings.attachments, settings.chats.context_tokens
     return AttachmentService(store, calls, shelf, apart, runtime, clock, limits, room)

@@ -21,7 +21,7 @@ from app.runs.ports import Clock, Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.server import Tandem
-from app.stores.build import engine_of, make_locks, make_store
+from app.stores.build import database_of, make_store
 from app.stores.searches import Searches
 from app.tools.toolbox import Toolbox
 from app.transports.app import limiter, make_app
@@ -53,19 +53,22 @@ def create_app(
 
     Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
     """
-    path = settings.store.database_path
-    runtime = runtime or make(settings.server.async_mode, engine_of(path).threads)
+    database = database_of(settings.store.database_url)
+    runtime = runtime or make(settings.server.async_mode, database.threads)
     clock = clock or Clock()
     catalog = read_catalog(settings, runtime, clock, providers)
     cost_of = read_prices(settings.usage.prices_file).cost
     text_filter = load_filter(settings.chats.text_filter)
-    store, locks = make_store(path, settings.runs.store_timeout_s), make_locks(path)
+    store = make_store(database, settings.runs.store_timeout_s)
+    locks = database.make_locks(runtime)
     metrics = Metrics()
-    broker = make_broker(path, runtime, clock)
+    broker = make_broker(database, "", runtime, clock)
     parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of, broker)
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
-    attachments = make_attachments(settings, store, parts.calls, runtime, clock)
+    attachments = make_attachments(
+        settings, database.attachments, store, parts.calls, runtime, clock
+    )
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
     searches = Searches(store, runtime)
     sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
@@ -102,7 +105,7 @@ def _make_tandem(
         viewer_stall_s=settings.limits.viewer_stall_s,
         requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
-        each_tick=[parts.runs.tick, parts.broker.wake_due],
+        each_tick=[parts.locks.tick, parts.runs.tick, parts.broker.wake_due],
         at_end=[parts.recovery.retire, parts.broker.close],
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.broker.unix_bus import MOST_OF_A_NAME, UnixBus, default_folder, group_of
+from app.broker.buses.unix import MOST_OF_A_NAME, UnixBus, default_folder
 from app.runtimes.threads import ThreadRuntime
 
 WAIT_S = 30.0
@@ -129,10 +129,6 @@ def test_other_groups_hear_nothing(ends: list[End], folder: Path) -> None:
     assert ends[1].next() == b"z"
 
 
-def test_group_is_the_same_by_every_way_to_the_file(tmp_path: Path) -> None:
-    file, link = tmp_path / ("x" * 200) / "tandem.db", tmp_path / "link.db"
-    link.symlink_to(file)
-
-    assert group_of(str(file)) == group_of(str(link)) != group_of(str(tmp_path / "other.db"))
-    longest = default_folder() / f"{group_of(str(file))}.{IDS[0]}"
+def test_a_name_has_room_in_a_sockets_path() -> None:
+    longest = default_folder() / f"{GROUP}.{IDS[0]}"
     assert len(str(longest)) <= MOST_OF_A_NAME

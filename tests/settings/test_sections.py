@@ -36,8 +36,8 @@ def test_a_default_can_be_written(setting) -> None:  # type: ignore[no-untyped-d
 @pytest.mark.parametrize(
     "name,value,allowed",
     [
-        ("DATABASE_URL", "mysql://x", "sqlite:///<path> (four slashes for an absolute one) or"),
-        ("DATABASE_URL", "sqlite:///", "sqlite:///<path> (four slashes for an absolute one) or"),
+        ("DATABASE_URL", "mysql://x", "sqlite:///<path> (four slashes for an absolute one), "),
+        ("DATABASE_URL", "sqlite:///", "sqlite:///<path> (four slashes for an absolute one), "),
         ("CORS_ORIGINS", "example.com", "origins like https://chat.example.com, separated by"),
         ("CORS_ORIGINS", "https://*", "origins like https://chat.example.com"),
         ("CORS_ORIGINS", "https://a.*.b", "origins like https://chat.example.com"),
@@ -137,15 +137,35 @@ def test_settings_that_do_not_go_together(environ: dict[str, str], sentence: str
 
 
 @pytest.mark.parametrize(
-    "url,path",
+    "url",
     [
-        ("memory:", None),
-        ("sqlite:///instance/a.db", "instance/a.db"),
-        ("sqlite:////var/a.db", "/var/a.db"),
+        "memory:",
+        "sqlite:///instance/a.db",
+        "postgresql://ann:secret@db.my.org:5433/chats",
+        "postgres:///chats?host=/run/postgresql",
     ],
 )
-def test_database_is_a_file_or_memory(url: str, path: str | None) -> None:
-    assert load_settings({"DATABASE_URL": url}).store.database_path == path
+def test_database_is_a_file_memory_or_postgresql(url: str) -> None:
+    assert load_settings({"DATABASE_URL": url}).store.database_url == url
+
+
+@pytest.mark.parametrize(
+    "url,passwords",
+    [
+        ("postgresql://ann:p%40ss@db/chats", {"p%40ss", "p@ss"}),
+        ("postgresql:///chats?user=ann&password=p4ss", {"p4ss"}),
+        ("postgresql:///chats?host=/run/postgresql", set()),
+    ],
+)
+def test_password_of_the_database_is_a_secret(url: str, passwords: set[str]) -> None:
+    settings = load_settings({"DATABASE_URL": url})
+
+    assert set(secrets_of(settings)) == passwords
+    assert not any(password in repr(settings) for password in passwords)
+
+
+def test_bad_address_of_a_database_is_not_repeated() -> None:
+    assert "p4ss" not in refused(DATABASE_URL="mysql://ann:p4ss@db/chats")
 
 
 def test_secrets_are_found_by_their_type_and_never_shown() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from app.core.messages import Message
 from app.core.runs import Turn
+from app.core.store import Batch
 from app.stores.memory import MemoryStore
+from app.stores.postgres.store import PostgresStore
 from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
-
-Store = MemoryStore | SqliteStore
 
 
 class HubStore(SqliteStore):
@@ -34,7 +34,29 @@ def hub_store(sql_path: str) -> Iterator[HubStore]:
     store.close()
 
 
-@pytest.fixture(params=["memory_store", "sql_store", "hub_store"])
+class WaitingStore(PostgresStore):
+    """Has no hub to write in: what would be written there waits here."""
+
+    def append_now(self, worker_id: str, batch: Batch) -> bool:
+        self.append(worker_id, batch)
+        return True
+
+    def begin_now(self, turn: Turn) -> list[Message] | None:
+        return self.begin_turn(turn)
+
+
+Store = MemoryStore | SqliteStore | WaitingStore
+
+
+@pytest.fixture
+def waiting_store(postgres_url: str) -> Iterator[WaitingStore]:
+    store = WaitingStore(postgres_url)
+    store.register_worker(WORKER, 0.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory_store", "sql_store", "hub_store", "waiting_store"])
 def store(request: pytest.FixtureRequest) -> Store:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 

@@ -56,6 +56,11 @@ class SqlMoving(ABC):
     def _reading(self) -> AbstractContextManager[Connection]:
         """Read what one moment holds. Raises StorageUnavailable."""
 
+    def _alone(self) -> AbstractContextManager[Connection]:
+        """Write in one transaction that none beside puts bytes on the shelf, or counts, in. Raises
+        StorageUnavailable."""
+        return self._transaction()
+
     def owners(self, after: str | None, limit: int) -> list[str]:
         tables = (sessions, numbers, daily_usage)
         found = union(*(_beyond(table.c.owner, after) for table in tables)).subquery()
@@ -79,7 +84,7 @@ class SqlMoving(ABC):
         record = whole.record
         stored = self.read_whole(record.owner, record.id)
         if stored is None:
-            with self._transaction() as connection:
+            with self._alone() as connection:
                 stored = _read(connection, record.owner, record.id)
                 if stored is None:
                     _put(connection, whole, put)
@@ -94,7 +99,7 @@ class SqlMoving(ABC):
             return _sums(connection, owner)
 
     def put_sums(self, owner: str, sums: OwnerSums) -> bool:
-        with self._transaction() as connection:
+        with self._alone() as connection:
             before = _sums(connection, owner)
             if sums.number > before.number:
                 _replace(connection, numbers, {"owner": owner, "last": sums.number})

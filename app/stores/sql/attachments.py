@@ -78,10 +78,15 @@ class SqlAttachments(ABC):
     def _reading(self) -> AbstractContextManager[Connection]:
         """Read what one moment holds. Raises StorageUnavailable."""
 
+    def _alone(self) -> AbstractContextManager[Connection]:
+        """Write in one transaction that no other of these runs beside. Raises
+        StorageUnavailable."""
+        return self._transaction()
+
     def add_attachment(
         self, wanted: Attachment, put: Put, most_bytes: int, reuse: bool = False
     ) -> Attachment:
-        with self._transaction() as connection:
+        with self._alone() as connection:
             known = _of_key(connection, wanted)
             if known is None and reuse:
                 known = _reused(connection, wanted)
@@ -107,7 +112,8 @@ class SqlAttachments(ABC):
 
     def delete_attachment(self, owner: str, attachment_id: str, drop: Drop) -> None:
         wanted = and_(attachments.c.id == attachment_id, attachments.c.owner == owner)
-        with self._transaction() as connection:
+        with self._alone() as connection:
+            _hold(connection, [attachment_id])
             row = connection.execute(
                 select(attachments, _named()).where(wanted, _is_there())
             ).one_or_none()
@@ -132,8 +138,9 @@ class SqlAttachments(ABC):
         cut_off = len(absent) > MOST_SWEPT
         absent = absent[:MOST_SWEPT]
         if absent:
-            with self._transaction() as connection:
+            with self._alone() as connection:
                 # Looked at again: one may have been named since.
+                _hold(connection, absent)
                 still = looked_at.where(attachments.c.id.in_(absent))
                 rows_to_go = [row for row in connection.execute(still) if row[2]]
                 _delete(connection, {row.id: row.sha256 for row in rows_to_go}, drop)
@@ -142,10 +149,16 @@ class SqlAttachments(ABC):
         return rows[-1].id if len(rows) == limit else None
 
     def drop_unknown(self, sha256s: Sequence[str], drop: Drop) -> None:
-        with self._transaction() as connection:
+        with self._alone() as connection:
             known = select(attachments.c.sha256).where(attachments.c.sha256.in_(sha256s))
             for sha256 in set(sha256s) - set(connection.execute(known).scalars()):
                 drop(sha256)
+
+
+def _hold(connection: Connection, ids: Sequence[str]) -> None:
+    """Keep messages from naming them until the transaction ends, where others write meanwhile."""
+    rows = select(attachments.c.id).where(attachments.c.id.in_(ids)).order_by(attachments.c.id)
+    connection.execute(rows.with_for_update()).all()
 
 
 def _delete(connection: Connection, rows: Mapping[str, str], drop: Drop) -> None:

@@ -30,17 +30,17 @@ WHERE id = :id AND worker_id = :worker_id AND ended_at IS NULL
 END_MESSAGE = """
 UPDATE messages SET content = :content, status = :status, usage = :usage WHERE id = :message_id
 """
-_ADD_USAGE = """
-INSERT INTO daily_usage
-  (owner, day, provider, model, currency, runs, input_tokens, output_tokens, estimated_runs, cost)
-VALUES (:owner, :day, :provider, :model, :currency, :runs, :input_tokens, :output_tokens,
-  :estimated_runs, :cost)
-ON CONFLICT (owner, day, provider, model, currency) DO UPDATE SET
-  runs = daily_usage.runs + excluded.runs,
-  input_tokens = daily_usage.input_tokens + excluded.input_tokens,
-  output_tokens = daily_usage.output_tokens + excluded.output_tokens,
-  estimated_runs = daily_usage.estimated_runs + excluded.estimated_runs,
-  cost = daily_usage.cost + excluded.cost
+_SUMMED = ("runs", "input_tokens", "output_tokens", "estimated_runs", "cost")
+LARGEST = 2**63 - 1  # an integer
+_SUMS = ", ".join(
+    f"{name} = CASE WHEN daily_usage.{name} > {LARGEST} - excluded.{name} THEN {LARGEST} "
+    f"ELSE daily_usage.{name} + excluded.{name} END"
+    for name in _SUMMED
+)
+_ADD_USAGE = f"""
+INSERT INTO daily_usage (owner, day, provider, model, currency, {", ".join(_SUMMED)})
+VALUES (:owner, :day, :provider, :model, :currency, {", ".join(f":{name}" for name in _SUMMED)})
+ON CONFLICT (owner, day, provider, model, currency) DO UPDATE SET {_SUMS}
 """
 _TOUCH_SESSION = "UPDATE sessions SET updated_at = :ended_at WHERE owner = :owner AND id = :id"
 

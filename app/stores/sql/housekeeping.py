@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, delete, exists, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, exists, or_, select, update
 
 from app.core.entries import END, Entry, folded
 from app.core.messages import extended
@@ -26,9 +26,12 @@ def take_over(
 ) -> list[str]:
     """Mark the worker as lost and end its runs as interrupted; return the runs' ids."""
     alive = (workers.c.id == worker_id) & workers.c.lost_at.is_(None)
+    # Held, where others write meanwhile, before anything is read: its appends hold it too.
+    connection.execute(select(workers.c.id).where(alive).with_for_update())
     if not connection.execute(update(workers).where(alive).values(lost_at=now)).rowcount:
         return []  # somebody else was first
     going = select(runs).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+    connection.execute(_sessions_of(worker_id).with_for_update())
     taken = [run_from(row._asdict()) for row in connection.execute(going).all()]
     waiting = journal_of(connection, worker_id)
     for run in taken:
@@ -36,6 +39,14 @@ def take_over(
         _interrupt(connection, run, entries, error, now, cost_of)
     clear_journal(connection)
     return [run.id for run in taken]
+
+
+def _sessions_of(worker_id: str) -> Select[tuple[str, str]]:
+    """Select the sessions in which the worker's runs are, in the order in which all hold them."""
+    its = and_(runs.c.owner == sessions.c.owner, runs.c.session_id == sessions.c.id)
+    its = and_(its, runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+    found = select(sessions.c.owner, sessions.c.id).where(exists().where(its))
+    return found.order_by(sessions.c.owner, sessions.c.id)
 
 
 def _compact(connection: Connection, run_id: str, waiting: list[Entry]) -> list[Entry]:
@@ -72,6 +83,7 @@ def fold(connection: Connection, ended_before: float, limit: int) -> int:
         .where(runs.c.ended_at < ended_before, runs.c.folded.is_(False))
         .order_by(runs.c.ended_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # another process may be folding some
     ).scalars()
     ids = list(old)
     for run_id in ids:

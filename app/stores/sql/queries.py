@@ -109,5 +109,7 @@ def used_in_session(connection: Connection, owner: str, session_id: str) -> list
 
 def next_number(connection: Connection, owner: str) -> int:
     first = upsert(connection, numbers).values(owner=owner, last=1)
-    counted = first.on_conflict_do_update(set_={"last": numbers.c.last + 1})
+    counted = first.on_conflict_do_update(
+        index_elements=["owner"], set_={"last": numbers.c.last + 1}
+    )
     return int(connection.execute(counted.returning(numbers.c.last)).scalar_one())

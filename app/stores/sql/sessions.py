@@ -55,6 +55,8 @@ class SqlSessions(ABC):
     def use_leaf(self, owner: str, session_id: str, leaf_id: str) -> None:
         wanted = (sessions.c.owner == owner) & (sessions.c.id == session_id)
         with self._transaction() as connection:
+            # Held first, where others write meanwhile: a run may be about to begin.
+            connection.execute(select(sessions.c.id).where(wanted).with_for_update())
             free(queries.find_session(connection, owner, session_id))
             connection.execute(update(sessions).where(wanted).values(leaf_id=leaf_id))
 

@@ -155,7 +155,8 @@ run_entries = Table(
     ForeignKeyConstraint(["run_id"], ["runs.id"], ondelete="CASCADE"),
 )
 # What the commits of the last second or two brought; run_entries may not hold it yet. One row each,
-# a JSON list of [run_id, seq, entries], entries as above.
+# a JSON list of [run_id, seq, entries], entries as above. SQLite numbers them, for all workers; on
+# PostgreSQL each worker numbers its own, and the key is (worker_id, id).
 journal = Table(
     "journal",
     metadata,
@@ -191,4 +192,5 @@ workers = Table(
     Column("id", Text, primary_key=True),
     Column("started_at", Float, nullable=False),
     Column("lost_at", Float),
+    Column("seen_at", Float),  # by the database's clock, where that tells who lives
 )

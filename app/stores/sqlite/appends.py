@@ -14,10 +14,10 @@ from contextlib import contextmanager
 import orjson
 
 from app.core.store import Batch, WorkerLost
+from app.stores.journal import TRIM_ROWS, Journal, Line
 from app.stores.sql.ends import end_run
 from app.stores.sql.waiting import pause_run
 from app.stores.sqlite.connections import all_or_nothing
-from app.stores.sqlite.journal import TRIM_ROWS, Journal, Line
 
 RUNS_A_COMMIT = 4  # compacted beside what a commit brings: ten or twenty microseconds each
 RUNS_A_SECOND = 64  # compacted by the duty that comes each second: of runs that are silent

@@ -50,5 +50,8 @@ class FileLocks:
         finally:
             os.close(descriptor)
 
+    def tick(self) -> None:
+        """Do nothing: the kernel knows who lives."""
+
     def _path(self, worker_id: str) -> Path:
         return self._folder / f"{worker_id}.lock"

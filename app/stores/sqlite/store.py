@@ -10,35 +10,23 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection
 
-from app.core.entries import Entry
 from app.core.messages import Message
-from app.core.runs import RunRecord, Turn
+from app.core.runs import Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch
-from app.core.tools import Answered, Reply, Why
-from app.core.usage import CostOf, no_cost
-from app.stores.moving.sql import SqlMoving
-from app.stores.sql import queries as queries
-from app.stores.sql import waiting as waiting
-from app.stores.sql.attachments import SqlAttachments
-from app.stores.sql.driver import OnSqlAlchemy
-from app.stores.sql.entries import read_entries
-from app.stores.sql.housekeeping import delete_old, fold, take_over
-from app.stores.sql.rows import run_from
-from app.stores.sql.sessions import SqlSessions
-from app.stores.sql.tables import runs, workers
 from app.stores.sql.turns import TooLong, begin_turn
+from app.stores.sql_store import SqlStore
 from app.stores.sqlite.appends import SqliteAppends
 from app.stores.sqlite.connections import ThreadConnection, all_or_nothing, open_hub_connection
 from app.stores.sqlite.searches import SqliteSearches
 
 
-class SqliteStore(SqlSessions, SqlAttachments, SqlMoving):
+class SqliteStore(SqlStore):
     """A file of SQLite. All methods may block but those that end in `_now`."""
 
     name = "sqlite"
@@ -86,28 +74,6 @@ class SqliteStore(SqlSessions, SqlAttachments, SqlMoving):
         with self._thread.driver() as connection, all_or_nothing(connection):
             return begin_turn(connection, turn)
 
-    def answer(
-        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
-    ) -> Answered:
-        with self._transaction() as connection:
-            driver = OnSqlAlchemy(connection)
-            done = waiting.answer(driver, owner, run_id, replies, worker_id, now)
-            if done.branch is None:
-                return done
-            return done._replace(branch=queries.branch_before(connection, done.record))
-
-    def end_waiting(self, owner: str, run_id: str, why: Why, now: float) -> list[Entry]:
-        with self._transaction() as connection:
-            return waiting.end_waiting(OnSqlAlchemy(connection), owner, run_id, why, now)
-
-    def expired(self, now: float, limit: int) -> list[RunRecord]:
-        with self._reading() as connection:
-            return waiting.expired(OnSqlAlchemy(connection), now, limit)
-
-    def find_key(self, owner: str, key: str, since: float) -> RunRecord | None:
-        with self._reading() as connection:
-            return queries.find_key(connection, owner, key, since)
-
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         if not self._hub_lock.acquire(blocking=False):
             return False
@@ -123,49 +89,9 @@ class SqliteStore(SqlSessions, SqlAttachments, SqlMoving):
         with self._thread.driver() as connection:
             self._appends.append(connection, worker_id, batch)
 
-    def find_run(self, owner: str, run_id: str) -> RunRecord | None:
-        with self._reading() as connection:
-            row = connection.execute(
-                select(runs).where(runs.c.id == run_id, runs.c.owner == owner)
-            ).one_or_none()
-        return run_from(row._asdict()) if row else None
-
-    def read_entries(self, run_id: str, after: int = 0) -> list[Entry]:
-        with self._reading() as connection:
-            return read_entries(connection, run_id, after)
-
-    # --- the file and its workers ---------------------------------------------------------------
-
-    def register_worker(self, worker_id: str, now: float) -> None:
-        with self._transaction() as connection:
-            connection.execute(insert(workers), {"id": worker_id, "started_at": now})
-
-    def other_workers(self, worker_id: str) -> list[str]:
-        with self._reading() as connection:
-            others = select(workers.c.id).where(workers.c.lost_at.is_(None))
-            return list(connection.execute(others.where(workers.c.id != worker_id)).scalars())
-
-    def take_over(
-        self, worker_id: str, error: dict[str, object], now: float, cost_of: CostOf = no_cost
-    ) -> list[str]:
-        with self._transaction() as connection:
-            return take_over(connection, worker_id, error, now, cost_of)
-
-    def fold(self, ended_before: float, limit: int) -> int:
-        with self._transaction() as connection:
-            return fold(connection, ended_before, limit)
-
-    def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
-        with self._transaction() as connection:
-            return delete_old(connection, listed_before, unlisted_before)
-
     def set_patience(self, seconds: float) -> None:
         with self._thread.driver() as connection:
             connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-
-    def probe(self) -> None:
-        with self._transaction() as connection:
-            connection.execute(update(workers).values(lost_at=workers.c.lost_at))
 
     def tidy(self, now: float) -> None:
         with self._thread.driver() as connection:

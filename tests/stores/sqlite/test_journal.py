@@ -7,8 +7,8 @@ import pytest
 from app.core.entries import Entry
 from app.core.run_errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
+from app.stores.journal import COMPACT_AFTER_S, COMPACT_PIECES
 from app.stores.sqlite.appends import PIECES_A_ROW
-from app.stores.sqlite.journal import COMPACT_AFTER_S, COMPACT_PIECES
 from tests.conftest import WORKER
 from tests.stores.conftest import Store
 from tests.support.clock import START

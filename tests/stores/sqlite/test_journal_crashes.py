@@ -11,8 +11,8 @@ import pytest
 from app.core.entries import Entry
 from app.core.run_errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
+from app.stores.journal import COMPACT_PIECES
 from app.stores.sqlite.appends import SqliteAppends
-from app.stores.sqlite.journal import COMPACT_PIECES
 from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START

@@ -11,6 +11,10 @@ if context.is_offline_mode():
     context.configure(dialect_name=settings["dialect"], target_metadata=metadata, as_sql=True)
     with context.begin_transaction():
         context.run_migrations()
+elif "connection" in settings:  # in a transaction of its own, or in the caller's
+    context.configure(connection=settings["connection"], target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
 else:
     with create_engine(settings["url"], poolclass=NullPool).connect() as connection:
         context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)

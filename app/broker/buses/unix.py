@@ -4,7 +4,6 @@ is this user's alone, named by the database and the worker."""
 from __future__ import annotations
 
 import _socket
-import hashlib
 import os
 import socket
 import stat
@@ -118,12 +117,6 @@ class UnixBus:
             self._path(worker_id).unlink()
         task.kill()
         bound.close()
-
-
-def group_of(database: str) -> str:
-    """Return the name of the group of processes on one database, the same for each of them: a
-    socket's path has room for a hundred bytes, and the database's may be longer."""
-    return hashlib.sha256(os.path.realpath(database).encode()).hexdigest()[:16]
 
 
 def default_folder() -> Path:

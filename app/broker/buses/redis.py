@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from app.broker.served_bus import LOOK_S, Receiver, Sender, Sent
+from app.broker.buses.served import LOOK_S, Receiver, Sender, Sent
 
 MOST_BYTES = 60_000
 TIMEOUT_S = 2.0  # for a connection and for an answer; one that is slower counts as away

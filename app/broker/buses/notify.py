@@ -7,7 +7,7 @@ import select
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from app.broker.served_bus import LOOK_S, Receiver, Sender, Sent
+from app.broker.buses.served import LOOK_S, Receiver, Sender, Sent
 
 MOST_BYTES = 7_900  # PostgreSQL takes payloads below 8,000
 ANSWER_S = 5.0

@@ -1,0 +1,252 @@
+"""The hot path of the store: what all runs have new, in one row of the journal.
+
+On the driver's own connections. A batch that ends no run is one statement, which commits itself.
+What a commit that failed has done is not known: the connection may have gone before the answer.
+Each batch has a number, the same one when it is tried again, and what is compacted is read anew
+after a failure. A batch that is given up leaves its number behind: the statement may still be on
+its way, and must not meet another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+
+from app.core.errors import StorageUnavailable
+from app.core.store import Batch, EndedRun, WorkerLost
+from app.runs.ports import Lock
+from app.stores.journal import TRIM_ROWS, Journal, Line
+from app.stores.postgres.connection import ThreadConnection
+from app.stores.postgres.connections import Connections, all_or_nothing
+from app.stores.postgres.driver import PsycopgDriver
+from app.stores.sql.driver import Driver
+from app.stores.sql.ends import end_run
+from app.stores.sql.waiting import pause_run
+
+RUNS_A_COMMIT = 4  # compacted beside what a commit brings
+RUNS_AT_ONCE = 8  # compacted by the duty that comes each second, while appends wait
+RUNS_A_SECOND = 64
+ROWS_A_SECOND = 256  # trimmed by it
+PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
+# Whoever takes the worker over holds its row FOR UPDATE: either it sees this row, or this finds
+# nobody.
+_ALIVE = "SELECT 1 FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE"
+_APPEND_IF_ALIVE = """
+INSERT INTO journal (worker_id, id, entries)
+SELECT id, %s, %s FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE
+ON CONFLICT (worker_id, id) DO UPDATE SET entries = excluded.entries
+"""
+_APPEND = """
+INSERT INTO journal (worker_id, id, entries) VALUES (%s, %s, %s)
+ON CONFLICT (worker_id, id) DO UPDATE SET entries = excluded.entries
+"""
+_LAST = "SELECT coalesce(max(id), 0) FROM journal WHERE worker_id = %s"
+_ROWS = """
+SELECT id, entries FROM journal WHERE worker_id = %s AND id <> ALL(%s) ORDER BY id
+"""
+_TRIM = "DELETE FROM journal WHERE worker_id = %s AND id <= %s"
+# A run whose session is deleted meanwhile leaves no orphans, and one that another worker has ended
+# gets nothing after its end.
+_COMPACT = """
+INSERT INTO run_entries (run_id, seq, last_seq, entries)
+SELECT id, %s, %s, %s FROM runs WHERE id = %s AND worker_id = %s AND ended_at IS NULL
+FOR KEY SHARE
+ON CONFLICT DO NOTHING
+"""
+_COMPACTED = "SELECT run_id, max(last_seq) FROM run_entries WHERE run_id = ANY(%s) GROUP BY run_id"
+_HOLD_SESSIONS = """
+SELECT 1 FROM sessions WHERE (owner, id) IN (SELECT unnest(%s::text[]), unnest(%s::text[]))
+ORDER BY owner, id FOR NO KEY UPDATE
+"""
+
+
+class PostgresAppends:
+    """The journal's one writer in this process; others wait for it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._lock = Lock()  # of real threads
+        self._worker_id = ""
+        self._journal: Journal | None = None  # None: to be read
+        self._row_id = 0  # of the batch that was tried last
+        self._tried: Batch | None = None  # what may have been stored or not
+        self._given_up: list[int] = []  # numbers of which nothing counts
+
+    def append(self, worker_id: str, batch: Batch) -> None:
+        """Write the batch in one transaction, or nothing. Raises WorkerLost, ValueError,
+        StorageUnavailable."""
+        with self._alone(), self._connections.driver() as connection:
+            self._number(connection, worker_id, batch)
+            self._append(connection, self._read(connection), batch)
+            self._tried = None
+
+    def _number(self, connection: ThreadConnection, worker_id: str, batch: Batch) -> None:
+        if worker_id != self._worker_id:
+            self._journal, self._tried, self._given_up = None, None, []
+            last = connection.execute(_LAST, (worker_id,)).fetchone()
+            self._row_id = last[0] if last else 0
+            self._worker_id = worker_id
+        if batch is self._tried:
+            return
+        if self._tried is not None:
+            self._given_up.append(self._row_id)
+        self._row_id += 1
+        self._tried = batch
+
+    def _append(self, connection: ThreadConnection, journal: Journal, batch: Batch) -> None:
+        lines = journal.lines(batch)
+        now = batch.entries[-1][1][-1].at if lines else 0.0
+        if batch.ends or batch.pauses or not lines or not journal.is_quiet(now):
+            _Transaction(connection, journal).write(batch, lines, now, self._row_id)
+            return
+        values = (self._row_id, orjson.dumps(lines).decode(), self._worker_id)
+        if not connection.execute(_APPEND_IF_ALIVE, values, prepare=True).rowcount:
+            raise WorkerLost(self._worker_id)
+        journal.note(self._row_id, lines)
+
+    def compact(self, now: float) -> None:
+        """Compact what has waited for long, and trim. Raises StorageUnavailable."""
+        for _ in range(RUNS_A_SECOND // RUNS_AT_ONCE):
+            if not self._compact_some(now):
+                break
+
+    def _compact_some(self, now: float) -> bool:
+        if self._journal is None:
+            return False
+        with self._alone(), self._connections.driver() as connection:
+            try:
+                return _Transaction(connection, self._read(connection)).tidy(now)
+            except WorkerLost:  # the next append says so to whom it concerns
+                self._journal = None
+                return False
+
+    def _read(self, connection: ThreadConnection) -> Journal:
+        """Return what the journal has of this worker; it is read where we lost sight of it."""
+        if self._journal is None:
+            passed_over = [*self._given_up, *([self._row_id] if self._tried is not None else [])]
+            self._journal = _read(connection, self._worker_id, passed_over)
+        return self._journal
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Write alone; whatever fails, what was written is read before the next time."""
+        if not self._lock.acquire(timeout=self._connections.patience_s):
+            raise StorageUnavailable()
+        try:
+            yield
+        except BaseException:
+            self._journal = None
+            raise
+        finally:
+            self._lock.release()
+
+
+def _read(connection: ThreadConnection, worker_id: str, passed_over: list[int]) -> Journal:
+    journal = Journal(worker_id)
+    rows = connection.execute(_ROWS, (worker_id, passed_over)).fetchall()
+    read = [(row_id, orjson.loads(stored)) for row_id, stored in rows]
+    run_ids = list({line[0] for _, lines in read for line in lines})
+    compacted = dict(connection.execute(_COMPACTED, (run_ids,)).fetchall())
+    for row_id, lines in read:
+        journal.note(row_id, [tuple(one) for one in lines if one[1] > compacted.get(one[0], 0)])
+    return journal
+
+
+class _Transaction:
+    """A commit that does more than append. The journal hears of it when it is done."""
+
+    def __init__(self, connection: ThreadConnection, journal: Journal) -> None:
+        self._connection = connection
+        self._driver: Driver = PsycopgDriver(connection)
+        self._journal = journal
+        self._worker_id = journal.worker_id
+        self._compacted: list[str] = []
+
+    def write(self, batch: Batch, lines: list[Line], now: float, row_id: int) -> None:
+        """Write a batch, all of it or nothing."""
+        ended: dict[str, list[Line]] = {one.record.id: [] for one in batch.ends}
+        ended.update({one.record.id: [] for one in batch.pauses})
+        kept: list[Line] = []
+        for line in lines:
+            ended.get(line[0], kept).append(line)
+        due = self._journal.due(now, RUNS_A_COMMIT) if lines else []
+        with self._alive():
+            self._hold_sessions(batch)
+            if kept:
+                values = (self._worker_id, row_id, orjson.dumps(kept).decode())
+                self._connection.execute(_APPEND, values, prepare=True)
+            for run_id in due:
+                if run_id not in ended:
+                    self._compact(run_id)
+            for one in sorted(batch.ends, key=_usage_key):
+                self._compact(one.record.id, ended[one.record.id])
+                end_run(self._driver, self._worker_id, *one)
+            for record, pause, content, _ in batch.pauses:
+                last_seq = self._compact(record.id, ended[record.id])
+                pause_run(self._driver, self._worker_id, record, pause, content, last_seq)
+            trimmed = self._trim(TRIM_ROWS, TRIM_ROWS)
+        self._note(trimmed)
+        if kept:
+            self._journal.note(row_id, kept)
+
+    def tidy(self, now: float) -> bool:
+        """Compact some of what is due, and trim; whether there may be more."""
+        due = self._journal.due(now, RUNS_AT_ONCE)
+        if not due and not self._journal.rows_done((), 1, 1):
+            return False
+        with self._alive():
+            for run_id in due:
+                self._compact(run_id)
+            trimmed = self._trim(1, ROWS_A_SECOND)
+        self._note(trimmed)
+        return len(due) == RUNS_AT_ONCE
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        with all_or_nothing(self._connection):
+            alive = self._connection.execute(_ALIVE, (self._worker_id,), prepare=True)
+            if alive.fetchone() is None:
+                raise WorkerLost(self._worker_id)
+            yield
+
+    def _hold_sessions(self, batch: Batch) -> None:
+        """Hold the sessions in which runs end, in the order in which all hold them."""
+        records = [one.record for one in batch.ends] + [one.record for one in batch.pauses]
+        if records:
+            owners = [record.owner for record in records]
+            ids = [record.session_id for record in records]
+            self._connection.execute(_HOLD_SESSIONS, (owners, ids), prepare=True)
+
+    def _compact(self, run_id: str, more: Sequence[Line] = ()) -> int:
+        """Move what the run has waiting, and more that comes with its end; return the number of the
+        last of it, 0 for none."""
+        self._compacted.append(run_id)
+        waiting = self._journal.waiting(run_id)
+        seq = waiting.seq if waiting else more[0][1] if more else 0
+        pieces = list(waiting.pieces) if waiting else []
+        for line in more:
+            pieces += line[2]
+        for start in range(0, len(pieces), PIECES_A_ROW):
+            row = pieces[start : start + PIECES_A_ROW]
+            first, last = seq + start, seq + start + len(row) - 1
+            values = (first, last, orjson.dumps(row).decode(), run_id, self._worker_id)
+            self._connection.execute(_COMPACT, values, prepare=True)
+        return seq + len(pieces) - 1 if pieces else 0
+
+    def _trim(self, least: int, most: int) -> int:
+        row_id = self._journal.rows_done(self._compacted, least, most)
+        if row_id:
+            self._connection.execute(_TRIM, (self._worker_id, row_id), prepare=True)
+        return row_id
+
+    def _note(self, trimmed: int) -> None:
+        self._journal.note_compacted(self._compacted)
+        if trimmed:
+            self._journal.note_trimmed(trimmed)
+
+
+def _usage_key(one: EndedRun) -> tuple[str, str, str]:
+    """Return what orders ends as all order them: each adds to its owner's day."""
+    return (one.record.owner, one.end.provider or "", one.end.model or "")
