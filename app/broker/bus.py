@@ -1,4 +1,4 @@
-"""What a bus must do: carry small messages between processes. The engines are in buses/
+"""What a bus must do: carry small messages between processes. The engines are in buses/.
 
 A message may be lost, come twice, or come late: what stands on a bus stands in the store too.
 """
