@@ -23,6 +23,7 @@ from app.settings.types import (
     PageHost,
     PublicKey,
     Rate,
+    RedisUrl,
     Seconds,
     SharedKey,
     Tokens,
@@ -80,6 +81,8 @@ class StoreSettings(Section):
 
     database_url: DatabaseUrl = "sqlite:///instance/tandem.db"
     """Where everything is kept; memory: forgets it at the end."""
+    redis_url: RedisUrl = SecretStr("")
+    """A Redis that the processes on a postgresql: database count rates in."""
     replay_ttl_s: Seconds = Field(default=86400, ge=1, le=10**8)
     """Then a reply's pieces become one."""
     retention_days: Days = Field(default=0, ge=0, le=36500)
@@ -291,4 +294,14 @@ def check_is_ones_own(server: ServerSettings, auth: AuthSettings) -> None:
         raise ValueError(
             "SHOW_UPSTREAM_ERRORS is '1', and others can use the server; "
             "it must be 0 unless HOST is on loopback and AUTH is off."
+        )
+
+
+def check_redis(store: StoreSettings) -> None:
+    """Raise ValueError if there is a Redis beside a database that no other host can share."""
+    kind = store.database_url.partition(":")[0]
+    if store.redis_url and kind in {"sqlite", "memory"}:
+        raise ValueError(
+            f"REDIS_URL is set, and DATABASE_URL is a {kind}: one; Redis is for the processes on a "
+            "postgresql: database, those of one host need none. Unset one of the two."
         )

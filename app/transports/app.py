@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
+from typing import cast
 
 from flask import Flask
 from flask_cors import CORS
@@ -31,6 +32,7 @@ from app.transports.socketio.chat import MAX_OVER, ChatNamespace
 from app.transports.socketio.engine import outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
 from app.transports.socketio.socket_protocol import serve_protocol
+from limits.storage import MovingWindowSupport
 
 ROOT = Path(__file__).parent.parent.parent
 PING_INTERVAL_S = 25
@@ -154,6 +156,11 @@ def _add_socketio(
     )
     use_classes(socketio.server.eio, services.connections)
     namespace.reach_by(outlet_of(socketio.server))
+
+
+def own_windows() -> MovingWindowSupport:
+    """Return where Flask-Limiter counts in this process, for the app that was made last."""
+    return cast(MovingWindowSupport, limiter.limiter.storage)
 
 
 cors = CORS()

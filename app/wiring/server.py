@@ -15,6 +15,8 @@ from app.chats.sessions import SessionService
 from app.core.store import Store
 from app.metrics.counts import Metrics
 from app.providers.catalog import ProviderCatalog
+from app.rates.build import make_shared
+from app.rates.memory import MemoryWindows
 from app.runs.housekeeping import Housekeeper
 from app.runs.ports import Clock, Provider
 from app.runtimes import make_runtime
@@ -23,7 +25,7 @@ from app.server import Tandem
 from app.stores.build import engine_of, make_locks, make_store
 from app.stores.searches import Searches
 from app.tools.toolbox import Toolbox
-from app.transports.app import limiter, make_app
+from app.transports.app import make_app, own_windows
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
@@ -39,6 +41,8 @@ from app.wiring.parts import (
 )
 from app.wiring.runs import RunParts, make_runs
 from app.wiring.settings import Settings
+
+PROCESSES = 1  # that a server consists of
 
 
 def create_app(
@@ -60,7 +64,9 @@ def create_app(
     text_filter = load_filter(settings.chats.text_filter)
     store, locks = make_store(path, settings.runs.store_timeout_s), make_locks(path)
     metrics = Metrics()
-    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of)
+    parts = make_runs(
+        store, locks, runtime, clock, settings.runs, metrics, cost_of, shared=PROCESSES > 1
+    )
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     attachments = make_attachments(settings, store, parts.calls, runtime, clock)
@@ -77,8 +83,25 @@ def create_app(
     tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
     tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
     tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
+    tandem.at_end += _share_rates(settings, parts, services.rates)
     tandem.at_end += [one.close for one in mcp]
     return tandem
+
+
+def _share_rates(
+    settings: Settings, parts: RunParts, rates: RateLimits
+) -> list[Callable[[], object]]:
+    """Count rates with the other processes on the database, while there are any; return what is to
+    be done at the end."""
+    own, redis_url = rates.windows, settings.store.redis_url.get_secret_value()
+    shared = make_shared(own, redis_url, settings.store.database_path)
+    if shared is None:
+        return []
+    if redis_url:
+        rates.count_in(shared)
+    else:
+        parts.neighbours.tell(lambda there: rates.count_in(shared if there else own))
+    return [shared.close]
 
 
 def _make_tandem(
@@ -168,7 +191,7 @@ def _make_services(
         connections=runtime,
         auth=Authenticator(settings.auth, clock.wall),
         origins=OriginPolicy(server.cors_origins, server.allowed_hosts, server.on_loopback),
-        rates=RateLimits(limiter, settings.rates),
+        rates=RateLimits(MemoryWindows(own_windows), settings.rates),
         limits=settings.limits,
         catalog=catalog,
         facts=ServerFacts(

@@ -12,7 +12,7 @@ from app.wiring import Settings, load_settings
 PEM = "-----BEGIN PUBLIC KEY-----\\nMFkw\\n-----END PUBLIC KEY-----"
 SECRET = "s" * 32
 SECRETS = {"JWT_SECRET": SECRET, "OPENAI_API_KEY": "sk-one", "GEMINI_API_KEY": "two"}
-SECRET_NAME = re.compile(r"_KEY$|SECRET|TOKEN$|PASSWORD|PASSWD|CREDENTIAL")
+SECRET_NAME = re.compile(r"_KEY$|SECRET|TOKEN$|PASSWORD|PASSWD|CREDENTIAL|^REDIS_URL$")
 
 
 def refused(**environ: str) -> str:

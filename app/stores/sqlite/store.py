@@ -86,12 +86,24 @@ class SqliteStore(SqlSessions, SqlAttachments, SqlMoving):
         with self._thread.driver() as connection, all_or_nothing(connection):
             return begin_turn(connection, turn)
 
+    def going_of(self, owner: str, session_id: str | None = None) -> list[RunRecord]:
+        with self._reading() as connection:
+            return queries.going_of(connection, owner, session_id)
+
     def answer(
-        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+        self,
+        owner: str,
+        run_id: str,
+        replies: Sequence[Reply],
+        worker_id: str,
+        now: float,
+        caller: str = "",
+        most_running: int = 0,
     ) -> Answered:
         with self._transaction() as connection:
             driver = OnSqlAlchemy(connection)
-            done = waiting.answer(driver, owner, run_id, replies, worker_id, now)
+            whose = (owner, run_id, replies, worker_id, now, caller, most_running)
+            done = waiting.answer(driver, *whose)
             if done.branch is None:
                 return done
             return done._replace(branch=queries.branch_before(connection, done.record))

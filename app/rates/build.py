@@ -1,0 +1,28 @@
+"""Where rates are counted that several processes share."""
+
+from __future__ import annotations
+
+from app.rates.fallback import Fallback
+from app.rates.redis import RedisWindows
+from app.rates.sqlite import SqliteWindows
+from app.rates.stored import CountHit, StoredWindows
+from app.rates.windows import Windows
+
+REDIS_AGAIN_S = 5.0  # a try costs its caller up to a quarter of a second
+FILE_AGAIN_S = 1.0  # a try costs 20 ms at most
+
+
+def make_shared(
+    own: Windows, redis_url: str, path: str | None, count: CountHit | None = None
+) -> Windows | None:
+    """Return the windows that all processes on one database share: in Redis, in the database
+    (`count`), in a file beside it (`path` is SQLite's); None where there can be only one process.
+    `own` stands in while they are away."""
+    if redis_url:
+        return Fallback(RedisWindows(redis_url), own, "Redis", REDIS_AGAIN_S)
+    if count is not None:
+        return Fallback(StoredWindows(count), own, "the database", REDIS_AGAIN_S)
+    if path is not None:
+        file = f"{path}.rates"
+        return Fallback(SqliteWindows(file), own, file, FILE_AGAIN_S)
+    return None
