@@ -8,8 +8,8 @@ from app.rates.sqlite import SqliteWindows
 from app.rates.stored import CountHit, StoredWindows
 from app.rates.windows import Windows
 
-REDIS_AGAIN_S = 5.0  # a try costs its caller up to a quarter of a second
-FILE_AGAIN_S = 1.0  # a try costs 20 ms at most
+REDIS_AGAIN_S = 5.0  # a try costs its caller a quarter of a second
+FILE_AGAIN_S = 5.0  # a try holds up the process for a tenth of a second
 
 
 def make_shared(

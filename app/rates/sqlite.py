@@ -2,27 +2,31 @@
 
 A file of their own: a hit would else wait for the database's commits, and they for it. What is in
 it may be lost, so nothing is synced. A hit is one transaction of about 20 us, in the caller's
-thread, hub or not; who finds the file locked waits a few milliseconds at most.
+thread, hub or not; who finds the file locked waits for as long as another process may be
+interrupted in the middle of one, and no longer.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from contextlib import closing
+from tempfile import TemporaryDirectory
 
 from app.rates.windows import CannotCount, Hit
 
-LOCK_WAIT_S = 0.02  # nothing else runs meanwhile
+LOCK_WAIT_S = 0.1  # nothing else runs meanwhile
 CHECKPOINT_PAGES = 100  # by whoever comes just then: small ones
 SWEEP_EVERY = 32  # hits that counted
 SWEEP_ROWS = 64  # looked at then: twice as many as could have come since
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS windows (key TEXT PRIMARY KEY, times BLOB NOT NULL, until REAL NOT NULL)
+CREATE TABLE windows (key TEXT PRIMARY KEY, times BLOB NOT NULL, until REAL NOT NULL)
 """
 _FIND = "SELECT times FROM windows WHERE key = ?"
 _PUT = """
@@ -50,7 +54,7 @@ class SqliteWindows:
         with self._lock:
             try:
                 return self._hit(self._open(), key, most, window_s)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self._let_go()  # with whatever was under way
                 raise CannotCount(str(error)) from error
 
@@ -87,16 +91,30 @@ class SqliteWindows:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            if not os.path.exists(self._path):
+                _make(self._path)
             self._connection = sqlite3.connect(
                 self._path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = OFF")
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self._connection.execute(_SCHEMA)
         return self._connection
 
     def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _make(path: str) -> None:
+    """Make the file, unless another process just did: of those that turn one into WAL mode at the
+    same time all but one are refused, however long they would wait."""
+    with TemporaryDirectory(dir=os.path.dirname(path) or ".") as folder:
+        made = os.path.join(folder, "rates")
+        with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(_SCHEMA)
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
