@@ -82,7 +82,7 @@ class StoreSettings(Section):
     database_url: DatabaseUrl = "sqlite:///instance/tandem.db"
     """Where everything is kept; memory: forgets it at the end."""
     redis_url: RedisUrl = SecretStr("")
-    """A Redis that the processes on a postgresql: database count rates in."""
+    """A Redis, in which the processes on a postgresql: database count rates."""
     replay_ttl_s: Seconds = Field(default=86400, ge=1, le=10**8)
     """Then a reply's pieces become one."""
     retention_days: Days = Field(default=0, ge=0, le=36500)
@@ -150,7 +150,7 @@ class LimitSettings(Section):
     trusted_proxies: Annotated[int, Unit("proxies")] = Field(default=0, ge=0, le=10)
     """How many proxies of yours stand in front and append to X-Forwarded-For."""
     max_sockets_per_user: Annotated[int, Unit("sockets")] = Field(default=200, ge=1, le=100_000)
-    """Socket.IO connections."""
+    """Socket.IO connections to one process."""
     socket_events_per_s: Annotated[int, Unit("events/s")] = Field(default=50, ge=1, le=10_000)
     """Events of one socket: 200 more are refused, then it is cut off."""
     http_requests_per_s_per_connection: Annotated[int, Unit("requests/s")] = Field(
@@ -184,9 +184,9 @@ class RunSettings(Section):
     max_piece_bytes: Bytes = Field(default=16_000, ge=64, le=10**9)
     """Longest piece, in UTF-8: a longer one leaves as several."""
     max_runs: Annotated[int, Unit("runs")] = Field(default=2000, ge=1, le=100_000)
-    """Runs going at once; more get 503."""
+    """Runs going at once in a process; more get 503."""
     max_runs_per_user: Annotated[int, Unit("runs")] = Field(default=100, ge=1, le=100_000)
-    """The same, for one user."""
+    """Those of one user, in all processes on the database."""
     heartbeat_s: Seconds = Field(default=5, ge=0.05, le=60)
     """Silence before a ping."""
     first_delta_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)
@@ -299,9 +299,10 @@ def check_is_ones_own(server: ServerSettings, auth: AuthSettings) -> None:
 
 def check_redis(store: StoreSettings) -> None:
     """Raise ValueError if there is a Redis beside a database that no other host can share."""
-    kind = store.database_url.partition(":")[0]
-    if store.redis_url and kind in {"sqlite", "memory"}:
+    url = store.database_url
+    if store.redis_url and url.startswith(("sqlite:", "memory:")):
         raise ValueError(
-            f"REDIS_URL is set, and DATABASE_URL is a {kind}: one; Redis is for the processes on a "
-            "postgresql: database, those of one host need none. Unset one of the two."
+            f"REDIS_URL is set, and DATABASE_URL is {url!r}; Redis is for the processes on a "
+            "postgresql: database: those on one of SQLite's count in a file beside it, and memory: "
+            "has no others. Unset REDIS_URL."
         )

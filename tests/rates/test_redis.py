@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from subprocess import PIPE
 
 import pytest
 
@@ -14,8 +17,35 @@ from app.rates.redis import RedisWindows
 from app.rates.windows import CannotCount
 from tests.support.clock import HandClock
 from tests.support.redis import Redis
+from tests.support.server import ROOT
 
 NEVER = 60.0
+PATCH = {
+    "eventlet": "import eventlet as green; green.monkey_patch()",
+    "gevent": "from gevent import monkey; monkey.patch_all(); import gevent as green",
+}
+# A Redis that stands still for one task; how often another one has its turn meanwhile.
+WAITING = """
+{patch}
+import sys, time
+from app.rates.redis import RedisWindows
+from app.rates.windows import CannotCount
+windows, waited = RedisWindows(sys.argv[1]), []
+windows.hit("stream/ann", 10, 60)
+print(windows.hit("stream/ann", 10, 60)[2], flush=True)
+sys.stdin.readline()
+def hit():
+    try:
+        windows.hit("stream/ann", 10, 60)
+    except CannotCount:
+        waited.append(True)
+green.spawn(hit)
+turns = 0
+while not waited:
+    green.sleep(0)
+    turns += 1
+print(turns)
+"""
 
 
 @pytest.fixture
@@ -73,6 +103,20 @@ def test_process_counts_by_itself_until_redis_is_back(
     assert not has_room()
     clock.advance(5)
     assert [has_room() for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("mode", PATCH)
+def test_task_waits_for_redis_alone(redis: Redis, mode: str) -> None:
+    code = WAITING.format(patch=PATCH[mode])
+    command = [sys.executable, "-W", "ignore", "-c", code, redis.url]
+    with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        assert process.stdout.readline() == "2\n"
+        redis.stand_still()
+        turns, _ = process.communicate("\n")
+        redis.go_on()
+
+    assert int(turns) > 10
 
 
 def test_address_of_none_is_no_error_until_it_is_asked() -> None:
