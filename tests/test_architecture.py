@@ -30,10 +30,11 @@ ARROWS = {
     "metrics": {"core", "runs"},
     "attachments": {"core", "runs"},
     "moving": {"core"},
+    "rates": {"core"},
     "stores": {"core", "runs", "usage"},
     "chats": {"core", "runs", "usage"},
     "dialects": {"core", "runs", "chats", "usage"},
-    "transports": {"core", "runs", "usage", "metrics", "chats", "dialects", "attachments"},
+    "transports": {"core", "runs", "usage", "metrics", "chats", "dialects", "attachments", "rates"},
 }
 # Beside the rooms: what may import it.
 MAIN = {
@@ -179,7 +180,7 @@ def test_no_import_goes_in_a_circle() -> None:
 
 def test_what_is_not_used_is_not_imported() -> None:
     """A start without a key and without tools of others' does not pay for their libraries."""
-    later = ("openai", "mcp", "anyio", "psycopg")
+    later = ("openai", "mcp", "anyio", "psycopg", "redis")
     code = f"import sys, app.wiring; print([name for name in {later} if name in sys.modules])"
     command = [sys.executable, "-W", "ignore", "-c", code]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -100,7 +100,6 @@ class ChatInterface:
             turn,
             self._around(provider, request, turn.run),
             lambda branch: self._provider_request(request, provider, turn.run.model, branch),
-            request.caller,
             request.stop_when_unwatched,
         )
 
@@ -181,7 +180,6 @@ class ChatInterface:
             turn,
             self._around(provider, request, run),
             lambda branch: _continued(self._provider_request(request, provider, run.model, branch)),
-            request.caller,
             request.stop_when_unwatched,
         )
 
@@ -338,6 +336,7 @@ class ChatInterface:
             request_hash=request.fingerprint() if request.idempotency_key else None,
             asked=request.asked(),
             options=request.options,
+            caller=request.caller,
         )
 
 

@@ -262,6 +262,9 @@ class OverCapacity(Unavailable):
     message = "The server is at its limit of running replies. Try again shortly."
 
 
+ALL_TAKEN = "You have as many replies under way as one user may have."
+
+
 class ShuttingDown(Unavailable):
     """The server is stopping; no new runs."""
 

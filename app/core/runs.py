@@ -109,11 +109,17 @@ class RunRecord:
     pending: Sequence[Mapping[str, Any]] | None = None  # what it waits for (core/tools.py)
     waits_until: float | None = None  # the first of these expires then
     options: Mapping[str, Any] | None = None  # what its dialect has to remember of the request
+    caller: str = ""  # whom limits count, while it is under way
 
     @property
     def waits(self) -> bool:
         """Whether it waits for results or answers."""
         return self.status == WAITS
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is under way."""
+        return self.ended_at is None and not self.waits
 
     def waiting(self, pause: RunPause, last_seq: int) -> RunRecord:
         """Return the record of the run once it waits."""
@@ -130,6 +136,7 @@ class RunRecord:
             pending=list(pause.pending),
             waits_until=min(action["expires_at"] for action in pause.pending),
             last_seq=last_seq,
+            caller="",
         )
 
     def ended(self, end: RunEnd, last_seq: int, at: float) -> RunRecord:
@@ -150,6 +157,7 @@ class RunRecord:
             cost=end.cost,
             pending=None,
             waits_until=None,
+            caller="",
         )
 
 
@@ -172,6 +180,7 @@ class Turn:
     must_exist: bool = False  # the session: NotFound instead of a new one
     parent_must_exist: bool = False  # in the session: InvalidRequest that names `parent_id`
     known: KnownBranch | None = None  # what the caller has read of the session before
+    most_running: int = 0  # of the run's caller, in all processes; 0: the store need not count
 
     @property
     def continues(self) -> bool:

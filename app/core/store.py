@@ -128,7 +128,7 @@ class RunStore(Protocol):
         Of a turn whose caller knows a branch, only what comes after it is read. A run that waits
         in the session is ended first, its open calls being `denied`.
         Raises SessionBusy, AlreadyStarted, IdempotencyConflict, InvalidRequest, NotFound,
-        WorkerLost.
+        OverCapacity, WorkerLost.
         """
 
     def append(self, worker_id: str, batch: Batch) -> None:
@@ -137,13 +137,25 @@ class RunStore(Protocol):
     def find_run(self, owner: str, run_id: str) -> RunRecord | None:
         """Return the record, or None."""
 
+    def going_of(self, owner: str, session_id: str | None = None) -> list[RunRecord]:
+        """Return the owner's runs that are under way in any process, all or those of a session;
+        those that wait are not."""
+
     def answer(
-        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+        self,
+        owner: str,
+        run_id: str,
+        replies: Sequence[Reply],
+        worker_id: str,
+        now: float,
+        caller: str = "",
+        most_running: int = 0,
     ) -> Answered:
         """Take answers to what a run waits for, each once; of what was answered before nothing is
-        changed. With the last one the run is that worker's and goes on.
+        changed. With the last one the run is that worker's and that caller's, and goes on;
+        `most_running` is that of a turn.
 
-        Raises NotFound, WorkerLost.
+        Raises NotFound, OverCapacity, WorkerLost.
         """
 
     def end_waiting(self, owner: str, run_id: str, why: Why, now: float) -> list[Entry]:
@@ -240,6 +252,15 @@ class Immediate(Protocol):
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Do what `append` does; False, and nothing stored, if that cannot be done now."""
+
+
+@runtime_checkable
+class CountsHits(Protocol):
+    """A store that can count how often somebody comes, for all processes: an ability."""
+
+    def count_hit(self, key: str, most: int, window_s: int) -> tuple[bool, float, int]:
+        """Count one more of at most `most` within `window_s` seconds, if there is room; return
+        whether there was, when the oldest of those counted came, and how many they are."""
 
 
 # --- Moving: all that a store has, taken out and put into another --------------------------------

@@ -151,7 +151,7 @@ def session_line(whole: WholeSession) -> Mapping[str, Any]:
         "messages": whole.messages,
         "runs": [
             {
-                "record": run,
+                "record": _kept(run),
                 "first_seq": entries[0].seq if entries else 1,
                 "entries": [entry[1:] for entry in entries],
             }
@@ -159,6 +159,11 @@ def session_line(whole: WholeSession) -> Mapping[str, Any]:
         ],
         "attachments": whole.attachments,
     }
+
+
+def _kept(run: RunRecord) -> Mapping[str, Any]:
+    """Return the run without what counts only while it is under way."""
+    return {name: getattr(run, name) for name in RunRecord.__slots__ if name != "caller"}
 
 
 def fault_of(line: SessionLine) -> str:

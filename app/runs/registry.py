@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
-from app.core.errors import OverCapacity, ShuttingDown
+from app.core.errors import ALL_TAKEN, OverCapacity, ShuttingDown
+from app.core.runs import RunRecord
 from app.runs.ports import Lock
 from app.runs.run import Run
 
 KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a minute
+
+
+def age_s(record: RunRecord, now: float) -> float:
+    """Return how long before `now` the run started, in seconds."""
+    return round(max(0.0, now - record.created_at), 1)
 
 
 class RunRegistry:
@@ -41,7 +48,7 @@ class RunRegistry:
             if len(self._going) + self._starting >= self._max_runs:
                 raise OverCapacity()
             if self._of_caller[caller] >= self._max_runs_per_user:
-                raise OverCapacity("You have as many replies under way as one user may have.")
+                raise OverCapacity(ALL_TAKEN)
             self._starting += 1
             self._of_caller[caller] += 1
 
@@ -111,6 +118,21 @@ class RunRegistry:
         """Whether no new runs are taken."""
         with self._lock:
             return self._refusing
+
+    def details(self, now: float) -> list[dict[str, Any]]:
+        """Return what an operator may see of the runs under way; nothing of what was said."""
+        return [
+            {
+                "run_id": run.record.id,
+                "owner": run.record.owner,
+                "session_id": run.record.session_id,
+                "provider": run.record.provider,
+                "model": run.record.model,
+                "seq": run.log.last_seq,
+                "age_s": age_s(run.record, now),
+            }
+            for run in self.going()
+        ]
 
     def counts(self) -> dict[str, int]:
         """Return how many are going, starting, and have ended since the start."""

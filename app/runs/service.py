@@ -36,10 +36,10 @@ from app.runs.ports import (
     Waiter,
     own_patience_s,
 )
-from app.runs.registry import RunRegistry
+from app.runs.registry import RunRegistry, age_s
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
-from app.runs.worker import OwnedRuns, Worker
+from app.runs.worker import Neighbours, OwnedRuns, Worker
 
 logger = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
@@ -96,8 +96,10 @@ class RunService:
         clock: Clock,
         limits: RunLimits,
         metrics: RunMetrics,
+        neighbours: Neighbours,
     ) -> None:
         self.limits = limits
+        self._neighbours = neighbours
         self._metrics = metrics
         self._store = store
         self._begin_now = store.begin_now if isinstance(store, Immediate) else _not_now
@@ -121,7 +123,6 @@ class RunService:
         turn: Turn,
         provider: Provider,
         make_request: Callable[[list[Message]], ProviderRequest],
-        caller: str = "",
         stop_when_unwatched: bool = False,
     ) -> Run:
         """Store the turn, spawn its run, return at once.
@@ -129,7 +130,10 @@ class RunService:
         Raises OverCapacity, ShuttingDown, StorageUnavailable, and what the store's begin_turn
         raises.
         """
+        caller = turn.run.caller
         self._registry.reserve(caller)
+        if self._neighbours.shared:
+            turn = replace(turn, most_running=self.limits.max_runs_per_user)
         try:
             turn, branch = self._begin(turn)
         except BaseException:
@@ -137,20 +141,16 @@ class RunService:
             raise
         record = replace(turn.run, status="running")
         try:
-            run = self._make_run(record, make_request(branch), caller)
+            run = self._make_run(record, make_request(branch))
         except Exception as error:
-            return self._fail(record, caller, error)
+            return self._fail(record, error)
         run.stop_when_unwatched = stop_when_unwatched
         if branch and branch[-1].id == turn.reply.id:
             run.base = branch[-1].content
         return self._launch(run, provider)
 
     def _make_run(
-        self,
-        record: RunRecord,
-        request: ProviderRequest,
-        caller: str,
-        log: RunLog | None = None,
+        self, record: RunRecord, request: ProviderRequest, log: RunLog | None = None
     ) -> Run:
         return Run(
             record,
@@ -158,18 +158,16 @@ class RunService:
             self._committer,
             self._clock,
             self.limits.max_reply_bytes,
-            caller,
+            record.caller,
             self.limits.max_piece_bytes,
             log,
         )
 
-    def _fail(
-        self, record: RunRecord, caller: str, error: Exception, log: RunLog | None = None
-    ) -> Run:
+    def _fail(self, record: RunRecord, error: Exception, log: RunLog | None = None) -> Run:
         """End a run that the store has, and whose model cannot be asked."""
         if not isinstance(error, ChatError):
             logger.error("run %s cannot ask its model", record.id, exc_info=error)
-        run = self._make_run(record, ProviderRequest((), record.model), caller, log)
+        run = self._make_run(record, ProviderRequest((), record.model), log)
         self._registry.add(run)
         run.end_with(Outcome("failed", "error", RunError.of(error)))
         return run
@@ -214,7 +212,7 @@ class RunService:
         """
         self._registry.reserve(caller)
         try:
-            done = self._take_answers(owner, run_id, replies)
+            done = self._take_answers(owner, run_id, replies, caller)
             if done.entries:
                 self._broker.publish_entries(run_id, done.entries)
             if done.branch is None:
@@ -227,17 +225,20 @@ class RunService:
         try:
             provider, request = go_on(done)
         except Exception as error:
-            return FoundRun.of(self._fail(record, caller, error, run_log))
-        return FoundRun.of(self._launch(self._make_run(record, request, caller, run_log), provider))
+            return FoundRun.of(self._fail(record, error, run_log))
+        return FoundRun.of(self._launch(self._make_run(record, request, run_log), provider))
 
-    def _take_answers(self, owner: str, run_id: str, replies: Sequence[Reply]) -> Answered:
+    def _take_answers(
+        self, owner: str, run_id: str, replies: Sequence[Reply], caller: str
+    ) -> Answered:
         answer, now = self._store.answer, self._clock.wall()
+        most = self.limits.max_runs_per_user if self._neighbours.shared else 0
         try:
-            return self._calls(answer, owner, run_id, replies, self._worker.id, now)
+            return self._calls(answer, owner, run_id, replies, self._worker.id, now, caller, most)
         except WorkerLost as lost:
             self._worker.was_lost(str(lost))
         try:
-            return self._calls(answer, owner, run_id, replies, self._worker.id, now)
+            return self._calls(answer, owner, run_id, replies, self._worker.id, now, caller, most)
         except WorkerLost:
             raise StorageUnavailable() from None
 
@@ -302,7 +303,7 @@ class RunService:
 
     def age_s(self, found: FoundRun) -> float:
         """Return how long ago the run started, in seconds."""
-        return round(max(0.0, self._clock.wall() - found.record.created_at), 1)
+        return age_s(found.record, self._clock.wall())
 
     def stop(self, owner: str, run_id: str) -> Receipt:
         """End the run, upstream closed and text kept; the same receipt however often.
@@ -338,11 +339,23 @@ class RunService:
                 return
 
     def stop_all(self, owner: str, session_id: str | None = None) -> None:
-        """Stop what runs in the session, or in all of the owner's."""
+        """Stop what runs in the session, or in all of the owner's, in other processes too where
+        these can be reached."""
         for run in self._registry.going():
             record = run.record
             if record.owner == owner and session_id in {None, record.session_id}:
                 self.stop(owner, record.id)
+        silent = {self._worker.id}  # those that would not answer: each is waited for once
+        shared, going_of = self._neighbours.shared, self._store.going_of
+        for record in self._calls(going_of, owner, session_id) if shared else ():
+            if record.worker_id not in silent and not self._stopped(owner, record.id):
+                silent.add(record.worker_id)
+
+    def _stopped(self, owner: str, run_id: str) -> bool:
+        try:
+            return self.stop(owner, run_id).status in ENDED
+        except NotFound:
+            return True  # deleted meanwhile
 
     def forget(self, owner: str, session_id: str | None = None) -> None:
         """Forget the ended runs of a session that was deleted, or of all of an owner's."""
@@ -365,18 +378,7 @@ class RunService:
 
     def details(self) -> list[dict[str, Any]]:
         """Return what an operator may see of the runs under way; nothing of what was said."""
-        return [
-            {
-                "run_id": run.record.id,
-                "owner": run.record.owner,
-                "session_id": run.record.session_id,
-                "provider": run.record.provider,
-                "model": run.record.model,
-                "seq": run.log.last_seq,
-                "age_s": self.age_s(FoundRun.of(run)),
-            }
-            for run in self._registry.going()
-        ]
+        return self._registry.details(self._clock.wall())
 
 
 def _not_now(turn: Turn) -> None:

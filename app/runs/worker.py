@@ -80,6 +80,36 @@ class Worker:
         self._locks.let_go(self._id)
 
 
+class Neighbours:
+    """Whether other processes work on the same database: then what is limited per user is counted
+    with theirs."""
+
+    def __init__(self, always: bool = False) -> None:
+        """`always`: whatever is seen of them."""
+        self._always = always
+        self.shared = always
+        self._told: list[Callable[[bool], None]] = []
+
+    def tell(self, told: Callable[[bool], None]) -> None:
+        """Call it with what holds now, and with each change."""
+        self._told.append(told)
+        told(self.shared)
+
+    def note(self, are_there: bool) -> None:
+        """Note whether another process is there."""
+        shared = self._always or are_there
+        if shared == self.shared:
+            return
+        self.shared = shared
+        log.info(
+            "other processes work on this database: users' limits are counted with theirs"
+            if shared
+            else "no other process works on this database any more"
+        )
+        for told in self._told:
+            told(shared)
+
+
 class Recovery:
     """This process's eye on the other workers."""
 
@@ -91,6 +121,7 @@ class Recovery:
         worker: Worker,
         clock: Clock,
         cost_of: CostOf = no_cost,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._store = store
         self._locks = locks
@@ -98,13 +129,17 @@ class Recovery:
         self._worker = worker
         self._clock = clock
         self._cost_of = cost_of
+        self._neighbours = neighbours or Neighbours()
 
     def sweep(self) -> list[str]:
         """End the runs of workers that are gone; return their ids. Raises StorageUnavailable."""
-        interrupted: list[str] = []
+        interrupted, are_there = list[str](), False
         for worker_id in self._calls(self._store.other_workers, self._worker.id):
             if self._locks.is_gone(worker_id):
                 interrupted += self.take_over(worker_id)
+            else:
+                are_there = True
+        self._neighbours.note(are_there)
         return interrupted
 
     def take_over(self, worker_id: str) -> list[str]:

@@ -23,6 +23,7 @@ from app.settings.types import (
     PageHost,
     PublicKey,
     Rate,
+    RedisUrl,
     Seconds,
     SharedKey,
     Tokens,
@@ -79,6 +80,8 @@ class StoreSettings(Section):
 
     database_url: DatabaseUrl = Field(default="sqlite:///instance/tandem.db", repr=False)
     """Where everything is kept: also postgresql://user:password@host/db; memory: forgets it."""
+    redis_url: RedisUrl = SecretStr("")
+    """A Redis, by which the processes on a postgresql: database hear each other and count rates."""
     replay_ttl_s: Seconds = Field(default=86400, ge=1, le=10**8)
     """Then a reply's pieces become one."""
     retention_days: Days = Field(default=0, ge=0, le=36500)
@@ -140,7 +143,7 @@ class LimitSettings(Section):
     trusted_proxies: Annotated[int, Unit("proxies")] = Field(default=0, ge=0, le=10)
     """How many proxies of yours stand in front and append to X-Forwarded-For."""
     max_sockets_per_user: Annotated[int, Unit("sockets")] = Field(default=200, ge=1, le=100_000)
-    """Socket.IO connections."""
+    """Socket.IO connections to one process."""
     socket_events_per_s: Annotated[int, Unit("events/s")] = Field(default=50, ge=1, le=10_000)
     """Events of one socket: 200 more are refused, then it is cut off."""
     http_requests_per_s_per_connection: Annotated[int, Unit("requests/s")] = Field(
@@ -174,9 +177,9 @@ class RunSettings(Section):
     max_piece_bytes: Bytes = Field(default=16_000, ge=64, le=10**9)
     """Longest piece, in UTF-8: a longer one leaves as several."""
     max_runs: Annotated[int, Unit("runs")] = Field(default=2000, ge=1, le=100_000)
-    """Runs going at once; more get 503."""
+    """Runs going at once in a process; more get 503."""
     max_runs_per_user: Annotated[int, Unit("runs")] = Field(default=100, ge=1, le=100_000)
-    """The same, for one user."""
+    """Those of one user, in all processes on the database."""
     heartbeat_s: Seconds = Field(default=5, ge=0.05, le=60)
     """Silence before a ping."""
     first_delta_timeout_s: Seconds = Field(default=60, ge=0.05, le=3600)
@@ -284,4 +287,15 @@ def check_is_ones_own(server: ServerSettings, auth: AuthSettings) -> None:
         raise ValueError(
             "SHOW_UPSTREAM_ERRORS is '1', and others can use the server; "
             "it must be 0 unless HOST is on loopback and AUTH is off."
+        )
+
+
+def check_redis(store: StoreSettings) -> None:
+    """Raise ValueError if there is a Redis beside a database that no other host can share."""
+    url = store.database_url
+    if store.redis_url and url.startswith(("sqlite:", "memory:")):
+        raise ValueError(
+            f"REDIS_URL is set, and DATABASE_URL is {url!r}; Redis is for the processes on a "
+            "postgresql: database: those on one of SQLite's count in a file beside it, and memory: "
+            "has no others. Unset REDIS_URL."
         )

@@ -21,6 +21,7 @@ Tokens = Annotated[int, Unit("tokens")]
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
 _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:\*\.)?{_HOST}(?::(?:\d+|\*))?")
 _HOSTS = re.compile(rf"(?:\*?\.)?{_HOST}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+_REDIS = re.compile(r"rediss?://[^/]|unix://[^?]")
 _NAME = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 _PAGE_HOST = re.compile(
     rf"(?:\*?\.)?{_NAME}(?::\d{{1,5}})?|\[(?P<six>.*)\](?::\d{{1,5}})?|(?P<bare>[^\[]*:.*:.*)"
@@ -85,6 +86,12 @@ def _database(value: str) -> str:
     )
 
 
+def _redis(value: SecretStr) -> SecretStr:
+    if value and not _REDIS.match(value.get_secret_value()):
+        raise ValueError("redis://<host>:<port>, rediss:// the same by TLS, or unix://<socket>")
+    return value
+
+
 def _rate(value: str) -> str:
     if value.lower() == "off":
         return "off"
@@ -120,4 +127,5 @@ Rate = Annotated[str, AfterValidator(_rate)]
 SharedKey = Annotated[SecretStr, AfterValidator(_shared_key)]
 # In PEM; `\n` may stand for line ends.
 PublicKey = Annotated[SecretStr, AfterValidator(_public_key)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]

@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 
 from app.core.store import MovableStore, Store
 from app.runs.ports import Runtime, WorkerLocks
-from app.stores.memory import MemoryStore, NoLocks
+from app.stores.memory import MemoryStore
+from app.stores.no_locks import NoLocks
 from app.stores.sqlite.database import SqliteDatabase
 
 _SQLITE = "sqlite:///"
@@ -22,6 +23,7 @@ class Database(Protocol):
 
     threads: int  # how many may call its store at a time
     shown: str  # its address without what is secret
+    windows: str | None  # the file in which its processes count rates, where they are on one host
 
     @property
     def attachments(self) -> str | None:
@@ -63,6 +65,7 @@ class Memory:
 
     threads = MemoryStore.threads
     shown = "memory:"
+    windows: str | None = None
     attachments: str | None = None
 
     def migrate(self) -> None:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from app.core.attachments import Attachment
 from app.core.entries import END, Entry, content_of, output_beside_reply, texts_of
 from app.core.errors import (
+    ALL_TAKEN,
     IdempotencyConflict,
     InvalidRequest,
     NotFound,
+    OverCapacity,
     SessionBusy,
     TooLarge,
 )
@@ -34,6 +36,13 @@ def check_key(run_id: str, request_hash: str | None, turn: Turn) -> None:
     if request_hash != turn.run.request_hash:
         raise IdempotencyConflict(run_id=run_id)
     raise AlreadyStarted(run_id)
+
+
+def check_places(most: int, running: Callable[[], int]) -> None:
+    """Raise OverCapacity if a caller has as many runs under way as that, of all processes; with 0
+    nobody is asked."""
+    if most and running() >= most:
+        raise OverCapacity(ALL_TAKEN)
 
 
 def chain(turn: Turn, leaf_id: str | None) -> list[Message]:
@@ -86,10 +95,14 @@ def closed(entries: Sequence[Entry], why: Why, at: float) -> list[Entry]:
 
 
 def answered(
-    record: RunRecord, left: Sequence[Pending], entries: Sequence[Entry], worker_id: str
+    record: RunRecord,
+    left: Sequence[Pending],
+    entries: Sequence[Entry],
+    worker_id: str,
+    caller: str,
 ) -> RunRecord:
     """Return the record of a waiting run that got these entries; with nothing left to wait for it
-    is the worker's, and goes on."""
+    is the worker's and the caller's, and goes on."""
     if left:
         until = min(action["expires_at"] for action in left)
         return replace(record, pending=list(left), waits_until=until, last_seq=entries[-1].seq)
@@ -97,6 +110,7 @@ def answered(
         record,
         status="running",
         worker_id=worker_id,
+        caller=caller,
         pending=None,
         waits_until=None,
         last_seq=entries[-1].seq,

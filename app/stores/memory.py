@@ -23,6 +23,7 @@ from app.stores.decisions import (
     chain,
     check_key,
     check_parent,
+    check_places,
     closed,
     ended_waiting,
     free,
@@ -169,6 +170,7 @@ class MemoryStore(MemorySessions, MemoryMoving):
                 started = self._find_key(run.owner, run.idempotency_key, since)
                 if started is not None:
                     check_key(started.id, started.request_hash, turn)
+            check_places(turn.most_running, lambda: self._running(run.caller))
             if turn.must_exist and key not in self._sessions:
                 raise NotFound()
             stored = self._sessions.get(key, turn.session)
@@ -236,8 +238,23 @@ class MemoryStore(MemorySessions, MemoryMoving):
         messages = self._messages[(run.owner, run.session_id)]
         messages[run.message_id] = replace(messages[run.message_id], **values)
 
+    def _running(self, caller: str) -> int:
+        return sum(run.caller == caller for run in self._runs.values() if run.is_going)
+
+    def going_of(self, owner: str, session_id: str | None = None) -> list[RunRecord]:
+        with self._lock:
+            going = (run for run in self._runs.values() if run.owner == owner and run.is_going)
+            return [run for run in going if session_id in {None, run.session_id}]
+
     def answer(
-        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+        self,
+        owner: str,
+        run_id: str,
+        replies: Sequence[Reply],
+        worker_id: str,
+        now: float,
+        caller: str = "",
+        most_running: int = 0,
     ) -> Answered:
         with self._lock:
             record = self._runs.get(run_id)
@@ -250,7 +267,9 @@ class MemoryStore(MemorySessions, MemoryMoving):
             left, entries = taken(record.pending or (), replies, record.last_seq, now)
             if not entries:
                 return Answered(record)
-            record = self._runs[run_id] = answered(record, left, entries, worker_id)
+            if not left:
+                check_places(most_running, lambda: self._running(caller))
+            record = self._runs[run_id] = answered(record, left, entries, worker_id, caller)
             self._entries[run_id] += entries
             if left:
                 return Answered(record, entries)
@@ -365,20 +384,3 @@ class MemoryStore(MemorySessions, MemoryMoving):
 
     def close(self) -> None:
         """Nothing to let go."""
-
-
-class NoLocks:
-    """For a store that dies with its process: there is no other worker."""
-
-    def hold(self, worker_id: str) -> None:
-        """Nothing to hold."""
-
-    def let_go(self, worker_id: str) -> None:
-        """Nothing to let go."""
-
-    def is_gone(self, worker_id: str) -> bool:
-        """Nobody else was ever there."""
-        return False
-
-    def tick(self) -> None:
-        """Nobody asks."""

@@ -33,16 +33,33 @@ class SqlStore(SqlSessions, SqlAttachments, SqlMoving):
     def _hold_worker(self, connection: Connection, worker_id: str) -> None:
         """Keep others from taking the worker over until the transaction ends."""
 
+    def _hold_caller(self, connection: Connection, caller: str) -> None:
+        """Keep others from starting a run of the caller until the transaction ends."""
+
     # --- runs -----------------------------------------------------------------------------------
 
+    def going_of(self, owner: str, session_id: str | None = None) -> list[RunRecord]:
+        with self._reading() as connection:
+            return queries.going_of(connection, owner, session_id)
+
     def answer(
-        self, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+        self,
+        owner: str,
+        run_id: str,
+        replies: Sequence[Reply],
+        worker_id: str,
+        now: float,
+        caller: str = "",
+        most_running: int = 0,
     ) -> Answered:
         with self._transaction() as connection:
             self._hold_worker(connection, worker_id)
+            if most_running:
+                self._hold_caller(connection, caller)
             self._hold_run(connection, owner, run_id)
             driver = OnSqlAlchemy(connection)
-            done = waiting.answer(driver, owner, run_id, replies, worker_id, now)
+            whose = (owner, run_id, replies, worker_id, now, caller, most_running)
+            done = waiting.answer(driver, *whose)
             if done.branch is None:
                 return done
             return done._replace(branch=queries.branch_before(connection, done.record))

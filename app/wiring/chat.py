@@ -9,7 +9,8 @@ from app.metrics.counts import Metrics
 from app.providers.catalog import ProviderCatalog
 from app.runs.ports import Clock, Provider
 from app.runtimes.threads import ThreadRuntime
-from app.stores.memory import MemoryStore, NoLocks
+from app.stores.memory import MemoryStore
+from app.stores.no_locks import NoLocks
 from app.wiring.parts import load_filter, make_mcp, make_toolbox, read_catalog
 from app.wiring.runs import make_runs
 from app.wiring.settings import load_settings

@@ -15,7 +15,7 @@ from app.runs.ports import WorkerLocks
 from app.runs.registry import RunRegistry
 from app.runs.remote_logs import RemoteLogs
 from app.runs.service import RunService
-from app.runs.worker import Recovery, Worker
+from app.runs.worker import Neighbours, Recovery, Worker
 from app.stores.calls import StoreCalls
 
 
@@ -27,6 +27,7 @@ class RunParts(NamedTuple):
     registry: RunRegistry
     worker: Worker
     recovery: Recovery
+    neighbours: Neighbours
     broker: LocalBroker
     committer: Committer
     remote: RemoteLogs
@@ -42,8 +43,10 @@ def make_runs(
     metrics: RunMetrics,
     cost_of: CostOf = no_cost,
     broker: LocalBroker | None = None,
+    shared: bool = False,
 ) -> RunParts:
-    """Build what runs need, from the store up. The worker has still to be registered."""
+    """Build what runs need, from the store up. The worker has still to be registered. `shared`:
+    other processes are to work on the same database."""
     calls = StoreCalls(store, runtime, clock, limits.store_timeout_s)
     registry = RunRegistry(limits.max_runs, limits.max_runs_per_user, clock.monotonic)
     broker = broker or LocalBroker(runtime.new_waiter, clock.monotonic)
@@ -65,8 +68,22 @@ def make_runs(
         return calls(store.read_entries, run_id, after)
 
     remote = RemoteLogs(read, broker, clock.monotonic)
+    neighbours = Neighbours(always=shared)
     runs = RunService(
-        store, calls, worker, registry, committer, remote, broker, runtime, clock, limits, metrics
+        store,
+        calls,
+        worker,
+        registry,
+        committer,
+        remote,
+        broker,
+        runtime,
+        clock,
+        limits,
+        metrics,
+        neighbours,
     )
-    recovery = Recovery(store, locks, calls, worker, clock, cost_of)
-    return RunParts(calls, locks, registry, worker, recovery, broker, committer, remote, runs)
+    recovery = Recovery(store, locks, calls, worker, clock, cost_of, neighbours)
+    return RunParts(
+        calls, locks, registry, worker, recovery, neighbours, broker, committer, remote, runs
+    )

@@ -13,18 +13,23 @@ from app.chats.chat_interface import ChatInterface
 from app.chats.rules import TextFilter
 from app.chats.session_map import SessionMap
 from app.chats.sessions import SessionService
-from app.core.store import Store
+from app.core.store import CountsHits, Store
 from app.metrics.counts import Metrics
 from app.providers.catalog import ProviderCatalog
+from app.rates.build import make_shared
+from app.rates.memory import MemoryWindows
+from app.rates.stored import CountHit
+from app.rates.windows import Hit
 from app.runs.housekeeping import Housekeeper
 from app.runs.ports import Clock, Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.server import Tandem
-from app.stores.build import database_of, make_store
+from app.stores.build import Database, database_of, make_store
+from app.stores.calls import StoreCalls
 from app.stores.searches import Searches
 from app.tools.toolbox import Toolbox
-from app.transports.app import limiter, make_app
+from app.transports.app import make_app, own_windows
 from app.transports.guards.auth import Authenticator
 from app.transports.guards.origins import OriginPolicy
 from app.transports.guards.rates import RateLimits
@@ -40,6 +45,8 @@ from app.wiring.parts import (
 )
 from app.wiring.runs import RunParts, make_runs
 from app.wiring.settings import Settings
+
+PROCESSES = 1  # that a server consists of
 
 
 def create_app(
@@ -62,8 +69,12 @@ def create_app(
     store = make_store(database, settings.runs.store_timeout_s)
     locks = database.make_locks(runtime)
     metrics = Metrics()
-    broker = make_broker(database, "", runtime, clock)
-    parts = make_runs(store, locks, runtime, clock, settings.runs, metrics, cost_of, broker)
+    redis_url = settings.store.redis_url.get_secret_value()
+    broker = make_broker(database, redis_url, runtime, clock)
+    shared = PROCESSES > 1
+    parts = make_runs(
+        store, locks, runtime, clock, settings.runs, metrics, cost_of, broker, shared=shared
+    )
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     attachments = make_attachments(
@@ -83,8 +94,37 @@ def create_app(
     tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
     tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
     tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
+    tandem.at_end += _share_rates(database, redis_url, store, parts, services.rates)
     tandem.at_end += [one.close for one in mcp]
     return tandem
+
+
+def _share_rates(
+    database: Database, redis_url: str, store: Store, parts: RunParts, rates: RateLimits
+) -> list[Callable[[], object]]:
+    """Count rates with the other processes on the database, while there are any; return what is to
+    be done at the end."""
+    own = rates.windows
+    count = _counting(store, parts.calls)
+    shared = make_shared(own, redis_url, database.windows, count)
+    if shared is None:
+        return []
+    if redis_url:
+        rates.count_in(shared)
+    else:
+        parts.neighbours.tell(lambda there: rates.count_in(shared if there else own))
+    return [shared.close]
+
+
+def _counting(store: Store, calls: StoreCalls) -> CountHit | None:
+    if not isinstance(store, CountsHits):
+        return None
+    count_hit = store.count_hit
+
+    def count(key: str, most: int, window_s: int) -> Hit:
+        return calls(count_hit, key, most, window_s)
+
+    return count
 
 
 def _make_tandem(
@@ -174,7 +214,7 @@ def _make_services(
         connections=runtime,
         auth=Authenticator(settings.auth, clock.wall),
         origins=OriginPolicy(server.cors_origins, server.allowed_hosts, server.on_loopback),
-        rates=RateLimits(limiter, settings.rates),
+        rates=RateLimits(MemoryWindows(own_windows), settings.rates),
         limits=settings.limits,
         catalog=catalog,
         facts=ServerFacts(

@@ -22,8 +22,9 @@ def start(runs: RunService, scripted: ScriptedProvider) -> Start:
     """Start a run in a session of its own."""
 
     def start(run_id: str = "run-1", session_id: str = "", caller: str = "ann") -> Run:
-        turn = turn_of(run_id, session_id=session_id or f"session of {run_id}")
-        return runs.start(turn, scripted, lambda branch: provider_request(branch[-1].text), caller)
+        session_id = session_id or f"session of {run_id}"
+        turn = turn_of(run_id, session_id=session_id, caller=caller)
+        return runs.start(turn, scripted, lambda branch: provider_request(branch[-1].text))
 
     return start
 

@@ -10,7 +10,8 @@ import pytest
 from app.core.errors import SessionBusy
 from app.core.store import Batch, WorkerLost
 from app.runs.worker import Recovery
-from app.stores.memory import MemoryStore, NoLocks
+from app.stores.memory import MemoryStore
+from app.stores.no_locks import NoLocks
 from app.wiring import RunParts
 from tests.support.clock import HandClock
 from tests.support.manual import at_once

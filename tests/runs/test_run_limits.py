@@ -75,8 +75,8 @@ def test_caller_over_its_share_is_refused_until_one_of_its_runs_ends(
     runs = running(memory_store, runtime, Clock(), limits).runs
 
     def start(run_id: str, caller: str) -> None:
-        turn = turn_of(run_id, session_id=run_id)
-        runs.start(turn, scripted, lambda _: provider_request(), caller)
+        turn = turn_of(run_id, session_id=run_id, caller=caller)
+        runs.start(turn, scripted, lambda _: provider_request())
 
     start("run-1", "ann")
     with pytest.raises(OverCapacity):
@@ -165,7 +165,7 @@ class Watched:
         provider = HandProvider(self.runtime)
         provider.hands["hi"] = deque()
         self.run = self.runs.start(
-            turn_of(), provider, lambda _: provider_request("hi"), "ann", stop_when_unwatched
+            turn_of(), provider, lambda _: provider_request("hi"), stop_when_unwatched
         )
 
     def status_after(self, seconds: float) -> str:

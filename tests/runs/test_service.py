@@ -14,7 +14,8 @@ from app.runs.log import LogReader, RunLog
 from app.runs.ports import Clock
 from app.runs.registry import KEEP_ENDED_S
 from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, FoundRun, RunService
-from app.stores.memory import MemoryStore, NoLocks
+from app.stores.memory import MemoryStore
+from app.stores.no_locks import NoLocks
 from app.wiring import make_runs
 from tests.runs.conftest import Start
 from tests.support.clock import START, HandClock

@@ -11,8 +11,9 @@ from app.wiring import Settings, load_settings
 
 PEM = "-----BEGIN PUBLIC KEY-----\\nMFkw\\n-----END PUBLIC KEY-----"
 SECRET = "s" * 32
+REDIS = "redis://:hush@localhost:6379/0"
 SECRETS = {"JWT_SECRET": SECRET, "OPENAI_API_KEY": "sk-one", "GEMINI_API_KEY": "two"}
-SECRET_NAME = re.compile(r"_KEY$|SECRET|TOKEN$|PASSWORD|PASSWD|CREDENTIAL")
+SECRET_NAME = re.compile(r"_KEY$|SECRET|TOKEN$|PASSWORD|PASSWD|CREDENTIAL|^REDIS_URL$")
 
 
 def refused(**environ: str) -> str:
@@ -75,6 +76,13 @@ def test_a_bad_value_is_told_what_is_allowed(name: str, value: str, allowed: str
             "hush\u201d",
             "the key alone: printable ASCII without spaces, as it was",
         ),
+        (
+            "REDIS_URL",
+            "localhost:6379",
+            "redis://<host>:<port>, rediss:// the same by TLS, or unix",
+        ),
+        ("REDIS_URL", "redis:///0", "redis://<host>:<port>"),
+        ("REDIS_URL", "unix://", "redis://<host>:<port>"),
     ],
 )
 def test_a_bad_secret_is_not_repeated(name: str, value: str, allowed: str) -> None:
@@ -129,6 +137,11 @@ def test_a_key_means_that_tokens_are_required(environ: dict[str, str], mode: str
         ({"HOST": "::", "JWT_SECRET": SECRET, "AUTH": "off"}, "HOST is '::', which others can"),
         ({"AUTH": "required"}, "AUTH is 'required', and there is no key to check tokens with; set"),
         ({"JWT_SECRET": SECRET, "JWKS_URL": "https://a.b"}, "JWT_SECRET and JWKS_URL are set; set"),
+        ({"REDIS_URL": REDIS}, "REDIS_URL is set, and DATABASE_URL is 'sqlite:///instance/"),
+        (
+            {"REDIS_URL": REDIS, "DATABASE_URL": "memory:"},
+            "REDIS_URL is set, and DATABASE_URL is 'memory:'; Redis is for the processes on a",
+        ),
     ],
     ids=str,
 )

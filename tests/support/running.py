@@ -6,7 +6,7 @@ from app.broker.local import LocalBroker
 from app.core.store import Store
 from app.metrics.counts import Metrics
 from app.runs.ports import Clock, RunLimits, Runtime
-from app.stores.memory import NoLocks
+from app.stores.no_locks import NoLocks
 from app.wiring import RunParts, make_runs
 from tests.support.options import RunOptions
 

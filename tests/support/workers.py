@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from app.broker.local import LocalBroker
 from app.core.entries import Entry
 from app.metrics.counts import Metrics
 from app.runs.run import Run
-from app.runs.worker import Recovery
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from app.wiring import make_runs
@@ -21,22 +21,33 @@ from tests.support.scripted import ScriptedProvider
 class Worker:
     """One process: its store, its locks, its runs; registered. Its provider waits to be driven."""
 
-    def __init__(self, path: str, clock: HandClock) -> None:
+    def __init__(
+        self,
+        path: str,
+        clock: HandClock,
+        broker: LocalBroker | None = None,
+        max_runs_per_user: int = 2000,
+    ) -> None:
         self.runtime = ManualRuntime(clock)
         self.scripted = ScriptedProvider()
         self.store = SqliteStore(path, busy_timeout_s=5)
         self.locks = FileLocks(f"{path}.workers")
-        limits = RunOptions(store_timeout_s=1, heartbeat_s=5)
-        parts = make_runs(self.store, self.locks, self.runtime, clock.clock, limits, Metrics())
+        limits = RunOptions(max_runs_per_user=max_runs_per_user, store_timeout_s=1, heartbeat_s=5)
+        parts = make_runs(
+            self.store, self.locks, self.runtime, clock.clock, limits, Metrics(), broker=broker
+        )
         self.runs = parts.runs
         self.worker = parts.worker
-        self.recovery = Recovery(self.store, self.locks, parts.calls, parts.worker, clock.clock)
+        self.recovery = parts.recovery
+        self.neighbours = parts.neighbours
+        self.broker = parts.broker
         self.worker.register()
         self.id = self.worker.id
 
-    def start(self, run_id: str = "run-1", session_id: str = "") -> Run:
+    def start(self, run_id: str = "run-1", session_id: str = "", caller: str = "") -> Run:
         """Start a run in a session of its own."""
-        turn = turn_of(run_id, session_id=session_id or f"of {run_id}", worker_id=self.worker.id)
+        whose = {"worker_id": self.worker.id, "caller": caller}
+        turn = turn_of(run_id, session_id=session_id or f"of {run_id}", **whose)
         return self.runs.start(turn, self.scripted, lambda _: provider_request())
 
     def seen(self, run_id: str, after: int = 0) -> list[Entry]:

@@ -27,6 +27,7 @@ class PostgresDatabase:
     """Implements `build.Database` and `build.Kept`."""
 
     threads = PostgresStore.threads
+    windows: str | None = None
     attachments = "instance/attachments"  # there is no file that they could lie beside
 
     def __init__(self, url: str) -> None:

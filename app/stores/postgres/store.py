@@ -40,6 +40,25 @@ _HOLD_SESSION = "SELECT 1 FROM sessions WHERE owner = %s AND id = %s FOR UPDATE"
 _GOING = """
 SELECT id FROM runs WHERE owner = %s AND session_id = %s AND ended_at IS NULL
 """
+# Times are in order.
+_COUNT_HIT = """
+WITH clock AS (SELECT extract(epoch FROM clock_timestamp())::float8 AS now),
+hit AS (
+  INSERT INTO rate_windows AS w (key, times) SELECT %(key)s, ARRAY[now] FROM clock
+  ON CONFLICT (key) DO UPDATE SET times = (
+    SELECT CASE WHEN cardinality(live) < %(most)s THEN live || excluded.times ELSE live END
+    FROM (SELECT ARRAY(
+      SELECT t FROM unnest(w.times) AS t WHERE t > excluded.times[1] - %(window_s)s ORDER BY t
+    ) AS live) AS counted
+  )
+  RETURNING times
+)
+SELECT times[cardinality(times)] = now, times[1], cardinality(times) FROM hit, clock
+"""
+_FORGET_HITS = """
+DELETE FROM rate_windows WHERE times[cardinality(times)] < extract(epoch FROM now()) - %s
+"""
+LONGEST_WINDOW_S = 86400
 # By the database's clock, as all that tells who lives.
 NOW = func.extract("epoch", func.clock_timestamp())
 
@@ -77,6 +96,9 @@ class PostgresStore(SqlStore):
     def _hold_worker(self, connection: Connection, worker_id: str) -> None:
         alive = select(workers.c.id).where(workers.c.id == worker_id, workers.c.lost_at.is_(None))
         connection.execute(alive.with_for_update(read=True, key_share=True))
+
+    def _hold_caller(self, connection: Connection, caller: str) -> None:
+        connection.execute(select(func.pg_advisory_xact_lock(_hashed(_caller_key(caller)))))
 
     def set_patience(self, seconds: float) -> None:
         self._connections.patience_s = seconds
@@ -118,6 +140,13 @@ class PostgresStore(SqlStore):
                     raise
                 raise SessionBusy(run_id=run_id) from None
 
+    def count_hit(self, key: str, most: int, window_s: int) -> tuple[bool, float, int]:
+        with self._connections.driver() as connection:
+            values = {"key": key, "most": most, "window_s": window_s}
+            found = connection.execute(_COUNT_HIT, values, prepare=True).fetchone()
+        assert found is not None
+        return found[0], found[1], found[2]
+
     def append(self, worker_id: str, batch: Batch) -> None:
         self._appends.append(worker_id, batch)
 
@@ -137,6 +166,8 @@ class PostgresStore(SqlStore):
         return again(lambda: super(PostgresStore, self).fold(ended_before, limit))
 
     def delete_old(self, listed_before: float | None, unlisted_before: float) -> int:
+        with self._connections.driver() as connection:
+            connection.execute(_FORGET_HITS, (LONGEST_WINDOW_S,))
         return again(lambda: super(PostgresStore, self).delete_old(listed_before, unlisted_before))
 
     def put_whole(
@@ -174,7 +205,13 @@ def _hold(connection: ThreadConnection, turn: Turn) -> None:
     if run.idempotency_key is not None:
         key = f"tandem key {len(run.owner)} {run.owner}{run.idempotency_key}"
         connection.execute(_HOLD_KEY, (key,), prepare=True)
+    if turn.most_running:
+        connection.execute(_HOLD_KEY, (_caller_key(run.caller),), prepare=True)
     connection.execute(_HOLD_SESSION, (run.owner, run.session_id), prepare=True)
+
+
+def _caller_key(caller: str) -> str:
+    return f"tandem caller {caller}"
 
 
 def _going(connection: ThreadConnection, turn: Turn) -> str | None:

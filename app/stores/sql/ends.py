@@ -23,7 +23,7 @@ _COLUMNS = (
 )
 _END_RUN = f"""
 UPDATE runs SET {", ".join(f"{name} = :{name}" for name in _COLUMNS)},
-  pending = NULL, waits_until = NULL,
+  pending = NULL, waits_until = NULL, caller = '',
   last_seq = (SELECT max(last_seq) FROM run_entries WHERE run_id = runs.id)
 WHERE id = :id AND worker_id = :worker_id AND ended_at IS NULL
 """

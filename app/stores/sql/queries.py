@@ -65,6 +65,15 @@ def find_key(connection: Connection, owner: str, key: str, since: float) -> RunR
     return run_from(row._asdict()) if row else None
 
 
+def going_of(connection: Connection, owner: str, session_id: str | None) -> list[RunRecord]:
+    going = select(runs).where(
+        runs.c.owner == owner, runs.c.ended_at.is_(None), runs.c.waits_until.is_(None)
+    )
+    if session_id is not None:
+        going = going.where(runs.c.session_id == session_id)
+    return [run_from(row._asdict()) for row in connection.execute(going).all()]
+
+
 def read_branch(
     connection: Connection, owner: str, session_id: str, leaf_id: str | None
 ) -> list[Message]:

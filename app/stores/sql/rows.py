@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ from app.core.runs import RunRecord
 from app.core.sessions import ChatSession
 from app.core.usage import MOST, Cost, Usage
 from app.usage.daily import day_of, used_by
+
+_FIELDS_OF_RUN = attrgetter(*RunRecord.__slots__)
 
 
 def session_row(chat_session: ChatSession) -> dict[str, Any]:
@@ -77,9 +80,8 @@ def message_from(row: Mapping[str, Any]) -> Message:
 
 def run_row(run: RunRecord) -> dict[str, Any]:
     """Return the columns of a run."""
-    row = {name: getattr(run, name) for name in RunRecord.__slots__}
     return {
-        **row,
+        **dict(zip(RunRecord.__slots__, _FIELDS_OF_RUN(run), strict=True)),
         "usage": run.usage.to_json() if run.usage else None,
         "attempts": list(run.attempts) if run.attempts else None,
         "cost": run.cost.stored() if run.cost else None,

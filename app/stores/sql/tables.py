@@ -85,6 +85,7 @@ runs = Table(
     Column("pending", JSON(none_as_null=True)),
     Column("waits_until", Float),
     Column("options", JSON(none_as_null=True)),
+    Column("caller", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     ForeignKeyConstraint(
@@ -99,7 +100,7 @@ runs = Table(
         unique=True,
         **where("ended_at IS NULL"),
     ),
-    Index("runs_going_of_worker", "worker_id", **where("ended_at IS NULL")),
+    Index("runs_going_of_worker", "worker_id", "caller", **where("ended_at IS NULL")),
     Index("runs_waiting", "waits_until", **where("waits_until IS NOT NULL")),
     Index("runs_to_fold", "ended_at", **where("NOT folded")),
     Index(

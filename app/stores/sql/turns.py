@@ -18,7 +18,7 @@ from app.stores.sql.attachments import name_attachments
 from app.stores.sql.driver import Driver, dumped, insert_into
 from app.stores.sql.rows import message_from, message_row, run_row, session_row
 from app.stores.sql.tables import messages, runs, sessions
-from app.stores.sql.waiting import end_waiting, find
+from app.stores.sql.waiting import check_room, end_waiting, find
 
 # A hub does nothing else meanwhile: the longest turn takes it about 3 ms. More than that, of the
 # session or of the turn itself, is left to the store's thread.
@@ -73,6 +73,8 @@ def begin_turn(driver: Driver, turn: Turn, in_hub: bool = False) -> list[Message
         raise WorkerLost(run.worker_id)
     if run.idempotency_key is not None:
         _check_key(driver, turn)
+    if turn.most_running:
+        check_room(driver, run.caller, turn.most_running)
     leaf_id, system = _open_session(driver, turn, in_hub)
     check_parent(
         turn, leaf_id, lambda parent_id: _read_message(driver, turn, parent_id) is not None

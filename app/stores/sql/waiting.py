@@ -15,7 +15,7 @@ from app.core.messages import Content, Message
 from app.core.runs import RunPause, RunRecord
 from app.core.store import WorkerLost
 from app.core.tools import Answered, Reply, Why, taken
-from app.stores.decisions import answered, ended_waiting
+from app.stores.decisions import answered, check_places, ended_waiting
 from app.stores.sql.attachments import name_attachments
 from app.stores.sql.driver import Driver, dumped, insert_into, json_text
 from app.stores.sql.ends import END_MESSAGE, end_run
@@ -32,6 +32,7 @@ _ADD_ENTRIES = insert_into(run_entries)
 _CHANGED = (
     "status",
     "worker_id",
+    "caller",
     "usage",
     "cost",
     "duration_s",
@@ -48,6 +49,22 @@ WHERE id = :id AND worker_id = :was_worker_id AND ended_at IS NULL
 """
 _GOES_ON = "UPDATE messages SET status = 'running' WHERE id = :message_id"
 _ALIVE = "SELECT 1 FROM workers WHERE id = :worker_id AND lost_at IS NULL"
+# By the index of runs under way, a look into it for each worker that is alive.
+_RUNNING = """
+SELECT count(*) FROM runs WHERE ended_at IS NULL AND caller = :caller
+  AND worker_id IN (SELECT id FROM workers WHERE lost_at IS NULL)
+"""
+
+
+def check_room(driver: Driver, caller: str, most: int) -> None:
+    """Raise OverCapacity if the caller has that many runs under way, 0: do not count. What is
+    counted stays so until the transaction ends: no other of its caller's may be open."""
+
+    def running() -> int:
+        (count,) = driver.execute(_RUNNING, {"caller": caller}).fetchone()
+        return int(count)
+
+    check_places(most, running)
 
 
 def pause_run(
@@ -101,7 +118,14 @@ def _add(driver: Driver, run_id: str, entries: Sequence[Entry]) -> None:
 
 
 def answer(
-    driver: Driver, owner: str, run_id: str, replies: Sequence[Reply], worker_id: str, now: float
+    driver: Driver,
+    owner: str,
+    run_id: str,
+    replies: Sequence[Reply],
+    worker_id: str,
+    now: float,
+    caller: str = "",
+    most_running: int = 0,
 ) -> Answered:
     """Do what the store's `answer` does, but for the branch of a run that goes on: it is empty."""
     record = find(driver, owner, run_id)
@@ -114,7 +138,9 @@ def answer(
     left, entries = taken(record.pending or (), replies, record.last_seq, now)
     if not entries:
         return Answered(record)
-    changed = answered(record, left, entries, worker_id)
+    if not left:
+        check_room(driver, caller, most_running)
+    changed = answered(record, left, entries, worker_id, caller)
     _add(driver, run_id, entries)
     _change(driver, changed, "")
     if left:

@@ -24,6 +24,7 @@ class SqliteDatabase:
         self.path = path
         self.shown = f"sqlite:///{path}"
         self.attachments = f"{path}.attachments"
+        self.windows: str | None = f"{path}.rates"
 
     def migrate(self) -> None:
         migrating.migrate(self.path)

@@ -1,7 +1,8 @@
 """How often: the same buckets for every route and both transports, per subject or address.
 
-Flask-Limiter keeps the buckets; they are hit here and not by its decorators, because a run counts
-only once its request was understood, and because sockets have no routes.
+Flask-Limiter keeps the buckets of one process, app/rates those that several share; they are hit
+here and not by its decorators, because a run counts only once its request was understood, and
+because sockets have no routes.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, cast, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import limits
-from flask_limiter import Limiter
-from limits.storage import MovingWindowSupport
 
 from app.chats.request import Principal
 from app.core.errors import RateLimited
+from app.rates.windows import Windows
 
 Kind = Literal["stream", "chat", "read"]
 IPV6_PREFIX = 64  # one customer's network: each of its addresses is the same caller
@@ -101,24 +101,24 @@ class Rates(Protocol):
 class RateLimits:
     """The three buckets of each caller."""
 
-    def __init__(self, limiter: Limiter, rates: Rates) -> None:
-        self._limiter = limiter
+    def __init__(self, windows: Windows, rates: Rates) -> None:
+        self.windows = windows
         written = {kind: getattr(rates, f"rate_limit_{kind}") for kind in get_args(Kind)}
-        self._items = {
-            kind: limits.parse(rate) if rate != "off" else None for kind, rate in written.items()
-        }
+        items = {kind: limits.parse(rate) for kind, rate in written.items() if rate != "off"}
+        self._bounds = {kind: (item.amount, item.get_expiry()) for kind, item in items.items()}
+
+    def count_in(self, windows: Windows) -> None:
+        """Count in these from now on."""
+        self.windows = windows
 
     def hit(self, kind: Kind, caller: str) -> Window | None:
         """Count one more of its kind for the caller, if there is room; return how the bucket is
         then, None where it is off."""
-        item = self._items[kind]
-        if item is None:
+        bounds = self._bounds.get(kind)
+        if bounds is None:
             return None
-        # What the strategy's `hit` and `get_window_stats` do, in less than the one of them takes.
-        storage = cast(MovingWindowSupport, self._limiter.limiter.storage)
-        key, most, window_s = f"{kind}/{caller}", item.amount, item.get_expiry()
-        has_room = storage.acquire_entry(key, most, window_s)
-        since, used = storage.get_moving_window(key, most, window_s)
+        most, window_s = bounds
+        has_room, since, used = self.windows.hit(f"{kind}/{caller}", most, window_s)
         return Window(kind, most, window_s, max(0, most - used), since + window_s, has_room)
 
 

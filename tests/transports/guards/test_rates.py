@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits.storage import MovingWindowSupport
 
 from app.chats.request import ANONYMOUS, Principal
 from app.core.errors import RateLimited
+from app.rates.memory import MemoryWindows
 from app.transports.guards.rates import Kind, RateLimits, Window, admission, caller_of
 from tests.support.options import RateOptions
 
@@ -59,7 +63,8 @@ def test_a_subject_is_the_same_caller_from_everywhere() -> None:
 def rates() -> RateLimits:
     limiter = Limiter(get_remote_address, strategy="moving-window", storage_uri="memory://")
     limiter.init_app(Flask("test"))
-    return RateLimits(limiter, RateOptions("2 per minute", "1 per hour", "off"))
+    windows = MemoryWindows(lambda: cast(MovingWindowSupport, limiter.limiter.storage))
+    return RateLimits(windows, RateOptions("2 per minute", "1 per hour", "off"))
 
 
 def count(rates: RateLimits, kind: Kind, caller: str = "ann") -> Window:
