@@ -202,7 +202,11 @@ class SessionService:
             stored = self._calls(self._store.count_sessions)
         except StorageUnavailable:
             stored = None
-        return {"in_memory": len(self._map), "stored": stored}
+        return {"in_memory": self.in_memory(), "stored": stored}
+
+    def in_memory(self) -> int:
+        """Return how many sessions are in memory."""
+        return len(self._map)
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.

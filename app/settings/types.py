@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_address
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ Days = Annotated[float, Unit("days")]
 Bytes = Annotated[int, Unit("bytes")]
 Tokens = Annotated[int, Unit("tokens")]
 
+MAX_WORKERS = 64
 
 # Of a name or an address; a browser writes names in ASCII.
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
@@ -87,6 +89,25 @@ def _rate(value: str) -> str:
     return value
 
 
+def _worker_count(value: object) -> int:
+    if value == "auto":
+        return usable_cores()
+    try:
+        count = int(str(value))
+    except ValueError:
+        count = 0
+    if not 1 <= count <= MAX_WORKERS:
+        raise ValueError(f"a whole number from 1 to {MAX_WORKERS}, or auto")
+    return count
+
+
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(MAX_WORKERS, len(os.sched_getaffinity(0)))
+    return min(MAX_WORKERS, os.cpu_count() or 1)  # macOS
+
+
 def _shared_key(value: SecretStr) -> SecretStr:
     if value and len(value.get_secret_value().encode()) < 32:
         raise ValueError("at least 32 bytes; `openssl rand -hex 32` makes one")
@@ -108,6 +129,7 @@ PageHost = Annotated[str, AfterValidator(_page_host)]
 OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Rate = Annotated[str, AfterValidator(_rate)]
+WorkerCount = Annotated[int, BeforeValidator(_worker_count)]
 # For HMAC: at least as long as SHA-256's output (RFC 7518, 3.2).
 SharedKey = Annotated[SecretStr, AfterValidator(_shared_key)]
 # In PEM; `\n` may stand for line ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -28,7 +29,7 @@ from app.transports.http.peers import (
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
 from app.transports.socketio.chat import MAX_OVER, ChatNamespace
-from app.transports.socketio.engine import outlet_of, use_classes
+from app.transports.socketio.engine import begin_ids_with, outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
 from app.transports.socketio.socket_protocol import serve_protocol
 
@@ -100,6 +101,8 @@ def make_app(services: Services, async_mode: str) -> Flask:
     namespace = ChatNamespace(services)
     _add_socketio(app, namespace, services, async_mode)
     app.extensions["tandem.sockets"] = namespace
+    if services.siblings is not None:
+        services.siblings.figures = partial(public.figures_of, services)
     app.wsgi_app = Guards(app.wsgi_app, services)  # type: ignore[method-assign]
     proxies = services.limits.trusted_proxies
     if proxies:
@@ -153,6 +156,8 @@ def _add_socketio(
         frame_admission=lambda: connections.allowance(frames_per_s, frames_per_s + FRAMES_OVER),
     )
     use_classes(socketio.server.eio, services.connections)
+    if services.siblings is not None:
+        begin_ids_with(socketio.server.eio, services.siblings.prefix)
     namespace.reach_by(outlet_of(socketio.server))
 
 

@@ -20,6 +20,7 @@ from app.runs.ports import Clock, Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.server import Tandem
+from app.settings.place import Place
 from app.stores.build import engine_of, make_locks, make_store
 from app.stores.searches import Searches
 from app.tools.toolbox import Toolbox
@@ -39,6 +40,7 @@ from app.wiring.parts import (
 )
 from app.wiring.runs import RunParts, make_runs
 from app.wiring.settings import Settings
+from app.workers.siblings import Siblings
 
 
 def create_app(
@@ -47,8 +49,10 @@ def create_app(
     runtime: Runtime | None = None,
     clock: Clock | None = None,
     make: Callable[[str, int], Runtime] = make_runtime,
+    place: Place | None = None,
 ) -> Tandem:
-    """Build a server from its settings; `make` gives it a runtime unless it is handed one.
+    """Build a server from its settings; `make` gives it a runtime unless it is handed one, `place`
+    is its own among several processes.
 
     Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
     """
@@ -67,8 +71,19 @@ def create_app(
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
     searches = Searches(store, runtime)
     sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
+    siblings = Siblings(place, runtime) if place else None
     services = _make_services(
-        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox, attachments
+        settings,
+        runtime,
+        clock,
+        catalog,
+        store,
+        parts,
+        sessions,
+        metrics,
+        toolbox,
+        attachments,
+        siblings,
     )
     app = make_app(services, runtime.name)
     parts.worker.register()
@@ -78,6 +93,9 @@ def create_app(
     tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
     tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
     tandem.at_end += [one.close for one in mcp]
+    if siblings is not None:
+        tandem.siblings = siblings
+        tandem.at_end.append(siblings.end)
     return tandem
 
 
@@ -158,6 +176,7 @@ def _make_services(
     metrics: Metrics,
     toolbox: Toolbox,
     attachments: AttachmentService,
+    siblings: Siblings | None,
 ) -> Services:
     started = clock.monotonic()
     server = settings.server
@@ -182,4 +201,5 @@ def _make_services(
         metrics=metrics,
         toolbox=toolbox,
         attachments=attachments,
+        siblings=siblings,
     )

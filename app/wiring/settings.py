@@ -23,6 +23,7 @@ from app.settings.sections import (
     UsageSettings,
     check_is_ones_own,
     check_reach,
+    check_workers,
 )
 
 
@@ -46,6 +47,7 @@ class Settings(AllSettings):
     @model_validator(mode="after")
     def _check_reach(self) -> Settings:
         check_reach(self.server, self.auth)
+        check_workers(self.server, self.store)
         if self.providers.show_upstream_errors:
             check_is_ones_own(self.server, self.auth)
         return self
