@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.runtimes.runtime import Siblings
+from app.runtimes.server import log
 
 READ_BYTES = 8192  # at least; as the libraries read
 
@@ -34,6 +35,11 @@ class Handover:
         self._unwatch(connection.fileno())
         _let_go(connection.fileno())
         return True
+
+
+def warn_of_polling() -> None:
+    """Say in the log that requests are answered where they come."""
+    log.warning("no connection can be handed to another process: Socket.IO needs websockets")
 
 
 def _let_go(descriptor: int) -> None:

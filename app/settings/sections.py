@@ -18,6 +18,7 @@ from app.settings.types import (
     Days,
     HostName,
     LogLevel,
+    NodeName,
     OptionalAddress,
     Origin,
     PageHost,
@@ -52,6 +53,8 @@ class ServerSettings(Section):
     """What runs the tasks."""
     workers: Annotated[WorkerCount, Unit("processes")] = 1
     """Processes on the port, with one database; auto: one a core. docs/scale.md says when."""
+    node: NodeName = ""
+    """What Socket.IO's session ids begin with, for a proxy before several hosts: docs/scale.md."""
     shutdown_grace_s: Seconds = Field(default=10, ge=0, le=600)
     """What running replies get at SIGTERM."""
     cors_origins: tuple[Origin, ...] = ()

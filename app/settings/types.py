@@ -24,6 +24,7 @@ _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
 _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:\*\.)?{_HOST}(?::(?:\d+|\*))?")
 _HOSTS = re.compile(rf"(?:\*?\.)?{_HOST}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 _NAME = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+_NODE = re.compile(r"[a-z0-9]{1,16}")
 _PAGE_HOST = re.compile(
     rf"(?:\*?\.)?{_NAME}(?::\d{{1,5}})?|\[(?P<six>.*)\](?::\d{{1,5}})?|(?P<bare>[^\[]*:.*:.*)"
 )
@@ -108,6 +109,12 @@ def usable_cores() -> int:
     return min(MAX_WORKERS, os.cpu_count() or 1)  # macOS
 
 
+def _node_name(value: str) -> str:
+    if value and not _NODE.fullmatch(value):
+        raise ValueError("a word of at most 16 lower-case letters and digits")
+    return value
+
+
 def _shared_key(value: SecretStr) -> SecretStr:
     if value and len(value.get_secret_value().encode()) < 32:
         raise ValueError("at least 32 bytes; `openssl rand -hex 32` makes one")
@@ -129,6 +136,7 @@ PageHost = Annotated[str, AfterValidator(_page_host)]
 OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Rate = Annotated[str, AfterValidator(_rate)]
+NodeName = Annotated[str, AfterValidator(_node_name)]
 WorkerCount = Annotated[int, BeforeValidator(_worker_count)]
 # For HMAC: at least as long as SHA-256's output (RFC 7518, 3.2).
 SharedKey = Annotated[SecretStr, AfterValidator(_shared_key)]

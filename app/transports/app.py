@@ -156,8 +156,10 @@ def _add_socketio(
         frame_admission=lambda: connections.allowance(frames_per_s, frames_per_s + FRAMES_OVER),
     )
     use_classes(socketio.server.eio, services.connections)
-    if services.siblings is not None:
-        begin_ids_with(socketio.server.eio, services.siblings.prefix)
+    node, siblings = services.facts.node, services.siblings
+    prefix = (f"{node}." if node else "") + (siblings.prefix if siblings else "")
+    if prefix:
+        begin_ids_with(socketio.server.eio, prefix)
     namespace.reach_by(outlet_of(socketio.server))
 
 

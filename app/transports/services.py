@@ -79,7 +79,7 @@ class Siblings(Protocol):
 
     @property
     def prefix(self) -> str:
-        """What the ids of this process's Engine.IO sessions begin with."""
+        """What the ids of this process's Engine.IO sessions begin with, behind the node's name."""
 
     def ask_all(self) -> list[tuple[int, dict[str, Any] | None]]:
         """Return the number of each other process and its figures; None of one that is silent."""
@@ -94,6 +94,7 @@ class ServerFacts:
     store: str
     uptime_s: Callable[[], float]
     task_count: Callable[[], int]
+    node: str = ""  # what the ids of Engine.IO's sessions begin with, and a dot
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,7 @@ def _make_services(
             store=store.name,
             uptime_s=lambda: clock.monotonic() - started,
             task_count=runtime.task_count,
+            node=server.node,
         ),
         is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
         metrics=metrics,

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,9 +60,16 @@ class Child:
 
 
 class Starter:
-    """Starts processes: this one's command again, with a place in the environment."""
+    """Starts processes: by default by this one's command, with a place in the environment."""
 
-    def __init__(self, listener: socket.socket, folder: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        folder: str,
+        environ: Mapping[str, str],
+        command: Sequence[str] = (sys.executable, *sys.orig_argv[1:]),
+    ) -> None:
+        self._command = command
         self._listener = listener
         self._folder = folder
         self._environ = environ
@@ -76,7 +83,7 @@ class Starter:
             listener = self._listener.fileno()
             place = Place(number, self._started, listener, theirs.fileno(), self._folder)
             process = subprocess.Popen(
-                [sys.executable, *sys.orig_argv[1:]],
+                self._command,
                 env={**self._environ, **place.variables()},
                 pass_fds=(listener, theirs.fileno()),
             )

@@ -19,7 +19,7 @@ from app.workers.backoff import BackOff
 from app.workers.child import Child, how_it_ended
 
 log = logging.getLogger("tandem.parent")
-READY_S = 60.0  # how long a process may take until it serves
+READY_S = 120.0  # how long a process may take until it serves
 KILL_AFTER_S = 5.0  # beyond the grace of its replies
 LOOK_S = 60.0  # when nothing is due
 

@@ -32,6 +32,7 @@ MAX_RECEIVED = 1_000_000  # a head, and a buffer behind it, are a fraction of it
 ANSWER_BYTES = 10_000_000
 WAIT_S = 10.0  # for one who has begun to say something
 ASK_S = 1.0
+LEAVE_S = 0.3  # for what has just been read: a reply that begins now is not refused
 BACKLOG = 1024
 NAME = re.compile(r"(\d{1,9})g(\d{1,9})")
 ENGINE_PATH = "/socket.io/"
@@ -69,7 +70,7 @@ class Siblings:
 
     @property
     def prefix(self) -> str:
-        """What the ids of this process's Engine.IO sessions begin with."""
+        """What the ids of this process's Engine.IO sessions begin with, behind the node's name."""
         return f"{self._place.name}-"
 
     # --- Life ---
@@ -103,6 +104,7 @@ class Siblings:
             self.leaving = True
             if self._stop_accepting is not None:
                 self._stop_accepting()
+            self._tasks.sleep(LEAVE_S)
         else:
             log.warning("the parent is gone")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -125,7 +127,7 @@ class Siblings:
                 kind, received = _received(link, descriptors)
                 if kind == ASKED:
                     link.sendall(json.dumps(self.figures()).encode())
-                elif take is not None and descriptors:
+                elif kind == HANDED and take is not None and descriptors:
                     take(descriptors.pop(), received)
             except OSError as error:
                 log.warning("a sibling was not understood: %s", type(error).__name__)
@@ -224,7 +226,7 @@ def _named(path: str) -> str:
     if "sid=" not in path or not path.startswith(ENGINE_PATH):
         return ""
     sid = parse_qs(path.partition("?")[2]).get("sid", [""])[0]
-    name = sid.partition("-")[0]
+    name = sid.rpartition(".")[2].partition("-")[0]  # a node's name ends with a dot
     return name if NAME.fullmatch(name) else ""
 
 

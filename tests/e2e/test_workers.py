@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -329,6 +330,7 @@ def test_a_process_that_is_killed_is_replaced_and_its_replies_are_told(workers, 
 
 
 def test_a_reload_interrupts_nothing(workers, upstream):
+    (workers.folder / ".env").write_text("OPENAI_MODEL=renewed\n")
     upstream.replies = {"go": (held := Held())}
     before = pids(workers)
     kept = connection_to(workers)
@@ -350,6 +352,28 @@ def test_a_reload_interrupts_nothing(workers, upstream):
     assert {text_of(stream.rest()) for stream in streams} == {"".join(PIECES)}
     assert refused == []
     kept.close()
+    (workers.folder / ".env").unlink()
+    assert workers.post("/api/chat", {"message": "hi"}).json["model"] == "renewed"
+
+
+def test_a_reload_that_cannot_be_is_given_up(workers):
+    before = pids(workers)
+    (workers.folder / ".env").write_text("MAX_RUNS=many\n")
+    workers.process.send_signal(signal.SIGHUP)
+    assert workers.wait_until(lambda: "the reload is given up" in workers.output)
+    (workers.folder / ".env").unlink()
+    assert "MAX_RUNS is 'many'" in workers.output
+    assert all_serve(workers) and pids(workers) == before
+
+
+def test_a_process_that_says_nothing_is_listed_as_silent(workers):
+    stopped = processes(workers)[1]
+    os.kill(stopped["pid"], signal.SIGSTOP)
+    try:
+        states = {one["number"]: one["state"] for one in processes(workers)}
+    finally:
+        os.kill(stopped["pid"], signal.SIGCONT)
+    assert states == {n: "silent" if n == 2 else "serving" for n in range(1, COUNT + 1)}
 
 
 class _Status(int):
@@ -384,9 +408,10 @@ def test_sigterm_ends_all_within_their_grace(start_server, upstream):
     assert server.output.count("Tandem has stopped.") == 1
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_without_their_parent_they_end_and_the_port_is_free(start_server, mode):
-    server = start_server(WORKERS=2, ASYNC_MODE=mode)
+def test_without_their_parent_they_end_and_the_port_is_free(start_server):
+    folder = tempfile.mkdtemp(prefix="w-")  # a socket's name is short
+    server = start_server(WORKERS=2, TMPDIR=folder)
+    assert os.listdir(folder)
     children = pids(server).values()
     server.kill()
     gone = threading.Event()
@@ -400,3 +425,5 @@ def test_without_their_parent_they_end_and_the_port_is_free(start_server, mode):
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", server.port))
     assert "the parent is gone" in server.output
+    assert os.listdir(folder) == [], "the last one tidies up"
+    os.rmdir(folder)

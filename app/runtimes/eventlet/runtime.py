@@ -17,7 +17,7 @@ from app.runtimes.eventlet.arrivals import Arrivals
 from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks
 from app.runtimes.eventlet.http import request_handler
 from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
-from app.runtimes.handover import Handover
+from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import (
@@ -164,8 +164,9 @@ class EventletRuntime:
             **self._handler(wsgi, served),
         )
         if siblings is not None:
-            takes = self._can_hand_over and green.take
-            siblings.serve(takes or None, green.accept_no_more)
+            if not self._can_hand_over:
+                warn_of_polling()
+            siblings.serve(green.take if self._can_hand_over else None, green.accept_no_more)
         served.started()
         self._wait_for_signal()
         served.stopping()

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.runtimes.gevent.checks import Places, find_tricks, gevent_places
 from app.runtimes.gevent.http import Times, request_handler
-from app.runtimes.handover import Handover
+from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of, value_of
@@ -124,6 +124,8 @@ class GeventRuntime:
         wsgi.max_accept = MAX_ACCEPTED if siblings is None else 1
         wsgi.start()
         if siblings is not None:
+            if not can_hand_over:
+                warn_of_polling()
             siblings.serve(self._taker(wsgi) if can_hand_over else None, wsgi.accept_no_more)
         served.started()
         stop.wait()
