@@ -1,7 +1,7 @@
 """Start Tandem: read .env and ASYNC_MODE, monkey-patch, then build and serve. No logic in here.
 
 The patch must come before anything else is imported; that is why the order of this file is what it
-is.
+is. The parent of several processes serves nothing, and is not patched.
 """
 
 import os
@@ -10,7 +10,12 @@ import warnings
 
 from dotenv import find_dotenv, load_dotenv
 
+GIVEN = dict(os.environ)  # each of several processes reads .env anew
 load_dotenv(find_dotenv(usecwd=True))  # what is in the environment already counts more
+if os.environ.get("WORKERS", "").strip() not in {"", "1"} and "TANDEM_PLACE" not in os.environ:
+    from app.parent import main as look_after
+
+    sys.exit(look_after(GIVEN))
 MODE = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
 # eventlet is in maintenance, and says so at import; docs/architecture.md has our way out.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")

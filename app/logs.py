@@ -6,6 +6,7 @@ tracebacks included, as the last step before a line is written.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -51,8 +53,9 @@ class LogOptions(Protocol):
     def log_files(self) -> int: ...
 
 
-def set_up_logs(options: LogOptions, secrets: Iterable[str] = ()) -> None:
-    """Send the root logger's lines to stdout and to `log_dir`/app.log. Raises OSError."""
+def set_up_logs(options: LogOptions, secrets: Iterable[str] = (), worker: int = 0) -> None:
+    """Send the root logger's lines to stdout and to `log_dir`/app.log, each with the number of the
+    `worker` if it is one of several. Raises OSError."""
     Path(options.log_dir).mkdir(parents=True, exist_ok=True)
     # No line says them, and finding them out costs more than writing one does.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -67,6 +70,9 @@ def set_up_logs(options: LogOptions, secrets: Iterable[str] = ()) -> None:
     known = _as_written(secrets)
     to_file.setFormatter(JsonLines(known))
     to_stdout.setFormatter(Readable(known))
+    if worker:
+        for handler in (to_stdout, to_file):
+            handler.addFilter(_Numbered(worker))
     logging.basicConfig(level=options.log_level, handlers=[to_stdout, to_file], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -74,11 +80,23 @@ def set_up_logs(options: LogOptions, secrets: Iterable[str] = ()) -> None:
     logging.getLogger("engineio.server").setLevel(logging.CRITICAL)
 
 
+class _Numbered(logging.Filter):
+    """Gives each line the number of the process that it is of."""
+
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._worker
+        return True
+
+
 class RotatedFile(RotatingFileHandler):
-    """A file of at most `maxBytes`, if no line is longer.
+    """A file of at most `maxBytes`, if no line is longer; several processes may write to one.
 
     The library's own handler formats every line twice: to know its length beforehand, and to write
-    it.
+    it. And of two processes that find the file full, both would rotate it.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -91,6 +109,24 @@ class RotatedFile(RotatingFileHandler):
             self.flush()
         except Exception:
             self.handleError(record)
+
+    def doRollover(self) -> None:  # noqa: N802  (the library's name)
+        """Begin a new file, which another process may have done meanwhile."""
+        folder = os.open(Path(self.baseFilename).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # let go when it is closed, or at our death
+            if self._is_current():
+                super().doRollover()
+            else:
+                self.close()
+        finally:
+            os.close(folder)
+
+    def _is_current(self) -> bool:
+        """Whether what is written to is what the name leads to."""
+        with suppress(OSError):
+            return os.path.samestat(os.stat(self.baseFilename), os.fstat(self._file().fileno()))
+        return False
 
     def _is_full_with(self, line_bytes: int) -> bool:
         file = self._file()

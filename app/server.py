@@ -12,6 +12,7 @@ from app.runs.ports import Clock, Provider
 from app.runs.registry import RunRegistry
 from app.runs.run import interrupted
 from app.runtimes.runtime import Runtime
+from app.workers.siblings import Siblings
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1  # how exact heartbeats and deadlines are
@@ -32,6 +33,7 @@ class Tandem:
     viewer_stall_s: float
     requests_per_s: int
     shutdown_grace_s: float
+    siblings: Siblings | None = None  # where there are several processes
     each_tick: list[Callable[[], object]] = field(default_factory=list)
     each_second: list[Callable[[], object]] = field(default_factory=list)
     at_end: list[Callable[[], object]] = field(default_factory=list)

@@ -22,6 +22,7 @@ ARROWS = {
     "core": set(),
     "settings": set(),
     "runtimes": set(),
+    "workers": {"settings"},
     "runs": {"core"},
     "usage": {"core", "runs"},
     "providers": {"core", "runs"},
@@ -39,8 +40,9 @@ ARROWS = {
 # Beside the rooms: what may import it.
 MAIN = {
     "app.main": set(),
+    "app.parent": set(),
     "app.server": {"app.main", "app.wiring.server"},
-    "app.logs": {"app.main"},
+    "app.logs": {"app.main", "app.parent"},
 }
 WIRING = "wiring"  # the one room that sees all, and is seen by `main` alone
 PURE = {"core", "runs", "usage", "chats"}  # the standard library alone, and no I/O

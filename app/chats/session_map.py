@@ -78,14 +78,12 @@ class SessionMap:
         with self._lock:
             return (owner, session_id) in self._chats
 
-    def forget(self, owner: str, session_id: str) -> None:
-        """Take the key out, if it is there."""
+    def forget(self, owner: str, session_id: str | None = None) -> None:
+        """Take the session out, if it is there, or all that the owner has."""
         with self._lock:
-            self._take_out((owner, session_id))
-
-    def forget_owner(self, owner: str) -> None:
-        """Take out all that the owner has."""
-        with self._lock:
+            if session_id is not None:
+                self._take_out((owner, session_id))
+                return
             for key in [key for key in self._chats if key[0] == owner]:
                 self._take_out(key)
 

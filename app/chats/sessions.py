@@ -174,7 +174,7 @@ class SessionService:
         deleted: int = self._calls(self._store.delete_all, owner)
         self._runs.stop_all(owner)
         self._runs.forget(owner)
-        self._map.forget_owner(owner)
+        self._map.forget(owner)
         self._broker.publish_news(owner, None, News("session_deleted", {"session_id": None}))
         return deleted
 
@@ -197,12 +197,8 @@ class SessionService:
 
     def hear(self, owner: str, session_id: str | None, news: News) -> None:
         """Take news of another process: what it has deleted is known here no longer."""
-        if news.name != "session_deleted":
-            return
-        self._runs.forget(owner, session_id)
-        if session_id is None:
-            self._map.forget_owner(owner)
-        else:
+        if news.name == "session_deleted":
+            self._runs.forget(owner, session_id)
             self._map.forget(owner, session_id)
 
     def counts(self) -> dict[str, int | None]:
@@ -212,7 +208,11 @@ class SessionService:
             stored = self._calls(self._store.count_sessions)
         except StorageUnavailable:
             stored = None
-        return {"in_memory": len(self._map), "stored": stored}
+        return {"in_memory": self.in_memory(), "stored": stored}
+
+    def in_memory(self) -> int:
+        """Return how many sessions are in memory."""
+        return len(self._map)
 
     def start(self, owner: str, request: ChatRequest, admit: Admit = lambda joins: None) -> Started:
         """Start the run that answers the request, or join the one its idempotency key started.

@@ -101,12 +101,19 @@ class RunRegistry:
                     break
                 del self._ended[run_id]
 
-    def forget(self, owner: str, session_id: str | None = None) -> None:
-        """Forget the ended runs of a session that was deleted, or of all of an owner's."""
+    def going_of(self, owner: str, session_id: str | None = None) -> list[Run]:
+        """Return the runs under way in a session, or all of an owner's."""
+        of_owner = [run for run in self.going() if run.record.owner == owner]
+        return [run for run in of_owner if session_id in {None, run.record.session_id}]
+
+    def forget(self, owner: str, session_id: str | None = None) -> list[Run]:
+        """Forget the ended runs of a session that was deleted, or of all of an owner's; return
+        those that are under way."""
         with self._lock:
             for run_id, (run, _) in list(self._ended.items()):
                 if run.record.owner == owner and session_id in {None, run.record.session_id}:
                     del self._ended[run_id]
+        return self.going_of(owner, session_id)
 
     def refuse_new(self) -> None:
         """From now on every reservation is ShuttingDown."""

@@ -341,10 +341,8 @@ class RunService:
     def stop_all(self, owner: str, session_id: str | None = None) -> None:
         """Stop what runs in the session, or in all of the owner's, in other processes too where
         these can be reached."""
-        for run in self._registry.going():
-            record = run.record
-            if record.owner == owner and session_id in {None, record.session_id}:
-                self.stop(owner, record.id)
+        for run in self._registry.going_of(owner, session_id):
+            self.stop(owner, run.record.id)
         silent = {self._worker.id}  # those that would not answer: each is waited for once
         shared, going_of = self._neighbours.shared, self._store.going_of
         for record in self._calls(going_of, owner, session_id) if shared else ():
@@ -358,8 +356,10 @@ class RunService:
             return True  # deleted meanwhile
 
     def forget(self, owner: str, session_id: str | None = None) -> None:
-        """Forget the ended runs of a session that was deleted, or of all of an owner's."""
-        self._registry.forget(owner, session_id)
+        """Forget the runs of a session that was deleted, or of all of an owner's; end what began
+        in it meanwhile."""
+        for run in self._registry.forget(owner, session_id):
+            self._runtime.spawn(run.end_with, STOPPED)
 
     def tick(self) -> None:
         """Do what time brings: heartbeats, deadlines, forgetting. Called a few times a second."""

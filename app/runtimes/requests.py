@@ -26,6 +26,7 @@ from httptools import (
     HttpRequestParser,
 )
 
+from app.runtimes.handover import Handover
 from app.runtimes.server import LINGER_S, NOT_HTTP, HeadTime, drop, log
 from app.runtimes.turns import Pipeline
 from app.runtimes.websockets.handshake import UPGRADE_HEADERS, handshake_fault
@@ -101,10 +102,16 @@ class Head:
 
 
 def next_head(
-    stream: Any, connection: Any, times: HeadTime, timeout: Any, pipeline: Pipeline
+    stream: Any,
+    connection: Any,
+    times: HeadTime,
+    timeout: Any,
+    pipeline: Pipeline,
+    handover: Handover | None = None,
 ) -> Head | None:
     """Wait for the connection's next request and read its head, in its turn and its time; `timeout`
-    is the library's. None: the connection is over, and a refusal, if that is why, has been sent."""
+    is the library's. None: the connection is over, or another process's now; a refusal, if that is
+    why, has been sent."""
     pipeline.wait_for_turn()
     with suppress(OSError), timeout(times.wait_s, False):
         if not stream.closed and stream.peek(1):
@@ -113,8 +120,12 @@ def next_head(
         return None
     try:
         with suppress(OSError), timeout(times.left_s(), False):
-            head = read_head(stream)
+            head, raw = _read(stream)
             times.end()
+            if head is not None and handover is not None:
+                behind = stream.peek(1)[: head.behind] if head.behind else b""
+                if handover.passed_on(head.path, bytes(raw), behind, connection):
+                    return None
             if head is not None:
                 pipeline.took(max(0, head.behind - (head.length or 0)))
             return head
@@ -180,6 +191,11 @@ def read_head(stream: Any) -> Head | None:
 
     Raises Refused, as soon as a byte is wrong.
     """
+    return _read(stream)[0]
+
+
+def _read(stream: Any) -> tuple[Head | None, bytearray]:
+    """Return the head, and the same as it came."""
     fields, head, line = _Fields(), bytearray(), None
     parser = HttpRequestParser(fields)
     _skip_empty_lines(stream)
@@ -195,11 +211,11 @@ def read_head(stream: Any) -> Head | None:
             _feed(parser, taken, line is not None)
             _check_bounds(head, fields, line is not None)
             if end >= 0 and line is not None:
-                return _checked(line, fields, len(data) - len(taken))
+                return _checked(line, fields, len(data) - len(taken)), head
     except Refused as refusal:
         refusal.has_body = not head.startswith(b"HEAD ")
         raise
-    return None
+    return None, head
 
 
 def _skip_empty_lines(stream: Any) -> None:

@@ -104,6 +104,24 @@ class Connections(Protocol):
         """Return the classes that Engine.IO is to make its clients of, given those it has."""
 
 
+class Siblings(Protocol):
+    """The other processes that accept connections on the same port."""
+
+    def serve(
+        self,
+        take: Callable[[int, bytes], None] | None,
+        stop_accepting: Callable[[], None] | None,
+    ) -> None:
+        """Hear them from now on: `take` is given the descriptor of a client's connection that one
+        of them hands over, and what it has read of it; None where that cannot be done."""
+
+    def owner_of(self, path: str) -> str:
+        """Return who is to answer a request with this path; empty: this process."""
+
+    def hand(self, owner: str, fileno: int, received: bytes) -> bool:
+        """Hand a client's connection over, with what was read of it; whether it was taken."""
+
+
 class Served(Protocol):
     """The application, and what is done when it starts and stops. Times in seconds."""
 
@@ -114,6 +132,10 @@ class Served(Protocol):
     head_timeout_s: float  # for the head of a request, and for a body that nobody reads
     viewer_stall_s: float  # how long a write may find nobody reading
     requests_per_s: int  # of one connection, if it sends them before it has its answers
+
+    @property
+    def siblings(self) -> Siblings | None:
+        """The other processes; None where this one is alone."""
 
     def started(self) -> None:
         """Called once connections are accepted."""

@@ -18,6 +18,7 @@ from app.settings.types import (
     Days,
     HostName,
     LogLevel,
+    NodeName,
     OptionalAddress,
     Origin,
     PageHost,
@@ -27,6 +28,7 @@ from app.settings.types import (
     Seconds,
     SharedKey,
     Tokens,
+    WorkerCount,
 )
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -49,6 +51,10 @@ class ServerSettings(Section):
     """Port to listen on; 0 takes a free one."""
     async_mode: Literal["eventlet", "gevent"] = "eventlet"
     """What runs the tasks."""
+    workers: Annotated[WorkerCount, Unit("processes")] = 1
+    """Processes on the port, with one database; auto: one a core. docs/scale.md says when."""
+    node: NodeName = ""
+    """What Socket.IO's session ids begin with, for a proxy before several hosts: docs/scale.md."""
     shutdown_grace_s: Seconds = Field(default=10, ge=0, le=600)
     """What running replies get at SIGTERM."""
     cors_origins: tuple[Origin, ...] = ()
@@ -268,6 +274,15 @@ class UsageSettings(Section):
     """The same for cost, in the currency of PRICES_FILE; 0: no limit."""
     prices_file: str = ""
     """Prices of models (TOML); docs/prices.example.toml is an example."""
+
+
+def check_workers(server: ServerSettings, store: StoreSettings) -> None:
+    """Raise ValueError if there are to be several processes, and one alone can see what is kept."""
+    if server.workers > 1 and store.database_url == "memory:":
+        raise ValueError(
+            f"WORKERS is {server.workers}, and DATABASE_URL is 'memory:', which is that of one "
+            "process; WORKERS must be 1, or DATABASE_URL sqlite:///<path> or postgresql://..."
+        )
 
 
 def check_reach(server: ServerSettings, auth: AuthSettings) -> None:

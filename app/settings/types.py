@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import ip_address
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ Days = Annotated[float, Unit("days")]
 Bytes = Annotated[int, Unit("bytes")]
 Tokens = Annotated[int, Unit("tokens")]
 
+MAX_WORKERS = 64
 
 # Of a name or an address; a browser writes names in ASCII.
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)"
@@ -23,6 +25,7 @@ _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:\*\.)?{_HOST}(?::(?:\d+|\*)
 _HOSTS = re.compile(rf"(?:\*?\.)?{_HOST}(?::\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 _REDIS = re.compile(r"rediss?://[^/]|unix://[^?]")
 _NAME = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+_NODE = re.compile(r"[a-z0-9]{1,16}")
 _PAGE_HOST = re.compile(
     rf"(?:\*?\.)?{_NAME}(?::\d{{1,5}})?|\[(?P<six>.*)\](?::\d{{1,5}})?|(?P<bare>[^\[]*:.*:.*)"
 )
@@ -102,6 +105,31 @@ def _rate(value: str) -> str:
     return value
 
 
+def _worker_count(value: object) -> int:
+    if value == "auto":
+        return usable_cores()
+    try:
+        count = int(str(value))
+    except ValueError:
+        count = 0
+    if not 1 <= count <= MAX_WORKERS:
+        raise ValueError(f"a whole number from 1 to {MAX_WORKERS}, or auto")
+    return count
+
+
+def usable_cores() -> int:
+    """Return on how many cores this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(MAX_WORKERS, len(os.sched_getaffinity(0)))
+    return min(MAX_WORKERS, os.cpu_count() or 1)  # macOS
+
+
+def _node_name(value: str) -> str:
+    if value and not _NODE.fullmatch(value):
+        raise ValueError("a word of at most 16 lower-case letters and digits")
+    return value
+
+
 def _shared_key(value: SecretStr) -> SecretStr:
     if value and len(value.get_secret_value().encode()) < 32:
         raise ValueError("at least 32 bytes; `openssl rand -hex 32` makes one")
@@ -123,6 +151,8 @@ PageHost = Annotated[str, AfterValidator(_page_host)]
 OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Rate = Annotated[str, AfterValidator(_rate)]
+NodeName = Annotated[str, AfterValidator(_node_name)]
+WorkerCount = Annotated[int, BeforeValidator(_worker_count)]
 # For HMAC: at least as long as SHA-256's output (RFC 7518, 3.2).
 SharedKey = Annotated[SecretStr, AfterValidator(_shared_key)]
 # In PEM; `\n` may stand for line ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -30,7 +31,7 @@ from app.transports.http.peers import (
 from app.transports.openapi import document as openapi
 from app.transports.services import KEY, Services
 from app.transports.socketio.chat import MAX_OVER, ChatNamespace
-from app.transports.socketio.engine import outlet_of, use_classes
+from app.transports.socketio.engine import begin_ids_with, outlet_of, use_classes
 from app.transports.socketio.packets import OrJson, StrictPacket
 from app.transports.socketio.socket_protocol import serve_protocol
 
@@ -102,6 +103,8 @@ def make_app(services: Services, async_mode: str) -> Flask:
     namespace = ChatNamespace(services)
     _add_socketio(app, namespace, services, async_mode)
     app.extensions["tandem.sockets"] = namespace
+    if services.siblings is not None:
+        services.siblings.figures = partial(public.figures_of, services)
     app.wsgi_app = Guards(app.wsgi_app, services)  # type: ignore[method-assign]
     proxies = services.limits.trusted_proxies
     if proxies:
@@ -155,6 +158,10 @@ def _add_socketio(
         frame_admission=lambda: connections.allowance(frames_per_s, frames_per_s + FRAMES_OVER),
     )
     use_classes(socketio.server.eio, services.connections)
+    node, siblings = services.facts.node, services.siblings
+    prefix = (f"{node}." if node else "") + (siblings.prefix if siblings else "")
+    if prefix:
+        begin_ids_with(socketio.server.eio, prefix)
     namespace.reach_by(outlet_of(socketio.server))
 
 

@@ -67,6 +67,24 @@ class Connections(Protocol):
         """Return the classes that Engine.IO is to make its clients of, given those it has."""
 
 
+class Siblings(Protocol):
+    """The other processes of the server."""
+
+    figures: Callable[[], Mapping[str, Any]]  # told to those that ask this one
+    leaving: bool  # whether this process has a successor
+
+    @property
+    def number(self) -> int:
+        """Which this process is."""
+
+    @property
+    def prefix(self) -> str:
+        """What the ids of this process's Engine.IO sessions begin with, behind the node's name."""
+
+    def ask_all(self) -> list[tuple[int, dict[str, Any] | None]]:
+        """Return the number of each other process and its figures; None of one that is silent."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """What /api/status says of the process."""
@@ -76,6 +94,7 @@ class ServerFacts:
     store: str
     uptime_s: Callable[[], float]
     task_count: Callable[[], int]
+    node: str = ""  # what the ids of Engine.IO's sessions begin with, and a dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,7 @@ class Services:
     metrics: Metrics
     toolbox: Toolbox
     attachments: AttachmentService
+    siblings: Siblings | None = None
     bodies: LargeBodies = field(init=False)
 
     def __post_init__(self) -> None:

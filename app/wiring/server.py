@@ -25,6 +25,7 @@ from app.runs.ports import Clock, Provider
 from app.runtimes import make_runtime
 from app.runtimes.runtime import Runtime
 from app.server import Tandem
+from app.settings.place import Place
 from app.stores.build import Database, database_of, make_store
 from app.stores.calls import StoreCalls
 from app.stores.searches import Searches
@@ -45,8 +46,7 @@ from app.wiring.parts import (
 )
 from app.wiring.runs import RunParts, make_runs
 from app.wiring.settings import Settings
-
-PROCESSES = 1  # that a server consists of
+from app.workers.siblings import Siblings
 
 
 def create_app(
@@ -55,8 +55,10 @@ def create_app(
     runtime: Runtime | None = None,
     clock: Clock | None = None,
     make: Callable[[str, int], Runtime] = make_runtime,
+    place: Place | None = None,
 ) -> Tandem:
-    """Build a server from its settings; `make` gives it a runtime unless it is handed one.
+    """Build a server from its settings; `make` gives it a runtime unless it is handed one, `place`
+    is its own among several processes.
 
     Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
     """
@@ -71,7 +73,7 @@ def create_app(
     metrics = Metrics()
     redis_url = settings.store.redis_url.get_secret_value()
     broker = make_broker(database, redis_url, runtime, clock)
-    shared = PROCESSES > 1
+    shared = settings.server.workers > 1
     parts = make_runs(
         store, locks, runtime, clock, settings.runs, metrics, cost_of, broker, shared=shared
     )
@@ -84,8 +86,19 @@ def create_app(
     searches = Searches(store, runtime)
     sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
     broker.hear(sessions.hear)
+    siblings = Siblings(place, runtime) if place else None
     services = _make_services(
-        settings, runtime, clock, catalog, store, parts, sessions, metrics, toolbox, attachments
+        settings,
+        runtime,
+        clock,
+        catalog,
+        store,
+        parts,
+        sessions,
+        metrics,
+        toolbox,
+        attachments,
+        siblings,
     )
     app = make_app(services, runtime.name)
     parts.worker.register()
@@ -96,6 +109,9 @@ def create_app(
     tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
     tandem.at_end += _share_rates(database, redis_url, store, parts, services.rates)
     tandem.at_end += [one.close for one in mcp]
+    if siblings is not None:
+        tandem.siblings = siblings
+        tandem.at_end.append(siblings.end)
     return tandem
 
 
@@ -204,6 +220,7 @@ def _make_services(
     metrics: Metrics,
     toolbox: Toolbox,
     attachments: AttachmentService,
+    siblings: Siblings | None,
 ) -> Services:
     started = clock.monotonic()
     server = settings.server
@@ -223,9 +240,11 @@ def _make_services(
             store=store.name,
             uptime_s=lambda: clock.monotonic() - started,
             task_count=runtime.task_count,
+            node=server.node,
         ),
         is_healthy=lambda: not (parts.calls.failing or parts.registry.refusing),
         metrics=metrics,
         toolbox=toolbox,
         attachments=attachments,
+        siblings=siblings,
     )

@@ -24,6 +24,7 @@ from app.settings.sections import (
     check_is_ones_own,
     check_reach,
     check_redis,
+    check_workers,
 )
 
 
@@ -48,6 +49,7 @@ class Settings(AllSettings):
     def _check_reach(self) -> Settings:
         check_reach(self.server, self.auth)
         check_redis(self.store)
+        check_workers(self.server, self.store)
         if self.providers.show_upstream_errors:
             check_is_ones_own(self.server, self.auth)
         return self

@@ -129,3 +129,19 @@ def test_a_websocket_gets_frames_of_every_size(bare, upstream):
 
 def tokens_in(events):
     return [data for name, data in events if name == "chat_token"]
+
+
+def test_several_processes_serve_websockets(mode, tmp_path, upstream):
+    server = BareServer(tmp_path, ASYNC_MODE=mode, OPENAI_BASE_URL=upstream.url, WORKERS=2)
+    try:
+        for _ in range(6):
+            client = SocketClient(server, "websocket")
+            client.call("chat_stream", {"message": "hi"})
+            client.wait_for_end()
+            assert client.text() == "Hello there"
+            client.close()
+        assert text_of(stream_chat(server, "hi").rest()) == "Hello there"
+        assert len(server.status()["processes"]) == 2
+    finally:
+        assert server.stop() == 0, server.output
+    assert "Socket.IO needs websockets" in server.output

@@ -9,6 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+if "WORKERS" in os.environ and "TANDEM_PLACE" not in os.environ:
+    sys.path[0] = str(Path(__file__).parent.parent.parent)
+    from app.parent import main as look_after
+
+    sys.exit(look_after(dict(os.environ)))
 if os.environ["ASYNC_MODE"] == "eventlet":
     import eventlet
 

@@ -103,6 +103,7 @@ class Server(Asked):
         """Start what is run.py just before it begins; None where that is not the same."""
         is_plain = self.script == ROOT / "run.py" and environ["ASYNC_MODE"] in MODES
         by_itself = "PYTHONPATH" in environ or (self.folder / ".env").exists()
+        by_itself |= "WORKERS" in environ  # whose parent is another program
         if MEASURED or by_itself or not is_plain:
             return None
         return nurseries.fork(environ, self.folder, output)

@@ -60,7 +60,11 @@ class SocketClient:
     """One connection; `events` are (name, data) in the order they came."""
 
     def __init__(
-        self, server: Server, transport: str = "websocket", auth: Any = None, **headers: str
+        self,
+        server: Server,
+        transport: str | tuple[str, ...] = "websocket",
+        auth: Any = None,
+        **headers: str,
     ) -> None:
         self.client = OrderedClient(reconnection=False)
         self.events: list[tuple[str, Any]] = []
@@ -69,7 +73,8 @@ class SocketClient:
         for name in NAMES:
             self.client.on(name, self._keep(name))
         self.client.on("disconnect", lambda *reason: self.disconnected.set())
-        self.client.connect(server.url, headers, auth, transports=[transport], wait_timeout=30)
+        transports = [transport] if isinstance(transport, str) else list(transport)
+        self.client.connect(server.url, headers, auth, transports=transports, wait_timeout=30)
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         def keep(data: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from app.runtimes.chunks import Chunks
 from app.runtimes.eventlet.checks import Tricks
+from app.runtimes.handover import Handover, stream_of
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import END_WITH_ANSWER, HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 from app.runtimes.turns import Pipeline, Turns
@@ -68,13 +69,15 @@ def request_handler(
     tricks: Tricks,
     turns: Turns,
     new_pipeline: Callable[[Any], Pipeline],
+    handover: Handover | None,
 ) -> type:
     """Return the HttpProtocol of eventlet's module with our log lines and, as far as the tricks can
     be used, our writer, websockets, and `seconds` for a head, and for a body that nobody reads;
-    `timeout` is eventlet's, and `new_pipeline` is given a connection's plain socket."""
+    `timeout` is eventlet's, `new_pipeline` is given a connection's plain socket, and `handover` is
+    None where there is nobody to hand connections to."""
     handler = _quiet(wsgi.HttpProtocol)
     if tricks.requests:
-        handler = _timed(handler, timeout, seconds, turns, new_pipeline)
+        handler = _timed(handler, timeout, seconds, turns, new_pipeline, handover)
     return _direct(handler, wsgi, timeout) if tricks.websockets else handler
 
 
@@ -95,19 +98,25 @@ def _timed(
     seconds: float,
     turns: Turns,
     new_pipeline: Callable[[Any], Pipeline],
+    handover: Handover | None,
 ) -> type:
     class Timed(protocol):  # type: ignore[misc]
         close_connection: bool
         head: Head | None
+        rfile: Any
 
         def setup(self) -> None:
             super().setup()
             self.times = HeadTime(seconds)
             self.pipeline = new_pipeline(self.connection)
+            if handover is not None:
+                self.rfile = stream_of(self.connection, self.rfile)
 
         def _read_request_line(self) -> bytes:
             self.connection.settimeout(None)  # the library's is for writing
-            self.head = next_head(self.rfile, self.connection, self.times, timeout, self.pipeline)
+            self.head = next_head(
+                self.rfile, self.connection, self.times, timeout, self.pipeline, handover
+            )
             with suppress(OSError):
                 self.connection.settimeout(self.server.socket_timeout)
             return b"read" if self.head else b""

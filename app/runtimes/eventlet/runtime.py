@@ -13,9 +13,11 @@ from typing import Any
 
 import greenlet
 
+from app.runtimes.eventlet.arrivals import Arrivals
 from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks
 from app.runtimes.eventlet.http import request_handler
 from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
+from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import (
@@ -144,7 +146,10 @@ class EventletRuntime:
         if self._tricks.header_lines:
             wsgi.MAX_HEADER_LINE = MAX_HEADER_BYTES
         # eventlet's own socket class: it knows how to wait in the hub.
-        green = self._listener_class()(fileno=listener.detach())
+        green: Any = self._listener_class()(fileno=listener.detach())
+        siblings = served.siblings
+        if siblings is not None:
+            green = Arrivals(self._eventlet, green)
         accepting = self._eventlet.spawn(
             wsgi.server,
             green,
@@ -158,6 +163,10 @@ class EventletRuntime:
             max_size=MAX_CONNECTIONS,
             **self._handler(wsgi, served),
         )
+        if siblings is not None:
+            if not self._can_hand_over:
+                warn_of_polling()
+            siblings.serve(green.take if self._can_hand_over else None, green.accept_no_more)
         served.started()
         self._wait_for_signal()
         served.stopping()
@@ -183,6 +192,9 @@ class EventletRuntime:
             per_s = served.requests_per_s
             return Pipeline(self._turns, self.sleep, Allowance(per_s, per_s), plain)
 
+        handover = None
+        if served.siblings is not None and self._can_hand_over:
+            handover = Handover(served.siblings, _nothing_is_watched)
         handler = request_handler(
             wsgi,
             self._eventlet.Timeout,
@@ -190,8 +202,13 @@ class EventletRuntime:
             self._tricks,
             self._turns,
             new_pipeline,
+            handover,
         )
         return {"protocol": handler}
+
+    @property
+    def _can_hand_over(self) -> bool:
+        return self._tricks.handlers and self._tricks.requests
 
     def _wait_for_signal(self) -> None:
         # PEP 475 restarts the hub's poll after a signal, so a handler alone is not run until the
@@ -226,6 +243,10 @@ def _without_buffering(app: Callable[..., Any]) -> Callable[..., Any]:
         return app(environ, start_response)
 
     return unbuffered
+
+
+def _nothing_is_watched(descriptor: int) -> None:
+    """A task that waits for a connection is registered for it; none does while it hands it over."""
 
 
 def _noted(number: int, frame: Any) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from app.runtimes.chunks import BadChunks, Chunks
+from app.runtimes.handover import Handover, stream_of
 from app.runtimes.requests import Head, next_head, take_head
 from app.runtimes.server import END_WITH_ANSWER, HAS_HUNG_UP, NOT_HTTP, HeadTime, Presence, log
 from app.runtimes.turns import Pipeline, Turns
@@ -50,13 +51,14 @@ def request_handler(
     tricks: Tricks,
     turns: Turns,
     new_pipeline: Callable[[Any], Pipeline],
+    handover: Handover | None,
 ) -> type:
     """Return gevent's WSGIHandler with our log lines and, as far as the tricks can be used, with
-    times and turns; `body`, `timeout` and `killed` are gevent's, and `new_pipeline` is given a
-    connection."""
+    times and turns; `body`, `timeout` and `killed` are gevent's, `new_pipeline` is given a
+    connection, and `handover` is None where there is nobody to hand connections to."""
     ours = _quiet(handler, killed)
     if tricks.requests:
-        ours = _timed(ours, timeout, times, new_pipeline)
+        ours = _timed(ours, timeout, times, new_pipeline, handover)
     return _discarding(ours, body, timeout, times.head, turns) if tricks.bodies else ours
 
 
@@ -83,19 +85,28 @@ def _has_no_length(handler: Any) -> bool:
 
 
 def _timed(
-    handler: Any, timeout: Any, times: Times, new_pipeline: Callable[[Any], Pipeline]
+    handler: Any,
+    timeout: Any,
+    times: Times,
+    new_pipeline: Callable[[Any], Pipeline],
+    handover: Handover | None,
 ) -> type:
     class Timed(handler):  # type: ignore[misc]
         head: Head | None = None
+        rfile: Any
         response_headers: list[tuple[bytes, bytes]]
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
             self.times = HeadTime(times.head)
             self.pipeline = new_pipeline(self.socket)
+            if handover is not None:
+                self.rfile = stream_of(self.socket, self.rfile)
 
         def read_requestline(self) -> str:
-            self.head = next_head(self.rfile, self.socket, self.times, timeout, self.pipeline)
+            self.head = next_head(
+                self.rfile, self.socket, self.times, timeout, self.pipeline, handover
+            )
             return self.head.line[:MAX_SHOWN] if self.head else ""
 
         def read_request(self, raw_requestline: str) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from app.runtimes.gevent.checks import Places, find_tricks, gevent_places
 from app.runtimes.gevent.http import Times, request_handler
+from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
 from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of, value_of
@@ -98,7 +101,9 @@ class GeventRuntime:
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, stop.set)
-        wsgi = pywsgi.WSGIServer(
+        siblings = served.siblings
+        can_hand_over = siblings is not None and self._tricks.requests
+        wsgi = _server_class(pywsgi.WSGIServer)(
             listener,
             served.wsgi,
             log=None,
@@ -113,14 +118,67 @@ class GeventRuntime:
                 self._tricks,
                 self._turns,
                 new_pipeline,
+                Handover(siblings, self._unwatch) if siblings and can_hand_over else None,
             ),
         )
-        wsgi.max_accept = MAX_ACCEPTED
+        wsgi.max_accept = MAX_ACCEPTED if siblings is None else 1
         wsgi.start()
+        if siblings is not None:
+            if not can_hand_over:
+                warn_of_polling()
+            siblings.serve(self._taker(wsgi) if can_hand_over else None, wsgi.accept_no_more)
         served.started()
         stop.wait()
         served.stopping()
         wsgi.stop(timeout=0)
+
+    def _unwatch(self, descriptor: int) -> None:
+        """Take a descriptor out of the kernel's list, where libev leaves it: this process would
+        go on being told of what another one has open."""
+        from gevent.monkey import get_original
+
+        with suppress(OSError, AttributeError):  # AttributeError: a system without epoll
+            epoll = get_original("select", "epoll")
+            number = os.dup(self._gevent.get_hub().loop.fileno())
+            with epoll.fromfd(number) as registered:
+                registered.unregister(descriptor)
+
+    def _taker(self, wsgi: Any) -> Callable[[int, bytes], None]:
+        """Return what takes a connection that another process hands over."""
+
+        class Taken(self._gevent.socket.socket):  # type: ignore[misc, name-defined]
+            received = b""
+
+        def take(descriptor: int, received: bytes) -> None:
+            connection = Taken(fileno=descriptor)
+            try:
+                address = connection.getpeername()
+            except OSError:  # it has hung up
+                connection.close()
+                return
+            connection.received = received
+            self.give_up_turn()
+            wsgi.do_handle(connection, address)
+
+        return take
+
+
+def _server_class(base: Any) -> Any:
+    class Server(base):  # type: ignore[misc]
+        accepts = True
+
+        def start_accepting(self) -> None:
+            """Accept connections, unless it is to accept no more: the base begins again by itself
+            once it has room."""
+            if self.accepts:
+                super().start_accepting()
+
+        def accept_no_more(self) -> None:
+            """Leave all connections that come to others."""
+            self.accepts = False
+            self.stop_accepting()
+
+    return Server
 
 
 class _GeventTask:

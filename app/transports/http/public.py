@@ -6,8 +6,11 @@ load balancer, /api/status for people.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from flask import current_app, render_template, request
 from typing_extensions import NotRequired, TypedDict
@@ -15,7 +18,7 @@ from typing_extensions import NotRequired, TypedDict
 from app.core.errors import Unauthorized
 from app.transports.http.hooks import access_token
 from app.transports.openapi.operations import Answer, Content, Routes, operation
-from app.transports.services import services
+from app.transports.services import Services, services
 
 # A folder and a stylesheet that the page can do without.
 MARKDOWN = ("js/markdown/markdown-view.js", "css/markdown.css")
@@ -66,8 +69,19 @@ class RunDetails(TypedDict):
     age_s: float
 
 
+class ProcessStatus(TypedDict):
+    """One of several processes; what a silent one has is not known."""
+
+    number: int
+    state: Literal["serving", "leaving", "silent"]
+    pid: NotRequired[int]
+    uptime_s: NotRequired[float]
+    running: NotRequired[int]
+
+
 class ServerStatus(TypedDict):
-    """Counts since the start; `details` for a token whose claim `admin` is true."""
+    """Counts since the start, of all processes together; `processes` where there are several,
+    `details` for a token whose claim `admin` is true."""
 
     version: str
     uptime_s: float
@@ -79,6 +93,7 @@ class ServerStatus(TypedDict):
     tasks: int
     viewers: ViewerCount
     errors: dict[str, int]
+    processes: NotRequired[list[ProcessStatus]]
     details: NotRequired[list[RunDetails]]
 
 
@@ -134,22 +149,81 @@ def health() -> tuple[Health, int]:
 def status() -> ServerStatus:
     """Counts for everybody; an `admin` token sees the runs too."""
     asked = services()
+    counts = _counts(asked, asked.sessions.counts())
+    details = asked.runs.details()
+    if asked.siblings is not None:
+        others = asked.siblings.ask_all()
+        counts["processes"] = _processes(asked.siblings.number, figures_of(asked), others)
+        for figures in (figures for _, figures in others if figures is not None):
+            _add(counts, figures["counts"])
+            details += figures["details"]
+    if _is_admin():
+        counts["details"] = cast(list[RunDetails], details)
+    return counts
+
+
+def _counts(asked: Services, sessions: Mapping[str, Any]) -> ServerStatus:
     facts, metrics = asked.facts, asked.metrics
-    counts: ServerStatus = {
+    return {
         "version": facts.version,
         "uptime_s": round(facts.uptime_s(), 1),
         "async_mode": facts.async_mode,
         "store": facts.store,
         "providers": asked.catalog.names(),
         "runs": cast(RunCounts, {**asked.runs.counts(), **metrics.runs.all()}),
-        "sessions": cast(SessionCounts, asked.sessions.counts()),
+        "sessions": cast(SessionCounts, sessions),
         "tasks": facts.task_count(),
         "viewers": cast(ViewerCount, metrics.viewers.all()),
         "errors": metrics.errors.all(),
     }
-    if _is_admin():
-        counts["details"] = cast(list[RunDetails], asked.runs.details())
-    return counts
+
+
+def figures_of(asked: Services) -> dict[str, Any]:
+    """Return what one of several processes tells another of itself."""
+    is_leaving = asked.siblings is not None and asked.siblings.leaving
+    counts = _counts(asked, {"in_memory": asked.sessions.in_memory(), "stored": None})
+    return {
+        "state": "leaving" if is_leaving else "serving",
+        "pid": os.getpid(),
+        "counts": counts,
+        "details": asked.runs.details(),
+    }
+
+
+def _processes(
+    number: int, own: dict[str, Any], others: list[tuple[int, dict[str, Any] | None]]
+) -> list[ProcessStatus]:
+    found: list[ProcessStatus] = []
+    for one, figures in [(number, own), *others]:
+        if figures is None:
+            found.append({"number": one, "state": "silent"})
+            continue
+        counts = figures["counts"]
+        found.append(
+            {
+                "number": one,
+                "state": figures["state"],
+                "pid": figures["pid"],
+                "uptime_s": counts["uptime_s"],
+                "running": counts["runs"]["running"],
+            }
+        )
+    return sorted(found, key=itemgetter("number"))
+
+
+def _add(counts: ServerStatus, other: ServerStatus) -> None:
+    """Add what another process has counted; what is stored is the same for all."""
+    counts["uptime_s"] = max(counts["uptime_s"], other["uptime_s"])
+    counts["tasks"] += other["tasks"]
+    counts["sessions"]["in_memory"] += other["sessions"]["in_memory"]
+    for mine, more in (
+        (counts["runs"], other["runs"]),
+        (counts["viewers"], other["viewers"]),
+        (counts["errors"], other["errors"]),
+    ):
+        sums = cast(dict[str, int], mine)
+        for name, count in cast(dict[str, int], more).items():
+            sums[name] = sums.get(name, 0) + count
 
 
 def _is_admin() -> bool:

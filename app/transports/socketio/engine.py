@@ -1,8 +1,8 @@
 """Engine.IO beneath Socket.IO: its classes, and the way to one of its clients.
 
-Two things here are not promised by the libraries: the table of classes that Engine.IO makes its
-clients of, and the queue of a client. Both are checked once, when the server is made; where they
-are not as expected the libraries' own way serves, and a line in the log says so.
+Three things here are not promised by the libraries: the table of classes that Engine.IO makes its
+clients of, the queue of a client, and how ids are made. They are checked once, when the server is
+made; where they are not as expected the libraries' own way serves, and a line in the log says so.
 """
 
 from __future__ import annotations
@@ -122,6 +122,15 @@ def use_classes(engine: Any, connections: Connections) -> None:
         engine._async = connections.engine_classes(classes)
     else:
         warn("its table of classes", "no _async", "clients are made of its own")
+
+
+def begin_ids_with(engine: Any, prefix: str) -> None:
+    """Let each session's id say whose it is: a request that has it may come to another process."""
+    made = getattr(engine, "generate_id", None)
+    if callable(made) and isinstance(made(), str):
+        engine.generate_id = lambda: prefix + made()
+    else:
+        warn("its way to make ids", "no generate_id", "who polls may find another process")
 
 
 def warn(trick: str, fault: str, instead: str) -> None:
