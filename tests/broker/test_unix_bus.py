@@ -107,7 +107,7 @@ def test_end_leaves_nothing(ends: list[End], folder: Path) -> None:
     for end in ends:
         end.bus.close()
 
-    assert list(folder.iterdir()) == []
+    assert not folder.exists()
 
 
 def test_folder_is_this_users_alone(ends: list[End], folder: Path) -> None:

@@ -59,7 +59,11 @@ class UnixBus:
         ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         with suppress(FileNotFoundError):
             path.unlink()
-        ours.bind(str(path))
+        try:
+            ours.bind(str(path))
+        except FileNotFoundError:  # the last of some others has just taken the folder away
+            _own(self._folder)
+            ours.bind(str(path))
         self._ours = (worker_id, ours, self._runtime.spawn(self._receive, ours))
         if before is not None:
             self._let_go(before)
@@ -110,6 +114,8 @@ class UnixBus:
             self._let_go(self._ours)
             self._ours = None
         self._out.close()
+        with suppress(OSError):
+            self._folder.rmdir()  # only if it is empty
 
     def _let_go(self, ours: tuple[str, socket.socket, Task]) -> None:
         worker_id, bound, task = ours
