@@ -103,6 +103,14 @@ class Postgres:
         self.run("; ".join(f"DELETE FROM {name}" for name in names), SHARED)
         return url
 
+    def new_database(self) -> str:
+        """Return the address of a database of one's own, with this code's schema."""
+        if not self._exists(SHARED):
+            self.database()
+        name = f"t{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {SHARED}")
+        return self.url(name)
+
     @contextmanager
     def empty(self) -> Iterator[str]:
         """The name of a database of one's own, without a schema."""

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support import topology
 from tests.support.forked import Forked, nurseries
 
 ROOT = Path(__file__).parent.parent.parent
@@ -81,7 +82,6 @@ class Server(Asked):
             "PYTHONUNBUFFERED": "1",
             "PORT": "0",
             "ASYNC_MODE": os.environ.get("TEST_ASYNC_MODE", "eventlet"),
-            "DATABASE_URL": f"sqlite:///{self.folder}/tandem.db",
             "LOG_DIR": str(self.folder / "logs"),
             "STREAM_DELAY_S": "0.01",
             "FIND_OLLAMA": "0",  # one on the developer's machine is none of the tests' business
@@ -92,6 +92,9 @@ class Server(Asked):
             **{name: str(value) for name, value in self.settings.items()},
             **MEASURED,
         }
+        if "DATABASE_URL" not in environ:
+            environ["DATABASE_URL"] = topology.database_of(self.folder)
+            environ = {**topology.settings(), **environ}
         # A file, not a pipe: a pipe that nobody reads is full one day, and then the server waits.
         output = self.folder / "output.txt"
         output.write_text("")
@@ -104,7 +107,8 @@ class Server(Asked):
         is_plain = self.script == ROOT / "run.py" and environ["ASYNC_MODE"] in MODES
         by_itself = "PYTHONPATH" in environ or (self.folder / ".env").exists()
         by_itself |= "WORKERS" in environ  # whose parent is another program
-        if MEASURED or by_itself or not is_plain:
+        several = environ.get("WORKERS", "1") != "1"
+        if MEASURED or by_itself or several or not is_plain:
             return None
         return nurseries.fork(environ, self.folder, output)
 
@@ -116,6 +120,7 @@ class Server(Asked):
                 env=environ,
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # `kill` takes all of several processes
             )
 
     def _read_port(self, process: Process) -> int:
@@ -166,7 +171,9 @@ class Server(Asked):
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9, all of it at once."""
+        if isinstance(self.process, subprocess.Popen) and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
