@@ -34,8 +34,9 @@ from app.core.runs import NEVER_IGNORED, ProviderRequest, RunRecord, Turn, new_i
 from app.core.sessions import ChatSession
 from app.core.tools import Answered, Calls
 from app.runs.ports import Clock, Provider
+from app.runs.registry import FoundRun
 from app.runs.run import Run
-from app.runs.service import FoundRun, RunService
+from app.runs.service import RunService
 
 OF_TOOLS = frozenset({"tool_call", "tool_result", "opaque"})
 CONTINUE = (

@@ -28,8 +28,9 @@ from app.core.store import Store
 from app.core.tools import Reply, asked_in
 from app.core.usage import UsedTokens
 from app.runs.ports import Calls, Clock, Waiter
+from app.runs.registry import FoundRun
 from app.runs.run import Run
-from app.runs.service import FoundRun, RunService
+from app.runs.service import RunService
 from app.usage.daily import DAY_S, day_of
 from app.usage.limits import DailyLimits
 

@@ -7,11 +7,14 @@ read from the store, and looks the same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from app.core.errors import ALL_TAKEN, OverCapacity, ShuttingDown
-from app.core.runs import RunRecord
+from app.core.runs import WAITS, RunRecord
+from app.runs.log import RunLog
 from app.runs.ports import Lock
 from app.runs.run import Run
 
@@ -21,6 +24,38 @@ KEEP_ENDED_S = 30.0  # a reconnect comes within seconds; a reload within half a 
 def age_s(record: RunRecord, now: float) -> float:
     """Return how long before `now` the run started, in seconds."""
     return round(max(0.0, now - record.created_at), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run to look at: its record and log; `live` is None for one that is not of this process."""
+
+    record: RunRecord
+    log: RunLog
+    live: Run | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> FoundRun:
+        """Return a live run as found."""
+        return cls(run.record, run.log, run)
+
+    @property
+    def status(self) -> str:
+        """The status as far as the log has come."""
+        end = self.log.end
+        if end is None:
+            return WAITS if self.log.pause is not None else self.record.status
+        return str(end.data["status"])
+
+    @property
+    def pending(self) -> Sequence[Mapping[str, Any]]:
+        """What it waits for, as the log says: for a moment its record does not yet."""
+        pause = self.log.pause
+        return pause.data["requires_action"] if pause is not None else ()
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Return a block during which the run has one viewer more."""
+        return self.live.watched() if self.live is not None else nullcontext()
 
 
 class RunRegistry:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from app.core.broker import Broker, News, Stop
+from app.core.broker import Broker
 from app.core.errors import ChatError, NotFound, StorageUnavailable
 from app.core.messages import Message
 from app.core.run_errors import RunError
 from app.core.runs import (
-    ENDED,
-    WAITS,
     ProviderRequest,
-    Receipt,
-    RunEnd,
     RunRecord,
     Turn,
 )
 from app.core.store import Immediate, Store, WorkerLost
-from app.core.tools import Answered, Reply, Why
+from app.core.tools import Answered, Reply
 from app.runs.committer import Committer
 from app.runs.deadlines import due
 from app.runs.log import LogReader, RunLog
@@ -36,48 +31,15 @@ from app.runs.ports import (
     Waiter,
     own_patience_s,
 )
-from app.runs.registry import RunRegistry, age_s
+from app.runs.registry import FoundRun, RunRegistry, age_s
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
+from app.runs.stops import Stops
 from app.runs.worker import Neighbours, OwnedRuns, Worker
 
 logger = logging.getLogger(__name__)
-STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
-EXPIRED_AT_ONCE = 50
 STARTING_WAIT_S = 1.0  # from a run's being stored to its being registered: milliseconds
 STARTING_LOOK_S = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class FoundRun:
-    """A run to look at: its record and log; `live` is None for one that is not of this process."""
-
-    record: RunRecord
-    log: RunLog
-    live: Run | None = None
-
-    @classmethod
-    def of(cls, run: Run) -> FoundRun:
-        """Return a live run as found."""
-        return cls(run.record, run.log, run)
-
-    @property
-    def status(self) -> str:
-        """The status as far as the log has come."""
-        end = self.log.end
-        if end is None:
-            return WAITS if self.log.pause is not None else self.record.status
-        return str(end.data["status"])
-
-    @property
-    def pending(self) -> Sequence[Mapping[str, Any]]:
-        """What it waits for, as the log says: for a moment its record does not yet."""
-        pause = self.log.pause
-        return pause.data["requires_action"] if pause is not None else ()
-
-    def watched(self) -> AbstractContextManager[None]:
-        """Return a block during which the run has one viewer more."""
-        return self.live.watched() if self.live is not None else nullcontext()
 
 
 class RunService:
@@ -100,7 +62,6 @@ class RunService:
     ) -> None:
         self.limits = limits
         self._neighbours = neighbours
-        self._metrics = metrics
         self._store = store
         self._begin_now = store.begin_now if isinstance(store, Immediate) else _not_now
         self._calls = calls
@@ -111,6 +72,10 @@ class RunService:
         self._broker = broker
         self._runtime = runtime
         self._clock = clock
+        stops = Stops(
+            self.find, store, calls, worker, registry, broker, runtime, clock, metrics, neighbours
+        )
+        self.stop, self.stop_all, self.end_expired = stops.stop, stops.stop_all, stops.end_expired
         broker.serve(OwnedRuns(worker, registry, self.stop))
 
     @property
@@ -242,24 +207,6 @@ class RunService:
         except WorkerLost:
             raise StorageUnavailable() from None
 
-    def _end_waiting(self, record: RunRecord, why: Why) -> None:
-        """End a run that waits, if it still does; tell who would hear of its end."""
-        now = self._clock.wall()
-        entries = self._calls(self._store.end_waiting, record.owner, record.id, why, now)
-        if not entries:
-            return
-        self._broker.publish_entries(record.id, entries)
-        seq = entries[-1].seq
-        data = {"run_id": record.id, "session_id": record.session_id, "seq": seq}
-        news = News("run_ended", {**data, "status": entries[-1].data["status"]})
-        self._broker.publish_news(record.owner, record.session_id, news)
-        self._metrics.run_ended(record.ended(RunEnd.from_json(entries[-1].data), seq, now))
-
-    def end_expired(self) -> None:
-        """End the runs that have waited for too long. Raises StorageUnavailable."""
-        for record in self._calls(self._store.expired, self._clock.wall(), EXPIRED_AT_ONCE):
-            self._end_waiting(record, "denied")
-
     def find(self, owner: str, run_id: str) -> FoundRun:
         """Return the owner's run. Raises NotFound, for another's too; StorageUnavailable."""
         run = self._registry.get(run_id)
@@ -305,56 +252,6 @@ class RunService:
         """Return how long ago the run started, in seconds."""
         return age_s(found.record, self._clock.wall())
 
-    def stop(self, owner: str, run_id: str) -> Receipt:
-        """End the run, upstream closed and text kept; the same receipt however often.
-
-        Raises NotFound. A run of a process that cannot be reached goes on, and its receipt says so.
-        """
-        found = self.find(owner, run_id)
-        run = found.live
-        if found.status == WAITS:
-            self._end_waiting(found.record, "stopped")
-            return _receipt(self.find(owner, run_id))
-        if run is None:
-            ended = found.status in ENDED
-            command = Stop(owner, run_id)
-            answer = None if ended else self._broker.command(found.record.worker_id, command)
-            return answer or _receipt(found if ended else self.find(owner, run_id))
-        run.end_with(STOPPED)
-        self._wait_for_end(run)
-        if run.record.waits:  # it began to, just now
-            return self.stop(owner, run_id)
-        return _receipt(FoundRun.of(run))
-
-    def _wait_for_end(self, run: Run) -> None:
-        reader = LogReader(
-            run.log,
-            run.log.last_seq,
-            self._runtime.new_waiter(),
-            STOP_WAIT_S,
-            self._clock.monotonic,
-        )
-        while not reader.done:
-            if not reader.read():
-                return
-
-    def stop_all(self, owner: str, session_id: str | None = None) -> None:
-        """Stop what runs in the session, or in all of the owner's, in other processes too where
-        these can be reached."""
-        for run in self._registry.going_of(owner, session_id):
-            self.stop(owner, run.record.id)
-        silent = {self._worker.id}  # those that would not answer: each is waited for once
-        shared, going_of = self._neighbours.shared, self._store.going_of
-        for record in self._calls(going_of, owner, session_id) if shared else ():
-            if record.worker_id not in silent and not self._stopped(owner, record.id):
-                silent.add(record.worker_id)
-
-    def _stopped(self, owner: str, run_id: str) -> bool:
-        try:
-            return self.stop(owner, run_id).status in ENDED
-        except NotFound:
-            return True  # deleted meanwhile
-
     def forget(self, owner: str, session_id: str | None = None) -> None:
         """Forget the runs of a session that was deleted, or of all of an owner's; end what began
         in it meanwhile."""
@@ -383,18 +280,3 @@ class RunService:
 
 def _not_now(turn: Turn) -> None:
     """Leave it to the store's thread."""
-
-
-def _receipt(found: FoundRun) -> Receipt:
-    record, run = found.record, found.live
-    ended = record.status in ENDED
-    not_ours = False if run is None and not ended else None
-    return Receipt(
-        run_id=record.id,
-        session_id=record.session_id,
-        status=record.status if ended else "running",
-        seq=found.log.last_seq,
-        upstream_closed=run.upstream_closed if run else not_ours,
-        stopped_in_ms=run.stopped_in_ms if run else 0.0,
-        usage=record.usage,
-    )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.runs.log import LogReader
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 
 log = logging.getLogger(__name__)
 

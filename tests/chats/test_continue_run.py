@@ -10,8 +10,9 @@ from app.chats.sessions import SessionService
 from app.core.errors import InvalidRequest, NotFound, SessionBusy
 from app.core.messages import text_parts
 from app.core.run_errors import UpstreamTimeout
+from app.runs.registry import FoundRun
 from app.runs.run import STOPPED, Run
-from app.runs.service import FoundRun, RunService
+from app.runs.service import RunService
 from tests.support.manual import ManualRuntime
 from tests.support.scripted import STOP, ScriptedProvider, Step
 

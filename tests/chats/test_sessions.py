@@ -21,7 +21,8 @@ from app.core.errors import (
 from app.core.messages import text_parts
 from app.core.runs import KEY_TTL_S
 from app.providers.catalog import ProviderCatalog
-from app.runs.service import FoundRun, RunService
+from app.runs.registry import FoundRun
+from app.runs.service import RunService
 from app.stores.memory import MemoryStore
 from tests.chats.conftest import make_sessions
 from tests.support.clock import HandClock

@@ -12,8 +12,9 @@ from app.core.runs import ProviderRequest, Turn
 from app.metrics.counts import Metrics
 from app.runs.log import LogReader, RunLog
 from app.runs.ports import Clock
-from app.runs.registry import KEEP_ENDED_S
-from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, STOP_WAIT_S, FoundRun, RunService
+from app.runs.registry import KEEP_ENDED_S, FoundRun
+from app.runs.service import STARTING_LOOK_S, STARTING_WAIT_S, RunService
+from app.runs.stops import STOP_WAIT_S
 from app.stores.memory import MemoryStore
 from app.stores.no_locks import NoLocks
 from app.wiring import make_runs

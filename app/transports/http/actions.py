@@ -12,7 +12,7 @@ from app.core.tools import Reply, answers_in
 from app.dialects.native_answers import ApprovalBody, ResultsBody, check_answers
 from app.dialects.native_shapes import Status
 from app.dialects.routes import NATIVE
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.http.runs import SHOWN, wanted_options
 from app.transports.http.streams import stream
 from app.transports.openapi.operations import (

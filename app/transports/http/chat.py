@@ -16,7 +16,7 @@ from app.core.run_errors import RunError
 from app.core.tools import asked_in, pause_before
 from app.dialects.dialect import Answers, Spoken
 from app.dialects.routes import ROUTES, Route
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.guards.body import check_weight, read_object
 from app.transports.guards.large_bodies import Hold
 from app.transports.guards.rates import admission

@@ -22,7 +22,7 @@ from app.dialects.native_shapes import (
     UsageShape,
 )
 from app.dialects.routes import NATIVE
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.http.conversations.sessions import pending_of
 from app.transports.http.hooks import count
 from app.transports.http.streams import detached, stream

@@ -14,7 +14,7 @@ from flask import Response, g, jsonify, request
 from app.dialects.dialect import Dialect, Encoder, Reply
 from app.dialects.plain_text import PlainTextEncoder
 from app.runs.log import LogReader
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.services import Services, services
 from app.transports.visits import visit
 

@@ -11,7 +11,7 @@ from app.dialects.dialect import Reply
 from app.dialects.native import NativeEvents, Wanted
 from app.runs.log import LogReader
 from app.runs.ports import Task
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.services import Services
 from app.transports.socketio.engine import LibraryOutlet, Outlet, OutletTo
 from app.transports.visits import visit

@@ -18,7 +18,7 @@ from app.dialects.native import NativeEncoder
 from app.dialects.routes import NATIVE
 from app.runs.log import LogReader
 from app.runs.ports import Waiter
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.http.conversations.sessions import SESSION_NEWS, news_frame
 from app.transports.http.runs import SHOWN, wanted_options
 from app.transports.http.streams import event_stream, reply_of

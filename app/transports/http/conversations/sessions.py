@@ -16,7 +16,7 @@ from app.core.sessions import ChatSession, Page
 from app.dialects.dialect import OPEN, PING, SSE_CONTENT_TYPE
 from app.dialects.frames import Body, Id, json_line, timestamp
 from app.dialects.native_shapes import PendingAction, Status
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.http.streams import event_stream, presence
 from app.transports.openapi.operations import (
     Answer,

@@ -20,7 +20,7 @@ from app.dialects.responses.described import conversation_id, run_id_of, session
 from app.dialects.responses.items import items_of
 from app.dialects.responses.shapes import Item, ResponseObject
 from app.dialects.routes import RESPONSES
-from app.runs.service import FoundRun
+from app.runs.registry import FoundRun
 from app.transports.http.streams import reply_of, stream
 from app.transports.openapi.operations import (
     Answer,
