@@ -275,7 +275,7 @@ class LogReader:
 
 
 class PackedEntries:
-    """Consecutive entries that will not change any more, none of them an `end`: their text once, and
+    """Consecutive entries that will not change any more, no `end` among them: their text once, and
     nine bytes for each.
 
     A Python object for each piece would cost ten times the piece; a long reply is held by many logs
