@@ -506,7 +506,7 @@ def test_behind_nginx_whoever_polls_finds_its_host_and_process(start_server, in_
         client = SocketClient(front, kind)
         client.call("chat_stream", {"message": "hi"})
         client.wait_for_end()
-        assert client.text() == "Hello there"
+        assert client.text() == "Hello there" and not client.disconnected.is_set()
         client.close()
     assert first.status()["runs"]["completed"] and second.status()["runs"]["completed"]
 
