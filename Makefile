@@ -16,6 +16,7 @@ test-all: test
 	@TEST_SCHEMA_CASES=25 $(BIN)/python -m pytest tests/e2e/test_schemathesis.py
 	@TEST_KILLS=50 TEST_STOPS=200 TEST_CLIENTS=50 TEST_CHURN_S=20 $(BIN)/python -m pytest \
 		tests/e2e/test_crashes.py tests/e2e/test_many_viewers.py
+	@TEST_CLIENTS=100 $(BIN)/python -m pytest tests/e2e/test_workers.py
 	@$(MAKE) --no-print-directory e2e-gevent
 
 # By the tests in process, and by some that start servers. These are measured too, which makes them

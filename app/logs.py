@@ -53,9 +53,13 @@ class LogOptions(Protocol):
     def log_files(self) -> int: ...
 
 
-def set_up_logs(options: LogOptions, secrets: Iterable[str] = (), worker: int = 0) -> None:
-    """Send the root logger's lines to stdout and to `log_dir`/app.log, each with the number of the
-    `worker` if it is one of several. Raises OSError."""
+def set_up_logs(
+    options: LogOptions, secrets: Iterable[str] = (), worker: int | None = None
+) -> None:
+    """Send the root logger's lines to stdout and to `log_dir`/app.log. Raises OSError.
+
+    `worker` is the number of one of several processes, which each line has, and 0 of their parent.
+    """
     Path(options.log_dir).mkdir(parents=True, exist_ok=True)
     # No line says them, and finding them out costs more than writing one does.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -70,6 +74,7 @@ def set_up_logs(options: LogOptions, secrets: Iterable[str] = (), worker: int = 
     known = _as_written(secrets)
     to_file.setFormatter(JsonLines(known))
     to_stdout.setFormatter(Readable(known))
+    to_file.is_shared = worker is not None
     if worker:
         for handler in (to_stdout, to_file):
             handler.addFilter(_Numbered(worker))
@@ -99,10 +104,14 @@ class RotatedFile(RotatingFileHandler):
     it. And of two processes that find the file full, both would rotate it.
     """
 
+    is_shared = False  # whether others rotate it too
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, into a new file if it would not fit."""
         try:
             line = self.format(record) + self.terminator
+            if self.is_shared and not self._is_current():
+                self._let_go()
             if self._is_full_with(len(line.encode())):
                 self.doRollover()
             self._file().write(line)
@@ -118,9 +127,15 @@ class RotatedFile(RotatingFileHandler):
             if self._is_current():
                 super().doRollover()
             else:
-                self.close()
+                self._let_go()
         finally:
             os.close(folder)
+
+    def _let_go(self) -> None:
+        """Close what is written to; the next line opens what has the name then."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
 
     def _is_current(self) -> bool:
         """Whether what is written to is what the name leads to."""

@@ -34,7 +34,7 @@ def main(make: Callable[[str, int], Runtime] = make_runtime) -> int:
     try:
         settings, place = load_settings(), place_of()
         server = settings.server
-        set_up_logs(settings.logs, secrets_of(settings), place.number if place else 0)
+        set_up_logs(settings.logs, secrets_of(settings), place.number if place else None)
         files = raise_file_limit()
         listener = inherited_listener(place) if place else listen(server.host, server.port)
         tandem = create_app(settings, make=make, place=place)

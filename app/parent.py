@@ -47,7 +47,7 @@ def main(given: Mapping[str, str]) -> int:
     try:
         settings = load(ParentSettings)
         server = settings.server
-        set_up_logs(settings.logs, secrets_of(settings))
+        set_up_logs(settings.logs, secrets_of(settings), worker=0)
         listener = listen(server.host, server.port)
     except BadSetting as error:
         return refuse(f"{error}\n{SETTINGS_ARE_IN}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.logs import PLACE, QUIET, JsonLines, Readable, redact, set_up_logs
+from app.logs import PLACE, QUIET, JsonLines, Readable, RotatedFile, redact, set_up_logs
 from tests.support.options import LogOptions
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_x"
@@ -144,6 +144,33 @@ def test_file_is_rotated_before_a_line_that_would_not_fit(tmp_path: Path) -> Non
     said = [[json.loads(line)["message"][0] for line in some] for some in lines]
     assert said == [["4", "5"], ["2", "3"]]
     assert max(one.stat().st_size for one in files) <= 1000
+
+
+def test_several_processes_rotate_one_file_once_and_lose_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    files = [RotatedFile(path, maxBytes=1000, backupCount=50, encoding="utf-8") for _ in range(3)]
+    for number in range(300):
+        file = files[number % 7 % 3]  # one of them writes less than the others
+        file.is_shared = True
+        file.emit(logging.makeLogRecord({"msg": f"{number:03} {'x' * (number % 90)}"}))
+    for file in files:
+        file.close()
+
+    sizes = [one.stat().st_size for one in tmp_path.iterdir()]
+    lines = [line for one in tmp_path.iterdir() for line in one.read_text().splitlines()]
+    assert sorted(int(line[:3]) for line in lines) == list(range(300))
+    assert max(sizes) <= 1000 and len(sizes) <= sum(sizes) / 1000 * 1.3
+
+
+@pytest.mark.usefixtures("root_as_it_was")
+def test_each_line_of_one_of_several_processes_has_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs(LogOptions(str(tmp_path), "INFO", 1000, 2), worker=3)
+    logging.getLogger("tandem").info("hello")
+
+    assert json.loads((tmp_path / "app.log").read_text())["worker"] == 3
+    assert capsys.readouterr().out.endswith("hello  worker=3\n")
 
 
 @pytest.mark.usefixtures("root_as_it_was")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ import pytest
 from tests.support.polling import Polling, ask, connection_to
 from tests.support.raw_socket import RawSocket
 from tests.support.server import ROOT, Server
+from tests.support.services import missing
 from tests.support.sockets import SocketClient
 from tests.support.sse import follow_run, stream_chat, text_of
 from tests.support.upstream import silent
@@ -427,3 +430,96 @@ def test_without_their_parent_they_end_and_the_port_is_free(start_server):
     assert "the parent is gone" in server.output
     assert os.listdir(folder) == [], "the last one tidies up"
     os.rmdir(folder)
+
+
+# --- Several hosts ---
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1000; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+    {config}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://$tandem;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+        }}
+    }}
+}}
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def in_front(tmp_path):
+    """Start nginx with the configuration of docs/scale.md before two servers."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        missing("nginx is not installed", "apt-get install nginx")
+    started = []
+
+    def start(first, second):
+        config = re.search(r"```nginx\n(.+?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)[
+            1
+        ]
+        for address, server in (("10.0.0.1:5000", first), ("10.0.0.2:5000", second)):
+            config = config.replace(address, f"127.0.0.1:{server.port}")
+        port = free_port()
+        (tmp_path / "nginx.conf").write_text(
+            NGINX.format(folder=tmp_path, config=config, port=port)
+        )
+        command = [program, "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"]
+        started.append(subprocess.Popen(command))
+        return port
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait()
+
+
+def test_behind_nginx_whoever_polls_finds_its_host_and_process(start_server, in_front, upstream):
+    settings = {"DATABASE_URL": "sqlite:///../shared.db", "MAX_SOCKETS_PER_USER": 1000}
+    first = start_server("a", NODE="a", WORKERS=2, **settings)
+    second = start_server("b", NODE="b", **settings)
+    front = Front(in_front(first, second))
+    assert first.wait_until(front.is_there)
+    for kind in [("polling", "websocket"), ("polling",)] * 10:
+        client = SocketClient(front, kind)
+        client.call("chat_stream", {"message": "hi"})
+        client.wait_for_end()
+        assert client.text() == "Hello there" and not client.disconnected.is_set()
+        client.close()
+    assert first.status()["runs"]["completed"] and second.status()["runs"]["completed"]
+
+
+class Front:
+    """A proxy, as clients know it."""
+
+    def __init__(self, port):
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def is_there(self):
+        try:
+            return ask(connection_to(self), "GET", "/health")[0] == 200
+        except OSError:
+            return False

@@ -28,8 +28,9 @@ def main(path: str) -> None:
     """Serve until whoever started this has gone."""
     parent = os.getppid()
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    listener.bind(path)
+    listener.bind(f"{path}.new")
     listener.listen(8)
+    os.rename(f"{path}.new", path)  # whoever sees it there can connect
     import run  # patches as its first act, then imports all the rest
 
     gc.collect()

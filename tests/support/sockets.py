@@ -6,6 +6,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import engineio
@@ -110,11 +111,15 @@ class SocketClient:
         """Return the joined tokens."""
         return "".join(token["token"] for token in self.tokens())
 
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # the other side may have been faster
+            self.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Hang up, without the three seconds that a polite close may wait for its answer."""
         websocket = self.client.eio.ws
         if self.client.connected and self.client.transport() == "websocket":
-            websocket.close = lambda: websocket.sock.shutdown(socket.SHUT_RDWR)
+            websocket.close = self._hang_up
         if self.client.connected and self.client.transport() == "polling":
             # Its poll may be out for as long as a ping: nobody waits for that.
             threading.Thread(target=self.client.disconnect, daemon=True).start()
