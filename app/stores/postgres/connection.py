@@ -15,11 +15,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import generators
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 from psycopg.errors import _WaitTimeout
-from psycopg.pq import ConnStatus, TransactionStatus
-from psycopg.pq.abc import PGconn
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import tuple_row
 from psycopg.waiting import Ready, Wait
 
@@ -52,6 +53,7 @@ class ThreadConnection(psycopg.Connection[Any]):
         super().__init__(pgconn, row_factory)
         self.lock = Lock()  # type: ignore[assignment]
         self.deadline = math.inf
+        self._names: dict[bytes, bytes] = {}  # names by statement
 
     def wait(self, gen: PQGen[T], interval: float = INTERVAL_S, timeout: float | None = None) -> T:
         """Wait for what goes on at the connection. Raises OperationalError at the deadline: the
@@ -65,6 +67,31 @@ class ThreadConnection(psycopg.Connection[Any]):
             self.pgconn.finish()
             raise psycopg.OperationalError("no answer in time") from None
         return found
+
+    def rollback(self) -> None:
+        """Roll back, with which psycopg forgets all prepared statements, ours as well."""
+        self._names.clear()
+        super().rollback()
+
+    def run(self, sql: bytes, *values: bytes) -> int:
+        """Run one statement, prepared, of values as texts; return how many rows it changed.
+
+        A third of what a cursor's costs. Raises psycopg.Error.
+        """
+        name = self._names.get(sql)
+        if name is None:
+            name = b"tandem_%d" % len(self._names)
+            self.pgconn.send_prepare(name, sql)
+            self._result_of_one()
+            self._names[sql] = name
+        self.pgconn.send_query_prepared(name, values)
+        return self._result_of_one().command_tuples or 0
+
+    def _result_of_one(self) -> PGresult:
+        result: PGresult = self.wait(generators.execute(self.pgconn))[0]
+        if result.status != ExecStatus.COMMAND_OK:
+            raise psycopg.errors.error_from_result(result)
+        return result
 
     def is_usable(self) -> bool:
         """Whether it is idle, and nobody has said that it ends: a look, not a round trip."""

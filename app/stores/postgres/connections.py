@@ -136,11 +136,16 @@ class Connections:
 
 @contextmanager
 def all_or_nothing(connection: ThreadConnection) -> Iterator[None]:
-    """Write in one transaction of the driver's. Raises psycopg.Error."""
-    connection.execute(BEGIN)
+    """Write in one transaction of the driver's. Raises psycopg.Error.
+
+    What is not asked for its result goes on its way without waiting for one, so an error of it may
+    come from a later statement, or from the end.
+    """
     try:
-        yield
-        connection.execute("COMMIT")
+        with connection.pipeline():
+            connection.execute(BEGIN, prepare=True)
+            yield
+            connection.execute("COMMIT", prepare=True)
     except BaseException:
         with suppress(psycopg.Error):
             connection.rollback()
