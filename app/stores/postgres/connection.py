@@ -97,6 +97,7 @@ class ThreadConnection(psycopg.Connection[Any]):
         """Whether it is idle, and nobody has said that it ends: a look, not a round trip."""
         with suppress(psycopg.Error):
             self.pgconn.consume_input()
+            self.pgconn.consume_input()  # the end comes after the words that say so
             idle = self.pgconn.transaction_status == TransactionStatus.IDLE
             return idle and self.pgconn.status == ConnStatus.OK
         return False
@@ -111,8 +112,8 @@ def connect(url: str, patience_s: float, setup: str, kind: type[C]) -> C:
     while True:
         try:
             return _connect_once(url, max(deadline, time.monotonic() + LEAST_WAIT_S), setup, kind)
-        except psycopg.OperationalError:
-            if time.monotonic() + CONNECT_AGAIN_S > deadline:
+        except psycopg.OperationalError as error:
+            if time.monotonic() + CONNECT_AGAIN_S > deadline or _is_final(error):
                 raise
         pause(CONNECT_AGAIN_S)
 
@@ -126,12 +127,24 @@ def _connect_once(url: str, deadline: float, setup: str, kind: type[C]) -> C:
         except psycopg.OperationalError as error:
             failure = error
             continue
-        connection.deadline = deadline
-        connection.autocommit = True
-        if setup:
-            connection.execute(setup.encode())
+        try:
+            connection.deadline = deadline
+            connection.autocommit = True
+            if setup:
+                connection.execute(setup.encode())
+        except BaseException:
+            connection.close()
+            raise
         return connection
     raise failure
+
+
+def _is_final(error: psycopg.OperationalError) -> bool:
+    """Whether a server has refused us, and not only because it starts or stops."""
+    said = str(error)
+    return "FATAL" in said and not any(
+        word in said for word in ("starting", "shutting", "recovery")
+    )
 
 
 def _until_done(gen: PQGenConn[T], deadline: float) -> T:

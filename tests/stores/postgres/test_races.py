@@ -43,7 +43,7 @@ def held(raw: psycopg.Connection[Any], statement: str) -> Iterator[None]:
 
 def waiting_for_a_lock(raw: psycopg.Connection[Any], count: int = 1) -> None:
     """Return once so many others wait for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
     while raw.execute(waiting).fetchone()[0] < count:  # type: ignore[index]
         pass
 
