@@ -18,7 +18,7 @@ import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
-from psycopg.errors import _WaitTimeout
+from psycopg.errors import Diagnostic, _WaitTimeout
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import tuple_row
@@ -53,6 +53,8 @@ class ThreadConnection(psycopg.Connection[Any]):
         super().__init__(pgconn, row_factory)
         self.lock = Lock()  # type: ignore[assignment]
         self.deadline = math.inf
+        self._is_ended = False  # the server has said so; the connection's end comes after that
+        self.add_notice_handler(self._hear)
         self._names: dict[bytes, bytes] = {}  # names by statement
 
     def wait(self, gen: PQGen[T], interval: float = INTERVAL_S, timeout: float | None = None) -> T:
@@ -93,13 +95,16 @@ class ThreadConnection(psycopg.Connection[Any]):
             raise psycopg.errors.error_from_result(result)
         return result
 
+    def _hear(self, said: Diagnostic) -> None:
+        self._is_ended = self._is_ended or said.severity_nonlocalized == "FATAL"
+
     def is_usable(self) -> bool:
         """Whether it is idle, and nobody has said that it ends: a look, not a round trip."""
         with suppress(psycopg.Error):
             self.pgconn.consume_input()
-            self.pgconn.consume_input()  # the end comes after the words that say so
+            self.pgconn.is_busy()  # reads what has come
             idle = self.pgconn.transaction_status == TransactionStatus.IDLE
-            return idle and self.pgconn.status == ConnStatus.OK
+            return idle and self.pgconn.status == ConnStatus.OK and not self._is_ended
         return False
 
 
