@@ -129,8 +129,10 @@ class Connections:
         return connect(self._url, self.patience_s, self._setup, ThreadConnection)
 
     def _check_out(self, connection: ThreadConnection, record: Any, proxy: Any) -> None:
-        if not connection.is_usable():
+        # A new one that is ended already says so by its first statement.
+        if record.info.get("used") and not connection.is_usable():
             raise DisconnectionError()
+        record.info["used"] = True
         connection.deadline = time.monotonic() + self.patience_s + GRACE_S
 
 
