@@ -20,15 +20,17 @@ from tests.support.scripted import STOP
 from tests.support.workers import Worker
 
 MakeWorker = Callable[[], Worker]
+WITH_FILES = pytest.mark.parametrize("worker", ["sql_path"], indirect=True)
 
 
-@pytest.fixture
-def worker(sql_path: str, clock: HandClock) -> Iterator[MakeWorker]:
+@pytest.fixture(params=["sql_path", "postgres_url"])
+def worker(request: pytest.FixtureRequest, clock: HandClock) -> Iterator[MakeWorker]:
     """Make workers on one database."""
     made: list[Worker] = []
+    where = request.getfixturevalue(request.param)
 
     def make() -> Worker:
-        made.append(Worker(sql_path, clock))
+        made.append(Worker(where, clock))
         return made[-1]
 
     yield make
@@ -70,6 +72,7 @@ def test_of_two_recoveries_that_race_one_takes_over(worker: MakeWorker) -> None:
         assert [entry.kind for entry in others[0].store.read_entries(run_id)] == ["end"]
 
 
+@WITH_FILES
 def test_recovery_that_finds_the_lock_free_too_late_takes_nothing(worker: MakeWorker) -> None:
     dead, first, second = worker(), worker(), worker()
     dead.start()
@@ -98,6 +101,7 @@ def test_worker_does_not_take_itself_for_dead(worker: MakeWorker) -> None:
     assert not alone.locks.is_gone(alone.id)
 
 
+@WITH_FILES
 def test_id_that_is_no_file_name_is_nobodys(worker: MakeWorker) -> None:
     one = worker()
     one.store.register_worker("../../etc/passwd", 0)
@@ -105,13 +109,20 @@ def test_id_that_is_no_file_name_is_nobodys(worker: MakeWorker) -> None:
     assert one.recovery.sweep() == []
 
 
-def test_worker_that_leaves_in_order_leaves_nothing(worker: MakeWorker, sql_path: str) -> None:
+def test_worker_that_leaves_in_order_leaves_nothing(worker: MakeWorker) -> None:
     leaving, other = worker(), worker()
     leaving.start()
     leaving.recovery.retire()
 
     assert other.recovery.sweep() == []
     assert other.seen("run-1")[-1].data["status"] == "interrupted"
+
+
+@WITH_FILES
+def test_worker_that_leaves_in_order_leaves_no_file(worker: MakeWorker, sql_path: str) -> None:
+    leaving, other = worker(), worker()
+    leaving.recovery.retire()
+
     names = [path.name for path in Path(f"{sql_path}.workers").iterdir()]
     assert names == [f"{other.id}.lock"]
 
@@ -210,7 +221,16 @@ def test_lost_worker_goes_on_as_a_new_one(worker: MakeWorker) -> None:
     assert other.store.read_entries("run-2") == run.log.since(0)
     assert run.record.status == "completed"
     assert other.recovery.sweep() == []  # the new one is alive
-    assert other.locks.is_gone(lost.id)  # the old one let go
+
+
+@WITH_FILES
+def test_lost_worker_lets_its_file_go(worker: MakeWorker) -> None:
+    lost, other = worker(), worker()
+    lost.start()
+    other.recovery.take_over(lost.id)
+    lost.runtime.run()
+
+    assert other.locks.is_gone(lost.id)
 
 
 def test_idle_worker_that_was_lost_goes_on_as_a_new_one(worker: MakeWorker) -> None:

@@ -275,6 +275,18 @@ def test_log_of_all_kinds_is_stored_becomes_a_message_and_is_folded(store: Store
     assert store.read_entries("run-1") == folded(entries)
 
 
+@BOTH_WAYS
+def test_nul_that_a_model_says_is_kept_like_any_character(store: Store, way: str) -> None:
+    store.begin_turn(turn_of())
+    getattr(store, way)(WORKER, Batch([("run-1", texts("a\x00b"))]))
+    assert store.read_entries("run-1") == texts("a\x00b")
+    getattr(store, way)(WORKER, ended(run_record(), texts("\x00c", first=2)))
+
+    assert store.read_entries("run-1")[:2] == texts("a\x00b", "\x00c")
+    assert store.read_branch("ann", "s-1")[-1].text == "\x00c"
+    assert [one.text for one in store.begin_turn(turn_of("run-2"))][1] == "\x00c"
+
+
 def test_message_that_has_no_text_is_kept_and_given_to_the_model(store: Store) -> None:
     picture = ({"type": "image", "url": "https://a.org/b.png"},)
     turn = turn_of()

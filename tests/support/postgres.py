@@ -130,9 +130,13 @@ class Postgres:
             connection.execute(statement.encode())
 
     def cut_all(self) -> None:
-        """End all connections but one's own."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        self.run(f"{others} WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
+        """End all connections; return when they are gone."""
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            while connection.execute(
+                f"SELECT pg_terminate_backend(pid) {others}".encode()
+            ).rowcount:
+                pass
 
 
 def _free_port() -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 
+import psycopg
+
 from app.broker.local import LocalBroker
 from app.core.entries import Entry
 from app.metrics.counts import Metrics
 from app.runs.run import Run
+from app.runtimes.threads import ThreadRuntime
+from app.stores.postgres.locks import PostgresLocks, Silence
+from app.stores.postgres.store import PostgresStore
 from app.stores.sqlite.locks import FileLocks
 from app.stores.sqlite.store import SqliteStore
 from app.wiring import make_runs
@@ -18,20 +23,61 @@ from tests.support.samples import provider_request, turn_of
 from tests.support.scripted import ScriptedProvider
 
 
+class DyingFileLocks(FileLocks):
+    """Dies as kill -9 lets one die: the kernel closes the files, and nothing else happens."""
+
+    def die(self) -> None:
+        """Die."""
+        for descriptor in self._held.values():
+            os.close(descriptor)
+        self._held.clear()
+
+
+class DyingPostgresLocks(PostgresLocks):
+    """Knows at once who is gone, where others know it after two seconds."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, ThreadRuntime(), Silence(free_s=0.0, settled_s=0.0))
+        self._address = url
+
+    def is_gone(self, worker_id: str) -> bool:
+        """Whether it is gone now."""
+        self._beat()
+        return super().is_gone(worker_id)
+
+    def die(self) -> None:
+        """Die; return when the database knows."""
+        self._held.clear()
+        if self._connection is None:
+            return
+        pid = self._connection.info.backend_pid
+        self._connection.close()
+        self._connection = None
+        alive = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            while connection.execute(alive, (pid,)).fetchone():
+                pass
+
+
 class Worker:
     """One process: its store, its locks, its runs; registered. Its provider waits to be driven."""
 
     def __init__(
         self,
-        path: str,
+        where: str,
         clock: HandClock,
         broker: LocalBroker | None = None,
         max_runs_per_user: int = 2000,
     ) -> None:
         self.runtime = ManualRuntime(clock)
         self.scripted = ScriptedProvider()
-        self.store = SqliteStore(path, busy_timeout_s=5)
-        self.locks = FileLocks(f"{path}.workers")
+        self.store: SqliteStore | PostgresStore
+        self.locks: DyingFileLocks | DyingPostgresLocks
+        if where.startswith("postgresql://"):
+            self.store, self.locks = PostgresStore(where), DyingPostgresLocks(where)
+        else:
+            self.store = SqliteStore(where, busy_timeout_s=5)
+            self.locks = DyingFileLocks(f"{where}.workers")
         limits = RunOptions(max_runs_per_user=max_runs_per_user, store_timeout_s=1, heartbeat_s=5)
         parts = make_runs(
             self.store, self.locks, self.runtime, clock.clock, limits, Metrics(), broker=broker
@@ -59,12 +105,10 @@ class Worker:
         return found
 
     def die(self) -> None:
-        """Die as kill -9 lets one die: the kernel closes the files, and nothing else happens."""
-        for descriptor in self.locks._held.values():
-            os.close(descriptor)
-        self.locks._held.clear()
+        """Die, with its store as it is."""
+        self.locks.die()
 
     def close(self) -> None:
-        """Let all files go."""
+        """Let all files and connections go."""
         self.die()
         self.store.close()

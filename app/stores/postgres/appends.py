@@ -33,9 +33,9 @@ PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
 # Whoever takes the worker over holds its row FOR UPDATE: either it sees this row, or this finds
 # nobody.
 _ALIVE = "SELECT 1 FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE"
-_APPEND_IF_ALIVE = """
+_APPEND_IF_ALIVE = b"""
 INSERT INTO journal (worker_id, id, entries)
-SELECT id, %s, %s FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE
+SELECT id, $1::bigint, $2 FROM workers WHERE id = $3 AND lost_at IS NULL FOR KEY SHARE
 ON CONFLICT (worker_id, id) DO UPDATE SET entries = excluded.entries
 """
 _APPEND = """
@@ -101,8 +101,8 @@ class PostgresAppends:
         if batch.ends or batch.pauses or not lines or not journal.is_quiet(now):
             _Transaction(connection, journal).write(batch, lines, now, self._row_id)
             return
-        values = (self._row_id, orjson.dumps(lines).decode(), self._worker_id)
-        if not connection.execute(_APPEND_IF_ALIVE, values, prepare=True).rowcount:
+        values = (b"%d" % self._row_id, orjson.dumps(lines), self._worker_id.encode())
+        if not connection.run(_APPEND_IF_ALIVE, *values):
             raise WorkerLost(self._worker_id)
         journal.note(self._row_id, lines)
 

@@ -129,18 +129,25 @@ class Connections:
         return connect(self._url, self.patience_s, self._setup, ThreadConnection)
 
     def _check_out(self, connection: ThreadConnection, record: Any, proxy: Any) -> None:
-        if not connection.is_usable():
+        # A new one that is ended already says so by its first statement.
+        if record.info.get("used") and not connection.is_usable():
             raise DisconnectionError()
+        record.info["used"] = True
         connection.deadline = time.monotonic() + self.patience_s + GRACE_S
 
 
 @contextmanager
 def all_or_nothing(connection: ThreadConnection) -> Iterator[None]:
-    """Write in one transaction of the driver's. Raises psycopg.Error."""
-    connection.execute(BEGIN)
+    """Write in one transaction of the driver's. Raises psycopg.Error.
+
+    What is not asked for its result goes on its way without waiting for one, so an error of it may
+    come from a later statement, or from the end.
+    """
     try:
-        yield
-        connection.execute("COMMIT")
+        with connection.pipeline():
+            connection.execute(BEGIN, prepare=True)
+            yield
+            connection.execute("COMMIT", prepare=True)
     except BaseException:
         with suppress(psycopg.Error):
             connection.rollback()

@@ -3,6 +3,7 @@ way."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,7 @@ from app.stores.postgres.connection import OLDEST, ThreadConnection, connect
 from app.stores.sql.migrate import MIGRATIONS, DatabaseTooNew, DatabaseUnusable
 
 LOCK = 0x7A6E64656D000001  # pg_advisory_lock's, of whoever changes the schema
-PATIENCE_S = 5.0  # for a server that is just starting
+PATIENCE_S = 3.0  # for a server that is just starting
 
 
 def migrate(url: str) -> None:
@@ -60,9 +61,13 @@ def is_there(url: str) -> bool:
 def _connected(url: str) -> Iterator[Connection]:
     def connected() -> psycopg.Connection[object]:
         connection = connect(url, PATIENCE_S, "", ThreadConnection)
-        connection.deadline = float("inf")
-        connection.autocommit = False
-        _check(connection)
+        try:
+            connection.deadline = math.inf
+            connection.autocommit = False
+            _check(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     engine = create_engine("postgresql+psycopg://", creator=connected, poolclass=NullPool)

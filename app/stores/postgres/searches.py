@@ -94,7 +94,8 @@ class PostgresSearches:
                 return []
             finally:
                 connection.given_up = lambda: False
-                connection.rollback() if not connection.closed else None
+                if not connection.closed:
+                    connection.rollback()
 
     def _connected(self) -> SearchConnection:
         if self._connection is None or not self._connection.is_usable():

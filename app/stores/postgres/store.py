@@ -188,10 +188,17 @@ def again(call: Callable[[], T]) -> T:
     return call()
 
 
+# Also of one that was told to end before it had an answer.
+_NOTHING_STORED = (
+    psycopg.errors.TransactionRollback,
+    psycopg.errors.IntegrityError,
+    psycopg.errors.AdminShutdown,
+)
+
+
 def _was_crossed(cause: Any) -> bool:
     cause = getattr(cause, "orig", cause)
-    kinds = (psycopg.errors.TransactionRollback, psycopg.errors.IntegrityError)
-    return isinstance(cause, kinds)
+    return isinstance(cause, _NOTHING_STORED)
 
 
 def _hashed(what: str) -> Any:
