@@ -29,12 +29,12 @@ sys.path[0] = str(Path(__file__).parent.parent.parent)
 import engineio  # noqa: E402
 import socketio  # noqa: E402
 
-from app.main import listen  # noqa: E402
 from app.runtimes import make_runtime  # noqa: E402
 from app.transports.socketio.engine import use_classes  # noqa: E402
 from app.transports.socketio.engine_protocol import Engine  # noqa: E402
 from app.transports.socketio.packets import ValidPacket  # noqa: E402
 from app.transports.socketio.socket_protocol import SocketServer  # noqa: E402
+from app.workers.listening import listen  # noqa: E402
 from tests.conformance import client_handlers  # noqa: E402
 
 
@@ -57,6 +57,7 @@ class Served:
     head_timeout_s = 10
     viewer_stall_s = 30
     requests_per_s = 200
+    siblings = None
 
     def __init__(self, wsgi: Callable[..., Any], listener: Any) -> None:
         self.wsgi = wsgi
