@@ -416,7 +416,8 @@ def test_without_their_parent_they_end_and_the_port_is_free(start_server):
     server = start_server(WORKERS=2, TMPDIR=folder)
     assert os.listdir(folder)
     children = pids(server).values()
-    server.kill()
+    server.process.kill()  # the parent alone
+    server.process.wait()
     gone = threading.Event()
 
     def are_gone():
