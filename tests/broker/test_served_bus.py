@@ -1,4 +1,4 @@
-"""Buses over a service: a real Redis, a real PostgreSQL; in threads, as green runtimes have tasks."""
+"""Buses over a service: a real Redis, a real PostgreSQL; in threads."""
 
 from __future__ import annotations
 
