@@ -2,14 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent conformance conformance-server screenshots bench bench-quick token backup export import lock vendor types clean
+.PHONY: run test test-all covered lint check docs smoke unit e2e e2e-gevent topologies conformance conformance-server screenshots bench bench-quick token backup export import lock vendor types clean
 
 run: .venv/run.stamp
 	@$(BIN)/python run.py
 
 test: .venv/dev.stamp
 	@$(MAKE) --no-print-directory lint covered
-	@$(BIN)/python -m pytest tests/e2e -n 2 $(addprefix --ignore=,$(MEASURED))
+	@$(BIN)/python -m pytest tests/e2e -n 3 $(addprefix --ignore=,$(MEASURED))
+	@TEST_TOPOLOGY=redis-3 $(BIN)/python -m pytest $(SPREAD) -n 3
+
+# What several processes could break, with each request to any of three.
+SPREAD := $(addprefix tests/e2e/test_,$(addsuffix .py,detached_runs exactly_once resume_matrix streaming tool_runs))
 
 # What is too long for every change: many made-up requests, long storms, the other runtime.
 test-all: test
@@ -17,7 +21,13 @@ test-all: test
 	@TEST_KILLS=50 TEST_STOPS=200 TEST_CLIENTS=50 TEST_CHURN_S=20 $(BIN)/python -m pytest \
 		tests/e2e/test_crashes.py tests/e2e/test_many_viewers.py
 	@TEST_CLIENTS=100 $(BIN)/python -m pytest tests/e2e/test_workers.py
-	@$(MAKE) --no-print-directory e2e-gevent
+	@$(MAKE) --no-print-directory e2e-gevent topologies
+
+# All of the end-to-end tests on each: SQLite or PostgreSQL, one process or three, with Redis or without.
+TOPOLOGIES := sqlite-3 postgres-1 notify-3 redis-3
+topologies: .venv/dev.stamp
+	@for one in $(TOPOLOGIES); do echo "== $$one"; \
+		TEST_TOPOLOGY=$$one $(BIN)/python -m pytest tests/e2e -n 3 || exit 1; done
 
 # By the tests in process, and by some that start servers. These are measured too, which makes them
 # slower: only so many that each runtime's way of a reply, a resume and a stop is among them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support import topology
 from tests.support.sse import follow_run, text_of
 from tests.support.upstream import say
 from tests.support.ways import WAYS
@@ -67,8 +68,7 @@ def test_message_is_filtered_before_anybody_has_it(filtered, upstream, connect, 
     messages = filtered.get(f"/api/chat/sessions/{session_id}/messages").json["messages"]
     assert messages[0]["content"] == "my number is [number]"
     assert filtered.get(f"/api/chat/sessions/{session_id}").json["title"] == "my number is [number]"
-    files = [filtered.folder / name for name in ("tandem.db", "tandem.db-wal")]
-    stored = b"".join(path.read_bytes() for path in files)
+    stored = topology.all_stored(filtered.folder)
     assert b"[number]" in stored and b"xq4711" not in stored
 
 

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.support import topology
 from tests.support.server import ROOT, Server
 from tests.support.sse import SseStream, follow_run, stream_chat, text_of
 from tests.support.upstream import Exchange
@@ -82,6 +83,8 @@ def test_kill_9_loses_nothing_that_anyone_saw(start_server, upstream, seed):
     upstream.reply = lambda exchange: (exchange.start(), exchange.delta("ok"), exchange.finish())
     assert text_of(stream_chat(server, "next", session_id="crash", partial=False).rest()) == "ok"
     server.stop()
+    if topology.CHOSEN.engine != "sqlite":
+        return
     with sqlite3.connect(server.folder / "tandem.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         ends = "SELECT count(*) FROM run_entries WHERE run_id = ? AND entries LIKE '%interrupted%'"
@@ -89,6 +92,7 @@ def test_kill_9_loses_nothing_that_anyone_saw(start_server, upstream, seed):
     database.close()
 
 
+@topology.on_sqlite
 def test_another_process_finds_a_crash_by_itself(start_server, upstream):
     first = start_server()
     second = Server(
@@ -110,6 +114,8 @@ def test_another_process_finds_a_crash_by_itself(start_server, upstream):
         second.stop()
 
 
+@topology.on_sqlite
+@topology.in_one_process
 def test_a_worker_taken_for_dead_is_refused_and_goes_on(start_server, upstream):
     server = start_server()
     upstream.reply = endless
@@ -164,6 +170,7 @@ def test_sigterm_tells_forty_viewers_and_a_new_start_continues(start_server, ups
     assert text == "".join(e.get("token", "") for e in watchers[0].events) + "!"
 
 
+@topology.on_sqlite
 def test_a_database_newer_than_the_code_stops_the_start(start_server):
     server = start_server()
     server.stop()
@@ -174,6 +181,7 @@ def test_a_database_newer_than_the_code_stops_the_start(start_server):
         server.restart()
 
 
+@topology.on_sqlite
 def test_a_backup_taken_while_a_reply_comes_restores_it(start_server, upstream, tmp_path):
     server = start_server()
     data = b"in the file\n" * 1000

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support import topology
 from tests.support.sse import follow_run, stream_chat, text_of
 from tests.support.upstream import Exchange
 
@@ -30,6 +31,8 @@ class Talking:
                 self.ended.set()
                 raise
         exchange.finish()
+
+pytestmark = [topology.on_sqlite, topology.in_one_process]
 
 
 @contextmanager

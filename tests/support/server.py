@@ -94,7 +94,7 @@ class Server(Asked):
         }
         if "DATABASE_URL" not in environ:
             environ["DATABASE_URL"] = topology.database_of(self.folder)
-            environ = {**topology.settings(), **environ}
+            environ = {**topology.settings(self.folder), **environ}
         # A file, not a pipe: a pipe that nobody reads is full one day, and then the server waits.
         output = self.folder / "output.txt"
         output.write_text("")

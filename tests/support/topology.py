@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 
 class Topology(NamedTuple):
     """An engine, how many processes, and whether they have a Redis."""
@@ -41,14 +43,35 @@ def database_of(folder: Path) -> str:
     return _databases[folder]
 
 
-def settings() -> dict[str, str]:
+on_sqlite = pytest.mark.skipif(CHOSEN.engine != "sqlite", reason="looks into SQLite's file")
+in_one_process = pytest.mark.skipif(CHOSEN.workers > 1, reason="is about what one process holds")
+
+
+def settings(folder: Path) -> dict[str, str]:
     """Return what the others are, of a server that is on such a database."""
-    found: dict[str, str] = {}
+    found = {"ATTACHMENTS_DIR": f"{folder}/tandem.db.attachments"}
     if CHOSEN.workers > 1:
         found["WORKERS"] = str(CHOSEN.workers)
     if CHOSEN.redis:
         found["REDIS_URL"] = _redis_url()
     return found
+
+
+def all_stored(folder: Path) -> bytes:
+    """Return all that the server in that folder has stored, somehow."""
+    if CHOSEN.engine == "sqlite":
+        files = [folder / name for name in ("tandem.db", "tandem.db-wal")]
+        return b"".join(path.read_bytes() for path in files)
+    import psycopg
+
+    from app.stores.sql.tables import metadata
+
+    found = []
+    with psycopg.connect(_databases[folder]) as connection:
+        for table in metadata.tables:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as rows:
+                found += [bytes(row) for row in rows]
+    return b"".join(found)
 
 
 @cache
