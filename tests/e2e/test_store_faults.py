@@ -32,6 +32,7 @@ class Talking:
                 raise
         exchange.finish()
 
+
 pytestmark = [topology.on_sqlite, topology.in_one_process]
 
 
