@@ -32,9 +32,9 @@ topologies: .venv/dev.stamp
 # By the tests in process, and by some that start servers. These are measured too, which makes them
 # slower: only so many that each runtime's way of a reply, a resume and a stop is among them.
 MEASURED := $(addprefix tests/e2e/test_,$(addsuffix .py,detached_runs slow_clients streaming websockets))
-# Not counted: what belongs to one of the runtimes, and the processes of MCP and of PDFs, whose
-# environments are clean.
-UNCOUNTED := app/runtimes/*/*,app/tools/mcp/child/__main__.py,app/tools/mcp/child/c*.py,app/attachments/pdf_child.py
+# Not counted: what belongs to one of the runtimes; the processes of MCP and of PDFs, whose environments
+# are clean; what several processes have to do with each other, which tests/e2e shows.
+UNCOUNTED := app/runtimes/*/*,app/runtimes/handover.py,app/parent.py,app/workers/*,app/tools/mcp/child/__main__.py,app/tools/mcp/child/c*.py,app/attachments/pdf_child.py
 covered: .venv/dev.stamp
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests --ignore=tests/e2e -n 2
