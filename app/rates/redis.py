@@ -15,10 +15,11 @@ class RedisWindows:
     """Those of `limits`: a key is the list of its times. Connects with the first hit; sockets are
     the runtime's, so who waits is a task."""
 
-    def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, url: str, group: str, patience_s: float = PATIENCE_S) -> None:
+        """`group` names those who count together."""
         self._storage = RedisStorage(
             url,
-            key_prefix=PREFIX,
+            key_prefix=f"{PREFIX}:{group}",
             wrap_exceptions=True,
             socket_timeout=patience_s,
             socket_connect_timeout=patience_s,

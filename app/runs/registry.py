@@ -33,6 +33,7 @@ class FoundRun:
     record: RunRecord
     log: RunLog
     live: Run | None = None
+    watching: Callable[[], AbstractContextManager[None]] = nullcontext  # of another process's
 
     @classmethod
     def of(cls, run: Run) -> FoundRun:
@@ -55,7 +56,7 @@ class FoundRun:
 
     def watched(self) -> AbstractContextManager[None]:
         """Return a block during which the run has one viewer more."""
-        return self.live.watched() if self.live is not None else nullcontext()
+        return self.live.watched() if self.live is not None else self.watching()
 
 
 class RunRegistry:

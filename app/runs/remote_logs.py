@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from weakref import ref
 
 from app.core.broker import Broker
@@ -30,6 +31,7 @@ class _Followed:
         self.run_id = run_id
         self.worker_id = worker_id
         self.heard_at = -math.inf
+        self.viewers = 0  # guarded by the lock of all; the owner is asked while there are any
         self.leave: Callable[[], None] = _nothing
         self._log = ref(log)
         self._monotonic = monotonic
@@ -88,9 +90,6 @@ class RemoteLogs:
             if other is not None:
                 return other  # somebody else was first
             self._followed[record.id] = followed
-        if shared is not None:
-            shared.leave()
-        followed.leave = self._broker.follow(followed)
         return log
 
     def _known(self, record: RunRecord) -> RunLog | None:
@@ -101,11 +100,34 @@ class RemoteLogs:
             log = followed.log if followed is not None else None
             if followed is None or log is None or followed.worker_id == record.worker_id:
                 return log
-            moved = _Followed(record.id, record.worker_id, log, self._monotonic)
-            self._followed[record.id] = moved
         followed.leave()
-        moved.leave = self._broker.follow(moved)
+        followed.worker_id, followed.heard_at = record.worker_id, -math.inf
+        if followed.viewers:
+            followed.leave = self._broker.follow(followed)
         return log
+
+    @contextmanager
+    def watched(self, run_id: str) -> Iterator[None]:
+        """Follow the run while the block runs, by what its owner tells; a run whose log was opened
+        and is not at its end."""
+        with self._lock:
+            followed = self._followed.get(run_id)
+            is_first = followed is not None and not followed.viewers
+            if followed is not None:
+                followed.viewers += 1
+        if followed is None:
+            yield
+            return
+        if is_first:
+            followed.leave = self._broker.follow(followed)
+        try:
+            yield
+        finally:
+            with self._lock:
+                followed.viewers -= 1
+            if not followed.viewers:
+                followed.leave()
+                followed.leave, followed.heard_at = _nothing, -math.inf
 
     def poll(self) -> None:
         """Bring each log that is watched, and whose owner is silent, up to date; follow no longer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from app.core.broker import Broker
@@ -217,7 +218,8 @@ class RunService:
             if record.ended_at is None and record.worker_id == self._worker.id:
                 run = self._wait_until_registered(run_id)
             if run is None:
-                return FoundRun(record, self._remote.open(record))
+                watching = partial(self._remote.watched, run_id)
+                return FoundRun(record, self._remote.open(record), watching=watching)
         if run.record.owner != owner:
             raise NotFound()
         return FoundRun.of(run)

@@ -122,7 +122,8 @@ def _share_rates(
     be done at the end."""
     own = rates.windows
     count = _counting(store, parts.calls)
-    shared = make_shared(own, redis_url, database.windows, count)
+    group = database.group() if redis_url else ""
+    shared = make_shared(own, redis_url, group, database.windows, count)
     if shared is None:
         return []
     if redis_url:

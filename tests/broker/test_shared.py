@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import orjson
@@ -56,6 +56,7 @@ class Process:
     obeyed: list[Stop] = field(default_factory=list)
     stored: list[Entry] = field(default_factory=list)
     reads: int = 0
+    views: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         bus = WireBus(self.wire, self.most_bytes)
@@ -104,7 +105,9 @@ def viewer(owner: Process) -> Process:
 
 
 def opened(viewer: Process) -> RunLog:
+    """Watch run-1, until `viewer.views` is closed."""
     log = viewer.remote.open(run_record("run-1", worker_id="owner"))
+    viewer.views.enter_context(viewer.remote.watched("run-1"))
     viewer.runtime.run()
     return log
 
@@ -152,10 +155,9 @@ def test_follower_counts_as_a_viewer_until_it_leaves(owner: Process, viewer: Pro
     run = owner.runs["run-1"]
     assert run.viewers == 1
 
-    del log
-    viewer.remote.poll()
+    viewer.views.close()
     viewer.runtime.run()
-    assert run.viewers == 0
+    assert (run.viewers, log.text()) == (0, "a")
 
 
 def test_follower_that_is_silent_is_forgotten(owner: Process, viewer: Process) -> None:

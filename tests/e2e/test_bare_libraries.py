@@ -8,11 +8,14 @@ import threading
 
 import pytest
 
+from tests.support import topology
 from tests.support.raw_socket import RawSocket
 from tests.support.server import ROOT, Server
 from tests.support.sockets import SocketClient
 from tests.support.sse import stream_chat, text_of
 from tests.support.upstream import Steps, say
+
+pytestmark = topology.in_one_process
 
 PIECES = [f"{number:02} \U0001f600 " for number in range(40)]
 REFUSED = {

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.support import topology
 from tests.support.sse import SseStream, stream_chat, text_of
 from tests.support.upstream import PLANTED_KEY, in_turn, refuse, say, silent
 from tests.support.ways import WAYS
@@ -70,6 +71,7 @@ def test_client_sees_who_is_asked_next(chain, connect, way):
     assert [one["provider"] for one in seen.end["attempts"]] == ["openai", "google"]
 
 
+@topology.in_one_process
 def test_providers_that_keep_failing_are_left_out(chain, connect):
     server, upstreams = chain
     for number in range(10):
@@ -82,6 +84,7 @@ def test_providers_that_keep_failing_are_left_out(chain, connect):
     assert "attempts" not in last.end
 
 
+@topology.in_one_process
 def test_one_model_that_fails_leaves_the_others_in(chain, connect):
     server, upstreams = chain
     upstreams[0].reply = lambda exchange: (

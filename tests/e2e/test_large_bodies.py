@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.support import topology
 from tests.support.files import base64_of, data_url, picture
 from tests.support.server import Server
 
@@ -102,6 +103,7 @@ def opened() -> Iterator[ExitStack]:
         yield stack
 
 
+@topology.in_one_process
 @pytest.mark.parametrize("mode", MODES)
 def test_more_than_fit_at_once_are_asked_to_come_again(
     start_server: Start, opened: ExitStack, mode: str

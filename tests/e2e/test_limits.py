@@ -12,6 +12,7 @@ import time
 import pytest
 import socketio
 
+from tests.support import topology
 from tests.support.doors import SECRET, auth_of, bearer, refused_connect, token_of
 from tests.support.manual import at_once
 from tests.support.sse import follow_run, stream_chat, text_of
@@ -155,6 +156,7 @@ def assert_over_capacity(answer):
     assert answer.headers["retry-after"] == str(answer.json["error"]["retry_after_s"])
 
 
+@topology.in_one_process
 def test_a_full_server_says_so_at_once_and_keeps_what_runs(start_server, upstream, connect):
     server = start_server(MAX_RUNS=20)
     upstream.replies = {"wait": silent}
@@ -203,6 +205,7 @@ def test_one_user_cannot_take_every_place(start_server, upstream, connect):
     assert server.post("/api/chat", {"message": "hi"}, **bearer(ann)).status == 200
 
 
+@topology.in_one_process
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_sockets_of_one_user_are_counted(start_server, connect, transport):
     server = start_server(MAX_SOCKETS_PER_USER=2, JWT_SECRET=SECRET)

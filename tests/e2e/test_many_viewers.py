@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from tests.support import topology
 from tests.support.sse import SseStream, follow_run, stream_chat, text_of
 from tests.support.upstream import delta, event_bytes, silent
 
@@ -132,6 +133,7 @@ def p99_of_a_fast_viewer(server, upstream, stalled):
     return p99
 
 
+@topology.in_one_process
 def test_stalled_viewers_do_not_slow_the_fast_ones(start_server, upstream):
     server = start_server(VIEWER_STALL_S=STALL_S, MAX_REPLY_BYTES=10_000_000)
     without = p99_of_a_fast_viewer(server, upstream, 0)
@@ -233,6 +235,7 @@ class Churn(threading.Thread):
         stream.close()
 
 
+@topology.in_one_process
 def test_after_a_storm_nothing_is_left(start_server, upstream):
     server = start_server(MAX_RUNS_PER_USER=1000)
     upstream.reply = lambda e: (e.start(), [e.delta(f"{n} ") for n in range(30)], e.finish())

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.support import topology
 from tests.support.mcp_servers.running import HttpServer, Seen, below, ended, stdio
 from tests.support.server import Server
 from tests.support.sse import stream_chat
+
+pytestmark = topology.in_one_process
 
 DEMO = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "STREAM_DELAY_S": "0", "TOOL_TIMEOUT_S": "120"}
 AWAY = '[servers.away]\ncommand = "/no/such/command"\n'

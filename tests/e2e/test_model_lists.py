@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.support import topology
 from tests.support.upstream import PLANTED_KEY, Exchange, completion, refuse
 
 OPENAI = {"object": "list", "data": [{"id": "llama"}, {"id": "shared"}]}
@@ -67,6 +68,7 @@ def names(server):
     return {one["id"] for one in server.get("/v1/models").json["data"]}
 
 
+@topology.in_one_process
 def test_all_models_are_listed_as_each_client_asks(lister, upstream):
     listed = lister.get("/v1/models").json["data"]
     owners = {one["id"]: one["owned_by"] for one in listed}
@@ -85,6 +87,7 @@ def test_all_models_are_listed_as_each_client_asks(lister, upstream):
     assert len([one for one in upstream.exchanges if one.head.startswith("GET")]) == 3
 
 
+@topology.in_one_process
 @pytest.mark.parametrize(
     "model, path",
     [

@@ -11,9 +11,12 @@ from contextlib import closing
 
 import pytest
 
+from tests.support import topology
 from tests.support.server import ROOT
 from tests.support.sse import stream_chat
 from tests.support.upstream import Exchange
+
+pytestmark = topology.on_sqlite
 
 
 def endless(exchange: Exchange) -> None:

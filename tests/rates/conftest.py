@@ -37,7 +37,7 @@ def in_file(tmp_path: Path) -> Iterator[SqliteWindows]:
 
 @pytest.fixture
 def in_redis(redis: Redis) -> Iterator[RedisWindows]:
-    with closing(RedisWindows(redis.url)) as windows:
+    with closing(RedisWindows(redis.url, "g")) as windows:
         yield windows
 
 

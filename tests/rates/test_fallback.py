@@ -103,4 +103,4 @@ def test_store_that_is_away() -> None:
 
 
 def test_memory_has_nothing_to_share() -> None:
-    assert make_shared(Counting(), "", None) is None
+    assert make_shared(Counting(), "", "", None) is None

@@ -30,7 +30,7 @@ WAITING = """
 import sys, time
 from app.rates.redis import RedisWindows
 from app.rates.windows import CannotCount
-windows, waited = RedisWindows(sys.argv[1]), []
+windows, waited = RedisWindows(sys.argv[1], "g"), []
 windows.hit("stream/ann", 10, 60)
 print(windows.hit("stream/ann", 10, 60)[2], flush=True)
 sys.stdin.readline()
@@ -51,7 +51,7 @@ print(turns)
 @pytest.fixture
 def other(redis: Redis) -> Iterator[RedisWindows]:
     """Those of another process."""
-    with closing(RedisWindows(redis.url)) as windows:
+    with closing(RedisWindows(redis.url, "g")) as windows:
         yield windows
 
 
@@ -76,7 +76,7 @@ def test_redis_that_is_killed_refuses_at_once_and_counts_again(
 
 
 def test_redis_that_stands_still_is_not_waited_for(redis: Redis) -> None:
-    with closing(RedisWindows(redis.url, patience_s=0.05)) as windows:
+    with closing(RedisWindows(redis.url, "g", patience_s=0.05)) as windows:
         windows.hit("stream/ann", 1, 60)
         redis.stand_still()
         before = time.monotonic()
@@ -120,7 +120,7 @@ def test_task_waits_for_redis_alone(redis: Redis, mode: str) -> None:
 
 
 def test_address_of_none_is_no_error_until_it_is_asked() -> None:
-    windows = RedisWindows("redis://127.0.0.1:1")
+    windows = RedisWindows("redis://127.0.0.1:1", "g")
 
     with pytest.raises(CannotCount):
         windows.hit("stream/ann", 1, 60)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from app.broker.local import LocalBroker
 from app.core.broker import Follower
 from app.core.entries import Entry
 from app.core.errors import StorageUnavailable
+from app.core.runs import RunRecord
 from app.runs.log import LogReader, RunLog
 from app.runs.remote_logs import SILENCE_S, RemoteLogs
 from tests.support.clock import HandClock
@@ -48,9 +50,25 @@ def broker(runtime: ManualRuntime, clock: HandClock) -> LocalBroker:
     return LocalBroker(runtime.new_waiter, clock.clock.monotonic)
 
 
+class Watching(RemoteLogs):
+    """Logs that a viewer watches from when they are opened, to the end of the test."""
+
+    def __init__(self, stored: Stored, broker: LocalBroker, clock: HandClock) -> None:
+        super().__init__(stored.read, broker, clock.clock.monotonic)
+        self.views = ExitStack()
+
+    def open(self, record: RunRecord) -> RunLog:
+        """Open it, and watch it."""
+        log = super().open(record)
+        self.views.enter_context(self.watched(record.id))
+        return log
+
+
 @pytest.fixture
-def logs(stored: Stored, broker: LocalBroker, clock: HandClock) -> RemoteLogs:
-    return RemoteLogs(stored.read, broker, clock.clock.monotonic)
+def logs(stored: Stored, broker: LocalBroker, clock: HandClock) -> Iterator[Watching]:
+    logs = Watching(stored, broker, clock)
+    with logs.views:
+        yield logs
 
 
 def reader_of(log: RunLog, runtime: ManualRuntime, clock: HandClock) -> LogReader:
@@ -216,8 +234,10 @@ def telling(runtime: ManualRuntime, clock: HandClock) -> Telling:
 
 
 @pytest.fixture
-def told(stored: Stored, telling: Telling, clock: HandClock) -> RemoteLogs:
-    return RemoteLogs(stored.read, telling, clock.clock.monotonic)
+def told(stored: Stored, telling: Telling, clock: HandClock) -> Iterator[Watching]:
+    logs = Watching(stored, telling, clock)
+    with logs.views:
+        yield logs
 
 
 def test_owner_that_is_heard_spares_the_store(
@@ -261,3 +281,19 @@ def test_run_that_goes_on_elsewhere_is_followed_there(told: RemoteLogs, telling:
     assert again is log
     assert telling.followed == [("run-1", record.worker_id), ("run-1", "other")]
     assert telling.left == [record.worker_id]
+
+
+def test_owner_is_asked_while_somebody_watches(
+    stored: Stored, telling: Telling, clock: HandClock
+) -> None:
+    logs, record = RemoteLogs(stored.read, telling, clock.clock.monotonic), run_record("run-1")
+    log = logs.open(record)
+    logs.poll()
+    assert (telling.followed, log.text()) == ([], "ab")
+
+    with logs.watched("run-1"), logs.watched("run-1"):
+        assert telling.followed == [("run-1", record.worker_id)]
+    assert telling.left == [record.worker_id]
+
+    with logs.watched("run-1"):
+        assert len(telling.followed) == 2

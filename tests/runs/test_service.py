@@ -358,7 +358,8 @@ def test_run_of_another_worker_is_followed_without_a_poll(
     scripted.enqueue("Hel", "lo", STOP)
     owner.runs.start(turn_of(), scripted, lambda _: provider_request())
     found = other.runs.find("ann", "run-1")
-    runtime.run()
+    with found.watched():
+        runtime.run()
 
     assert found.live is None
     assert found.log.text() == "Hello"
