@@ -259,11 +259,12 @@ def test_owner_that_stands_still_for_a_moment(nodes, counting, watch, on):
     says_more(second, *viewers)
     stood = time.monotonic()
     with standing_still(first.process.pid):
+        new_s = answer_s(second)
         assert second.wait_until(lambda: time.monotonic() - stood >= 3)
     says_more(second, *viewers)
     counting.finish.set()
     whole(second, *viewers, reason="stop")
-    print(f"\nSIGSTOP 3 s, {on}: {gaps(viewers, stood)}")
+    print(f"\nSIGSTOP 3 s, {on}: {gaps(viewers, stood)}; new message elsewhere {new_s:.2f} s")
 
 
 @ON_POSTGRES
@@ -362,6 +363,7 @@ def test_bus_is_cut_both_ways(nodes, counting, to_redis, watch, on, how):
     try:
         if how == "ended":
             to_redis.cut()
+        new_s = answer_s(second)
         assert second.wait_until(lambda: time.monotonic() - began >= 4)
         says_more(second, *viewers, *others)
         away_gaps = gaps(viewers, began)
@@ -372,7 +374,8 @@ def test_bus_is_cut_both_ways(nodes, counting, to_redis, watch, on, how):
     counting.finish.set()
     whole(second, *viewers, reason="stop")
     whole(first, *others, reason="stop")
-    print(f"\nbus cut both ways, {how}: {away_gaps}; live {live_s:.1f} s after")
+    live = f"live {live_s:.1f} s after; new message {new_s:.2f} s"
+    print(f"\nbus cut both ways, {how}: {away_gaps}; {live}")
 
 
 # --- The database ---------------------------------------------------------------------------------
@@ -437,8 +440,8 @@ def test_database_that_stays_away(start_pair, upstream, counting, own_postgres, 
     stored_s = time.monotonic() - back
     whole(second, *viewers, reason="error")
     print(
-        f"\nPostgreSQL away, {on}, STORE_TIMEOUT_S=2: storage_unavailable after {shown_s:.1f} s; once"
-        f" it is back, in service after {serves_s:.1f} s, the end stored after {stored_s:.1f} s"
+        f"\nPostgreSQL away, {on}, STORE_TIMEOUT_S=2: storage_unavailable after {shown_s:.1f} s;"
+        f" back, it serves after {serves_s:.1f} s, the end is stored after {stored_s:.1f} s"
     )
 
 
