@@ -21,6 +21,8 @@ test-all: test
 	@TEST_KILLS=50 TEST_STOPS=200 TEST_CLIENTS=50 TEST_CHURN_S=20 $(BIN)/python -m pytest \
 		tests/e2e/test_crashes.py tests/e2e/test_many_viewers.py
 	@TEST_CLIENTS=100 $(BIN)/python -m pytest tests/e2e/test_workers.py
+	@TEST_CLIENTS=100 TEST_KILLS=20 TEST_STOPS=100 $(BIN)/python -m pytest -s \
+		tests/e2e/test_cluster_faults.py tests/e2e/test_cluster_limits.py
 	@$(MAKE) --no-print-directory e2e-gevent topologies
 
 # All of the end-to-end tests on each: SQLite or PostgreSQL, one process or three, with Redis or without.

@@ -358,7 +358,11 @@ class Committer:
                 self._runtime.run_blocking(self._store.append, worker_id, batch)
             except StorageUnavailable:
                 raise
-            except Exception as error:  # WorkerLost: another has written them; or nobody ever can
+            except WorkerLost:
+                log.warning("runs whose ends were shown unstored have been ended by others")
+                for run_id, _ in batch.entries:
+                    self._registry.forget_ended(run_id)  # from now on what is stored is seen
+            except Exception as error:  # nobody ever can
                 log.warning("ends that were shown unstored are given up: %s", type(error).__name__)
             with self._lock:
                 self._late_ends.pop(0)

@@ -151,6 +151,11 @@ class RunRegistry:
                     del self._ended[run_id]
         return self.going_of(owner, session_id)
 
+    def forget_ended(self, run_id: str) -> None:
+        """Forget a run that has ended."""
+        with self._lock:
+            self._ended.pop(run_id, None)
+
     def refuse_new(self) -> None:
         """From now on every reservation is ShuttingDown."""
         with self._lock:

@@ -26,6 +26,7 @@ class Stage:
         self.clock = clock
         self.shown: list[tuple[str, str]] = []
         self.lost: list[str] = []
+        self.forgotten: list[str] = []
         self.health: list[bool] = []
         self.fails_to_register = False
         self.broker = LocalBroker(runtime.new_waiter, clock.clock.monotonic)
@@ -52,6 +53,9 @@ class Stage:
 
     def ended(self, run: Run) -> None:
         self.shown.append((run.record.id, run.record.status))
+
+    def forget_ended(self, run_id: str) -> None:
+        self.forgotten.append(run_id)
 
     def run_ended(self, record: RunRecord) -> None:
         assert record.ended_at is not None

@@ -105,6 +105,8 @@ def test_end_that_another_worker_wrote_is_not_owed(stage: Stage) -> None:
 
     stored = stage.store.find_run("ann", "run-1")
     assert stored and stored.status == "interrupted"
+    # Who asks from now on is told what all others are.
+    assert stage.forgotten == ["run-1"]
 
 
 def test_end_that_can_never_be_stored_holds_up_no_other(stage: Stage) -> None:

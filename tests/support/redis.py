@@ -23,18 +23,18 @@ class Redis:
             "no redis-server", "apt-get install redis-server"
         )
         self._folder = folder
-        self._socket = folder / "redis.sock"
+        self.socket = folder / "redis.sock"
         self.start()
 
     @property
     def url(self) -> str:
         """Where it is, as REDIS_URL says it."""
-        return f"unix://{self._socket}"
+        return f"unix://{self.socket}"
 
     def start(self) -> None:
         """Start it, with nothing in it."""
-        self._socket.unlink(missing_ok=True)
-        options = {"port": "0", "unixsocket": str(self._socket), "dir": str(self._folder)}
+        self.socket.unlink(missing_ok=True)
+        options = {"port": "0", "unixsocket": str(self.socket), "dir": str(self._folder)}
         options |= {"save": "", "appendonly": "no"}
         given = [part for name, value in options.items() for part in (f"--{name}", value)]
         with open(self._folder / "redis.log", "a") as log:
@@ -46,7 +46,7 @@ class Redis:
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as asking, suppress(OSError):
             asking.settimeout(START_S)
-            asking.connect(str(self._socket))
+            asking.connect(str(self.socket))
             asking.sendall(b"PING\r\n")
             return asking.recv(100) == b"+PONG\r\n"
         with suppress(subprocess.TimeoutExpired):
