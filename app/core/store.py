@@ -229,6 +229,7 @@ class Store(SessionStore, RunStore, WorkerStore, AttachmentStore, Protocol):
 
     name: str
     threads: int  # how many may call it at a time
+    gathers: bool  # whether a commit is dear enough to wait a moment for more that may go with it
 
     def set_patience(self, seconds: float) -> None:
         """Let the calls that follow wait that long for another process's lock."""

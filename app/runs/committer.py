@@ -1,9 +1,9 @@
 """The committer: store what all runs have new in one transaction a turn, then show it.
 
-Runs offer entries; the first offer of a turn asks the runtime for a flush soon. A flush takes
-everything offered, stores it, and only then appends it to the logs, which wakes the viewers. While
-one batch is being written the next one gathers, so the order of a run's entries is the order they
-were offered in.
+Runs offer entries; the first offer of a turn asks the runtime for a flush soon, or after a moment
+where a commit is dear (`Store.gathers`). A flush takes everything offered, stores it, and only then
+appends it to the logs, which wakes the viewers. While one batch is being written the next one
+gathers, so the order of a run's entries is the order they were offered in.
 
 Where the store cannot write at once (another process holds its lock, the disk is full), the batch
 goes to the store's thread and is tried again for `store_timeout_s`; then its runs end as
@@ -13,8 +13,10 @@ goes to the store's thread and is tried again for `store_timeout_s`; then its ru
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from app.core.broker import Broker, News
 from app.core.entries import END, Entry, content_of
@@ -23,46 +25,16 @@ from app.core.messages import extended
 from app.core.run_errors import RunInternalError, RunStorageFailed
 from app.core.runs import RunEnd, RunPause
 from app.core.store import Batch, EndedRun, Immediate, PausedRun, Store, WorkerLost
-from app.core.usage import CostOf, Usage, no_cost
+from app.core.usage import CostOf, no_cost
 from app.runs.log import LogReader
 from app.runs.log_lines import figures_of, level_of, size_of
+from app.runs.offered import Offered, end_entry, end_of
 from app.runs.ports import Calls, Clock, Lock, RunMetrics, Runtime
 from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
 from app.runs.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-class Offered:
-    """What one run has offered and is not stored yet."""
-
-    __slots__ = ("run", "entries", "end", "end_at", "pause")
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.entries: list[Entry] = []
-        self.end: RunEnd | None = None
-        self.end_at = 0.0
-        self.pause: RunPause | None = None  # the last of the entries says so
-
-
-def end_of(one: Offered, outcome: Outcome) -> RunEnd:
-    """Return the end that an outcome from outside makes of what was offered."""
-    return replace(
-        one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
-        status=outcome.status,
-        finish_reason=outcome.finish_reason,
-        error=outcome.error.end_data() if outcome.error else None,
-        usage=one.run.usage_of(one.run.log.content()),
-    )
-
-
-def end_entry(one: Offered, seq: int) -> Entry:
-    """Return the end as an entry."""
-    assert one.end is not None
-    return Entry(seq, END, one.end.to_json(), one.end_at)
-
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
@@ -86,6 +58,7 @@ class Committer:
         clock: Clock,
         store_timeout_s: float,
         cost_of: CostOf = no_cost,
+        gather_s: float = 0.0,
     ) -> None:
         self._store = store
         self._append_now = store.append_now if isinstance(store, Immediate) else _not_now
@@ -98,6 +71,12 @@ class Committer:
         self._clock = clock
         self._store_timeout_s = store_timeout_s
         self._cost_of = cost_of
+        self._gather_s = gather_s if store.gathers else 0.0
+        self._ask_for_flush: Callable[[], object] = (
+            partial(runtime.call_later, self._gather_s, self._gathered)
+            if self._gather_s
+            else partial(runtime.call_soon, self._flush)
+        )
         self._lock = Lock()
         self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
@@ -105,7 +84,7 @@ class Committer:
         self._late_ends: list[tuple[str, Batch]] = (
             []
         )  # ends that were shown unstored; guarded by _lock
-        self._due_since = 0.0  # when the next flush was asked for
+        self._due_since = 0.0  # when the next flush is wanted
 
     def offer(self, run: Run, entries: list[Entry]) -> None:
         """Take entries of a run."""
@@ -115,7 +94,7 @@ class Committer:
             self._of(run).entries += entries
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
@@ -127,7 +106,7 @@ class Committer:
             offered.end, offered.end_at = end, at
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def offer_pause(self, run: Run, pause: RunPause) -> None:
         """Take what a run waits for; nothing of this run may come after it."""
@@ -138,7 +117,7 @@ class Committer:
             self._of(run).pause = pause
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def wait_until_stored(self, run: Run, seq: int) -> None:
         """Return once that entry of the run is stored; or when its time is over, as the ticker
@@ -161,11 +140,16 @@ class Committer:
         return offered
 
     def _schedule(self) -> bool:
-        if self._scheduled or self._writing:
+        if self._scheduled or (self._writing and not self._gather_s):
             return False
         self._scheduled = True
-        self._due_since = self._clock.monotonic()
+        self._due_since = self._clock.monotonic() + self._gather_s
         return True
+
+    def _gathered(self) -> None:
+        with self._lock:
+            self._scheduled = False
+        self._flush()
 
     def _flush(self) -> None:
         while offered := self._take():
@@ -183,9 +167,10 @@ class Committer:
 
     def _take(self) -> list[Offered]:
         with self._lock:
-            self._scheduled = False
-            if self._writing or not self._offered:
-                return []
+            if not self._gather_s:
+                self._scheduled = False
+            if self._scheduled or self._writing or not self._offered:
+                return []  # `_gathered` is to come, or whoever writes
             waiting = list(self._offered.values())
             # Of one worker: a process that was taken for dead goes on as another.
             worker_id = waiting[0].run.record.worker_id

@@ -97,6 +97,9 @@ class Runtime(Protocol):
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function that does not block, after what runs now."""
 
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after that long."""
+
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
 
@@ -144,6 +147,10 @@ class RunLimits(Protocol):
 
     @property
     def store_timeout_s(self) -> float: ...
+
+    @property
+    def commit_gather_ms(self) -> float:
+        """In ms, for a store that gathers."""
 
     @property
     def orphan_run_s(self) -> float:

@@ -56,6 +56,10 @@ class Concurrency(Protocol):
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function that does not block, after what runs now, in the order of the calls."""
 
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after that long; a few milliseconds are told
+        apart."""
+
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
 

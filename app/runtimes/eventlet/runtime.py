@@ -79,6 +79,9 @@ class EventletRuntime:
         else:
             self._eventlet.spawn_n(call_and_log, function)
 
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        self._hub.schedule_call_global(seconds, call_and_log, function)
+
     def reader_of(self, connection: Any) -> WatchedConnection | None:
         if not self._streams:
             return None

@@ -15,7 +15,7 @@ from app.runtimes.gevent.http import Times, request_handler
 from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
-from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of, value_of
+from app.runtimes.tasks import GreenWaiter, Tasks, call_and_log, outcome_of, value_of
 from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
@@ -58,6 +58,15 @@ class GeventRuntime:
 
     def call_soon(self, function: Callable[[], None]) -> None:
         self._gevent.get_hub().loop.run_callback(function)
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        timer = self._gevent.get_hub().loop.timer(seconds)
+
+        def fire() -> None:
+            timer.close()
+            call_and_log(function)
+
+        timer.start(fire)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()

@@ -68,6 +68,7 @@ class PostgresStore(SqlStore):
 
     name = "postgresql"
     threads = 8  # of each process: more wait for the same disk
+    gathers = True
 
     def __init__(self, url: str, timeout_s: float = 5) -> None:
         self._connections = Connections(url, timeout_s)
