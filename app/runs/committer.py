@@ -5,7 +5,8 @@ where a commit is dear (`Store.gathers`). A flush takes everything offered, stor
 appends it to the logs, which wakes the viewers. While one batch is being written the next one
 gathers, so the order of a run's entries is the order they were offered in.
 
-Where the store cannot write at once (another process holds its lock, the disk is full), the batch
+A store of another kind begins to write in the hub, and tells when that is done (`Soon`). Where
+neither can be (another process holds the lock, the disk is full, the connection is gone), the batch
 goes to the store's thread and is tried again for `store_timeout_s`; then its runs end as
 `storage_unavailable`, the one end that is shown unstored.
 """
@@ -24,7 +25,7 @@ from app.core.errors import StorageUnavailable
 from app.core.messages import extended
 from app.core.run_errors import RunInternalError, RunStorageFailed
 from app.core.runs import RunEnd, RunPause
-from app.core.store import Batch, EndedRun, Immediate, PausedRun, Store, WorkerLost
+from app.core.store import Batch, EndedRun, Immediate, PausedRun, Soon, Store, WorkerLost
 from app.core.usage import CostOf, no_cost
 from app.runs.log import LogReader
 from app.runs.log_lines import figures_of, level_of, size_of
@@ -62,6 +63,7 @@ class Committer:
     ) -> None:
         self._store = store
         self._append_now = store.append_now if isinstance(store, Immediate) else _not_now
+        self._append_soon = store.append_soon if isinstance(store, Soon) else _not_soon
         self._calls = calls
         self._worker = worker
         self._registry = registry
@@ -161,9 +163,28 @@ class Committer:
                 log.warning("the store refused a batch: %s", type(error).__name__)
                 stored = False
             if not stored:
-                self._runtime.spawn(self._write_later, worker_id, offered, batch)
+                self._hand_on(worker_id, offered, batch, began)
                 return
             self._written(offered, batch, began)
+
+    def _hand_on(self, worker_id: str, offered: list[Offered], batch: Batch, began: float) -> None:
+        """Have a batch written that could not be at once."""
+
+        def done(is_stored: bool) -> None:
+            if is_stored:
+                self._calls.note(True)
+                self._written(offered, batch, began)
+                self._flush()
+            else:
+                self._runtime.spawn(self._write_later, worker_id, offered, batch, began)
+
+        try:
+            is_begun = self._append_soon(worker_id, batch, done)
+        except Exception as error:
+            log.warning("the store refused a batch: %s", type(error).__name__)
+            is_begun = False
+        if not is_begun:
+            done(False)
 
     def _take(self) -> list[Offered]:
         with self._lock:
@@ -205,9 +226,11 @@ class Committer:
                 batch.pauses.append(PausedRun(run.record, one.pause, kept, at))
         return batch
 
-    def _write_later(self, worker_id: str, offered: list[Offered], batch: Batch) -> None:
+    def _write_later(
+        self, worker_id: str, offered: list[Offered], batch: Batch, began: float
+    ) -> None:
         """Try for as long as a store may fail; whatever comes of it, the next batch is next."""
-        deadline = self._clock.monotonic() + self._store_timeout_s
+        deadline = began + self._store_timeout_s
         try:
             self._write_until(deadline, worker_id, offered, batch)
         finally:
@@ -350,5 +373,10 @@ class Committer:
 
 
 def _not_now(worker_id: str, batch: Batch) -> bool:
+    """Leave it to the store's thread."""
+    return False
+
+
+def _not_soon(worker_id: str, batch: Batch, done: Callable[[bool], None]) -> bool:
     """Leave it to the store's thread."""
     return False

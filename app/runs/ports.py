@@ -78,6 +78,13 @@ class Choice(NamedTuple):
     images: Mapping[str, bool | None] = MappingProxyType({})  # by model: whether it takes any
 
 
+class Watch(Protocol):
+    """A descriptor that is watched."""
+
+    def close(self) -> None:
+        """Watch it no longer. Must come before it is closed."""
+
+
 class Task(Protocol):
     """A background task."""
 
@@ -99,6 +106,10 @@ class Runtime(Protocol):
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> None:
         """Call a function that does not block, after that long."""
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> Watch | None:
+        """Call `ready`, which does not block, in the hub whenever there is something to read; None
+        where that cannot be done."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""

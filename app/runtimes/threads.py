@@ -42,6 +42,9 @@ class ThreadRuntime:
         timer.daemon = True
         timer.start()
 
+    def watch(self, fileno: int, ready: Callable[[], None]) -> None:
+        """Return None: there is no hub."""
+
     def new_waiter(self) -> _ThreadWaiter:
         return _ThreadWaiter()
 

@@ -55,6 +55,9 @@ class ManualRuntime:
         """Queue a callback for when that time has passed."""
         heapq.heappush(self._later, (self.clock.monotonic + seconds, next(self._count), function))
 
+    def watch(self, fileno: int, ready: Callable[[], None]) -> None:
+        """Return None: nothing is watched."""
+
     def sleep(self, seconds: float) -> None:
         """Let time pass, and run what was queued until then."""
         self.sleeps.append(seconds)

@@ -20,6 +20,7 @@ from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
 MAX_ACCEPTED = 4  # connections, before others get their turn
+READABLE = 1  # of its loop's
 OTHER_THREADS = 10  # as many as there may be; they are made when they are needed
 
 
@@ -67,6 +68,11 @@ class GeventRuntime:
             call_and_log(function)
 
         timer.start(fire)
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> _GeventWatch:
+        watcher = self._gevent.get_hub().loop.io(fileno, READABLE)
+        watcher.start(call_and_log, ready)
+        return _GeventWatch(watcher)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()
@@ -188,6 +194,15 @@ def _server_class(base: Any) -> Any:
             self.stop_accepting()
 
     return Server
+
+
+class _GeventWatch:
+    def __init__(self, watcher: Any) -> None:
+        self._watcher = watcher
+
+    def close(self) -> None:
+        self._watcher.stop()
+        self._watcher.close()
 
 
 class _GeventTask:
