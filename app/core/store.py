@@ -4,7 +4,7 @@
   survives any death of the process, in a store that is not memory.
 - Every look-up is for an owner: what is somebody else's answers exactly like what is absent.
 - Calls may block and may come from any thread, at most `threads` at a time; a search comes beside
-  them, and those of `Immediate` never block and come from the hub.
+  them, and those of `Immediate` and `Soon` never block and come from the hub.
 - The entries of a run are stored in order without a gap, by its own worker only, and nothing after
   its end. A run ends once, whoever brings the end.
 - Every method raises StorageUnavailable where the store does not answer or cannot write.
@@ -229,6 +229,7 @@ class Store(SessionStore, RunStore, WorkerStore, AttachmentStore, Protocol):
 
     name: str
     threads: int  # how many may call it at a time
+    gathers: bool  # whether a commit is dear enough to wait a moment for more that may go with it
 
     def set_patience(self, seconds: float) -> None:
         """Let the calls that follow wait that long for another process's lock."""
@@ -252,6 +253,18 @@ class Immediate(Protocol):
 
     def append_now(self, worker_id: str, batch: Batch) -> bool:
         """Do what `append` does; False, and nothing stored, if that cannot be done now."""
+
+
+@runtime_checkable
+class Soon(Protocol):
+    """A store that can write while the hub goes on, without a thread that waits: an ability."""
+
+    def append_soon(self, worker_id: str, batch: Batch, done: Callable[[bool], None]) -> bool:
+        """Begin what `append` does, and have `done` called in the hub: with True once it is stored,
+        with False where it is not, or nobody knows; `append` is to be called then, which tells.
+
+        One batch at a time. False, and nothing begun, if that cannot be done now.
+        """
 
 
 @runtime_checkable

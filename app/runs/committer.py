@@ -1,11 +1,12 @@
 """The committer: store what all runs have new in one transaction a turn, then show it.
 
-Runs offer entries; the first offer of a turn asks the runtime for a flush soon. A flush takes
-everything offered, stores it, and only then appends it to the logs, which wakes the viewers. While
-one batch is being written the next one gathers, so the order of a run's entries is the order they
-were offered in.
+Runs offer entries; the first offer of a turn asks the runtime for a flush soon, or after a moment
+where a commit is dear (`Store.gathers`). A flush takes everything offered, stores it, and only then
+appends it to the logs, which wakes the viewers. While one batch is being written the next one
+gathers, so the order of a run's entries is the order they were offered in.
 
-Where the store cannot write at once (another process holds its lock, the disk is full), the batch
+A store of another kind begins to write in the hub, and tells when that is done (`Soon`). Where
+neither can be (another process holds the lock, the disk is full, the connection is gone), the batch
 goes to the store's thread and is tried again for `store_timeout_s`; then its runs end as
 `storage_unavailable`, the one end that is shown unstored.
 """
@@ -13,8 +14,10 @@ goes to the store's thread and is tried again for `store_timeout_s`; then its ru
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from app.core.broker import Broker, News
 from app.core.entries import END, Entry, content_of
@@ -22,47 +25,17 @@ from app.core.errors import StorageUnavailable
 from app.core.messages import extended
 from app.core.run_errors import RunInternalError, RunStorageFailed
 from app.core.runs import RunEnd, RunPause
-from app.core.store import Batch, EndedRun, Immediate, PausedRun, Store, WorkerLost
-from app.core.usage import CostOf, Usage, no_cost
+from app.core.store import Batch, EndedRun, Immediate, PausedRun, Soon, Store, WorkerLost
+from app.core.usage import CostOf, no_cost
 from app.runs.log import LogReader
 from app.runs.log_lines import figures_of, level_of, size_of
+from app.runs.offered import Offered, end_entry, end_of
 from app.runs.ports import Calls, Clock, Lock, RunMetrics, Runtime
 from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
 from app.runs.worker import Worker
 
 log = logging.getLogger(__name__)
-
-
-class Offered:
-    """What one run has offered and is not stored yet."""
-
-    __slots__ = ("run", "entries", "end", "end_at", "pause")
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.entries: list[Entry] = []
-        self.end: RunEnd | None = None
-        self.end_at = 0.0
-        self.pause: RunPause | None = None  # the last of the entries says so
-
-
-def end_of(one: Offered, outcome: Outcome) -> RunEnd:
-    """Return the end that an outcome from outside makes of what was offered."""
-    return replace(
-        one.end or RunEnd("failed", "error", Usage(0, 0), 0.0),
-        status=outcome.status,
-        finish_reason=outcome.finish_reason,
-        error=outcome.error.end_data() if outcome.error else None,
-        usage=one.run.usage_of(one.run.log.content()),
-    )
-
-
-def end_entry(one: Offered, seq: int) -> Entry:
-    """Return the end as an entry."""
-    assert one.end is not None
-    return Entry(seq, END, one.end.to_json(), one.end_at)
-
 
 # between tries of a store that fails: often enough to come back at once, rare enough to be free
 RETRY_S = 0.1
@@ -86,9 +59,11 @@ class Committer:
         clock: Clock,
         store_timeout_s: float,
         cost_of: CostOf = no_cost,
+        gather_s: float = 0.0,
     ) -> None:
         self._store = store
         self._append_now = store.append_now if isinstance(store, Immediate) else _not_now
+        self._append_soon = store.append_soon if isinstance(store, Soon) else _not_soon
         self._calls = calls
         self._worker = worker
         self._registry = registry
@@ -98,6 +73,12 @@ class Committer:
         self._clock = clock
         self._store_timeout_s = store_timeout_s
         self._cost_of = cost_of
+        self._gather_s = gather_s if store.gathers else 0.0
+        self._ask_for_flush: Callable[[], object] = (
+            partial(runtime.call_later, self._gather_s, self._gathered)
+            if self._gather_s
+            else partial(runtime.call_soon, self._flush)
+        )
         self._lock = Lock()
         self._offered: dict[str, Offered] = {}  # guarded by _lock
         self._scheduled = False  # guarded by _lock
@@ -105,7 +86,7 @@ class Committer:
         self._late_ends: list[tuple[str, Batch]] = (
             []
         )  # ends that were shown unstored; guarded by _lock
-        self._due_since = 0.0  # when the next flush was asked for
+        self._due_since = 0.0  # when the next flush is wanted
 
     def offer(self, run: Run, entries: list[Entry]) -> None:
         """Take entries of a run."""
@@ -115,7 +96,7 @@ class Committer:
             self._of(run).entries += entries
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def offer_end(self, run: Run, end: RunEnd, at: float) -> None:
         """Take the end of a run; nothing of that run may come after it."""
@@ -127,7 +108,7 @@ class Committer:
             offered.end, offered.end_at = end, at
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def offer_pause(self, run: Run, pause: RunPause) -> None:
         """Take what a run waits for; nothing of this run may come after it."""
@@ -138,7 +119,7 @@ class Committer:
             self._of(run).pause = pause
             schedule = self._schedule()
         if schedule:
-            self._runtime.call_soon(self._flush)
+            self._ask_for_flush()
 
     def wait_until_stored(self, run: Run, seq: int) -> None:
         """Return once that entry of the run is stored; or when its time is over, as the ticker
@@ -161,11 +142,16 @@ class Committer:
         return offered
 
     def _schedule(self) -> bool:
-        if self._scheduled or self._writing:
+        if self._scheduled or (self._writing and not self._gather_s):
             return False
         self._scheduled = True
-        self._due_since = self._clock.monotonic()
+        self._due_since = self._clock.monotonic() + self._gather_s
         return True
+
+    def _gathered(self) -> None:
+        with self._lock:
+            self._scheduled = False
+        self._flush()
 
     def _flush(self) -> None:
         while offered := self._take():
@@ -177,15 +163,35 @@ class Committer:
                 log.warning("the store refused a batch: %s", type(error).__name__)
                 stored = False
             if not stored:
-                self._runtime.spawn(self._write_later, worker_id, offered, batch)
+                self._hand_on(worker_id, offered, batch, began)
                 return
             self._written(offered, batch, began)
 
+    def _hand_on(self, worker_id: str, offered: list[Offered], batch: Batch, began: float) -> None:
+        """Have a batch written that could not be at once."""
+
+        def done(is_stored: bool) -> None:
+            if is_stored:
+                self._calls.note(True)
+                self._written(offered, batch, began)
+                self._flush()
+            else:
+                self._runtime.spawn(self._write_later, worker_id, offered, batch, began)
+
+        try:
+            is_begun = self._append_soon(worker_id, batch, done)
+        except Exception as error:
+            log.warning("the store refused a batch: %s", type(error).__name__)
+            is_begun = False
+        if not is_begun:
+            done(False)
+
     def _take(self) -> list[Offered]:
         with self._lock:
-            self._scheduled = False
-            if self._writing or not self._offered:
-                return []
+            if not self._gather_s:
+                self._scheduled = False
+            if self._scheduled or self._writing or not self._offered:
+                return []  # `_gathered` is to come, or whoever writes
             waiting = list(self._offered.values())
             # Of one worker: a process that was taken for dead goes on as another.
             worker_id = waiting[0].run.record.worker_id
@@ -220,9 +226,11 @@ class Committer:
                 batch.pauses.append(PausedRun(run.record, one.pause, kept, at))
         return batch
 
-    def _write_later(self, worker_id: str, offered: list[Offered], batch: Batch) -> None:
+    def _write_later(
+        self, worker_id: str, offered: list[Offered], batch: Batch, began: float
+    ) -> None:
         """Try for as long as a store may fail; whatever comes of it, the next batch is next."""
-        deadline = self._clock.monotonic() + self._store_timeout_s
+        deadline = began + self._store_timeout_s
         try:
             self._write_until(deadline, worker_id, offered, batch)
         finally:
@@ -369,5 +377,10 @@ class Committer:
 
 
 def _not_now(worker_id: str, batch: Batch) -> bool:
+    """Leave it to the store's thread."""
+    return False
+
+
+def _not_soon(worker_id: str, batch: Batch, done: Callable[[bool], None]) -> bool:
     """Leave it to the store's thread."""
     return False

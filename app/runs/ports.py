@@ -78,6 +78,13 @@ class Choice(NamedTuple):
     images: Mapping[str, bool | None] = MappingProxyType({})  # by model: whether it takes any
 
 
+class Watch(Protocol):
+    """A descriptor that is watched."""
+
+    def close(self) -> None:
+        """Watch it no longer. Must come before it is closed."""
+
+
 class Task(Protocol):
     """A background task."""
 
@@ -96,6 +103,13 @@ class Runtime(Protocol):
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function that does not block, after what runs now."""
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after that long."""
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> Watch | None:
+        """Call `ready`, which does not block, in the hub whenever there is something to read; None
+        where that cannot be done."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""
@@ -144,6 +158,10 @@ class RunLimits(Protocol):
 
     @property
     def store_timeout_s(self) -> float: ...
+
+    @property
+    def commit_gather_ms(self) -> float:
+        """In ms, for a store that gathers."""
 
     @property
     def orphan_run_s(self) -> float:

@@ -20,7 +20,6 @@ from app.core.runs import (
 from app.core.store import Immediate, Store, WorkerLost
 from app.core.tools import Answered, Reply
 from app.runs.committer import Committer
-from app.runs.deadlines import due
 from app.runs.log import LogReader, RunLog
 from app.runs.ports import (
     Calls,
@@ -35,7 +34,7 @@ from app.runs.ports import (
 from app.runs.registry import FoundRun, RunRegistry, age_s
 from app.runs.remote_logs import RemoteLogs
 from app.runs.run import STOPPED, Outcome, Run
-from app.runs.stops import Stops
+from app.runs.stops import Stops, due
 from app.runs.worker import Neighbours, OwnedRuns, Worker
 
 logger = logging.getLogger(__name__)

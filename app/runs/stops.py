@@ -1,4 +1,5 @@
-"""Runs that are ended from outside: stopped, or waiting for what nobody brings; in any process."""
+"""Runs that are ended from outside: stopped, over because of the time, or waiting for what nobody
+brings; in any process."""
 
 from __future__ import annotations
 
@@ -6,17 +7,39 @@ from collections.abc import Callable
 
 from app.core.broker import Broker, News, Stop
 from app.core.errors import NotFound
+from app.core.run_errors import RunError, RunTimeout, UpstreamTimeout
 from app.core.runs import ENDED, WAITS, Receipt, RunEnd, RunRecord
 from app.core.store import RunStore
 from app.core.tools import Why
 from app.runs.log import LogReader
-from app.runs.ports import Calls, Clock, RunMetrics, Runtime
+from app.runs.ports import Calls, Clock, RunLimits, RunMetrics, Runtime
 from app.runs.registry import KEEP_ENDED_S, FoundRun, RunRegistry
-from app.runs.run import STOPPED, Run
+from app.runs.run import STOPPED, Outcome, Run
 from app.runs.worker import Neighbours, Worker
 
 STOP_WAIT_S = 10.0  # a receipt waits for its end to be stored, and says so if it is not
 EXPIRED_AT_ONCE = 50
+FINISH_GRACE_S = 5.0  # from the finish reason to the stream's end: the usage comes in between
+
+
+def due(run: Run, now: float, limits: RunLimits) -> Outcome | None:
+    """Return how the run has to end by now; None if it may go on."""
+    finished_at = run.finished_at
+    if finished_at is not None and now - finished_at >= FINISH_GRACE_S:
+        return run.completed()
+    error = None if finished_at is not None else _overdue(run, now, limits)
+    if error is not None:
+        return Outcome("failed", "error", error)
+    return STOPPED if run.abandoned(now, limits.orphan_run_s) else None
+
+
+def _overdue(run: Run, now: float, limits: RunLimits) -> RunError | None:
+    if now - run.started_at >= limits.run_timeout_s:
+        return RunTimeout()
+    if not run.has_answered and now - run.asked_at < run.first_delta_timeout_s:
+        return None
+    silent = now - run.last_sign_at >= limits.delta_timeout_s
+    return UpstreamTimeout() if silent else None
 
 
 class Stops:

@@ -33,6 +33,13 @@ class Waiter(Protocol):
         """Wake the task, now or as soon as it sleeps. Never waits."""
 
 
+class Watch(Protocol):
+    """A descriptor that is watched."""
+
+    def close(self) -> None:
+        """Watch it no longer. Must come before it is closed."""
+
+
 class Reader(Protocol):
     """Reads one connection for one task, with no deadline of its own."""
 
@@ -55,6 +62,14 @@ class Concurrency(Protocol):
 
     def call_soon(self, function: Callable[[], None]) -> None:
         """Call a function that does not block, after what runs now, in the order of the calls."""
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function that does not block, after that long; a few milliseconds are told
+        apart."""
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> Watch | None:
+        """Call `ready`, which does not block, in the hub whenever there is something to read; None
+        where that cannot be done. It has to read it, or it is called again and again."""
 
     def new_waiter(self) -> Waiter:
         """Return something a task can sleep on until it is woken."""

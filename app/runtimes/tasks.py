@@ -107,7 +107,7 @@ def call_and_log(function: Callable[[], None]) -> None:
     try:
         function()
     except Exception:
-        log.exception("a call at the end of a turn failed")
+        log.exception("a call in the hub failed")
 
 
 Outcome = tuple[Any, Exception | None]

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from app.runtimes.runtime import Served
-from app.runtimes.tasks import Tasks
+from app.runtimes.tasks import Tasks, call_and_log
 from app.runtimes.turns import Allowance
 
 
@@ -36,6 +36,14 @@ class ThreadRuntime:
 
     def call_soon(self, function: Callable[[], None]) -> None:
         function()
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, call_and_log, (function,))
+        timer.daemon = True
+        timer.start()
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> None:
+        """Return None: there is no hub."""
 
     def new_waiter(self) -> _ThreadWaiter:
         return _ThreadWaiter()

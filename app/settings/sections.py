@@ -198,6 +198,8 @@ class RunSettings(Section):
     """Unwatched runs are stopped; 0: never."""
     store_timeout_s: Seconds = Field(default=5, ge=0.1, le=60)
     """How long a failing store is tried."""
+    commit_gather_ms: Annotated[float, Unit("ms")] = Field(default=3, ge=0, le=100)
+    """What a commit to PostgreSQL waits for more pieces; other stores commit at once."""
 
 
 class ChatSettings(Section):

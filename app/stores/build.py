@@ -32,8 +32,9 @@ class Database(Protocol):
     def migrate(self) -> None:
         """Make it, or bring it to this code's schema. Raises DatabaseTooNew, DatabaseUnusable."""
 
-    def open(self, timeout_s: float) -> Store:
-        """Return its store, whose calls wait that long. Raises StorageUnavailable."""
+    def open(self, timeout_s: float, runtime: Runtime | None = None) -> Store:
+        """Return its store, whose calls wait that long, and which may use that runtime. Raises
+        StorageUnavailable."""
 
     def make_locks(self, runtime: Runtime) -> WorkerLocks:
         """Return the locks by which its workers know each other."""
@@ -53,8 +54,8 @@ class Kept(Database, Protocol):
     def is_current(self) -> bool:
         """Whether it has this code's schema. Raises DatabaseUnusable."""
 
-    def open(self, timeout_s: float) -> KeptStore:
-        """Return its store, whose calls wait that long. Raises StorageUnavailable."""
+    def open(self, timeout_s: float, runtime: Runtime | None = None) -> KeptStore:
+        """Return its store, as a Database does."""
 
     def importing(self) -> AbstractContextManager[bool]:
         """Hold the place of the one import that may be under way; False if another does."""
@@ -71,7 +72,7 @@ class Memory:
     def migrate(self) -> None:
         """Do nothing."""
 
-    def open(self, timeout_s: float) -> MemoryStore:
+    def open(self, timeout_s: float, runtime: Runtime | None = None) -> MemoryStore:
         return MemoryStore()
 
     def make_locks(self, runtime: Runtime) -> NoLocks:
@@ -92,8 +93,8 @@ def database_of(url: str) -> Database:
     return PostgresDatabase(url)
 
 
-def make_store(database: Database, timeout_s: float) -> Store:
+def make_store(database: Database, timeout_s: float, runtime: Runtime) -> Store:
     """Return the store of a database, which is made or brought up to date. Raises DatabaseTooNew,
     DatabaseUnusable, StorageUnavailable."""
     database.migrate()
-    return database.open(timeout_s)
+    return database.open(timeout_s, runtime)

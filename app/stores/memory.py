@@ -155,6 +155,7 @@ class MemoryStore(MemorySessions, MemoryMoving):
 
     name = "memory"
     threads = 1
+    gathers = False
 
     def begin_now(self, turn: Turn) -> list[Message] | None:
         return self.begin_turn(turn)

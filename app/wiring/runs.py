@@ -62,6 +62,7 @@ def make_runs(
         clock,
         limits.store_timeout_s,
         cost_of,
+        limits.commit_gather_ms / 1000,
     )
 
     def read(run_id: str, after: int) -> list[Entry]:

@@ -68,7 +68,7 @@ def create_app(
     catalog = read_catalog(settings, runtime, clock, providers)
     cost_of = read_prices(settings.usage.prices_file).cost
     text_filter = load_filter(settings.chats.text_filter)
-    store = make_store(database, settings.runs.store_timeout_s)
+    store = make_store(database, settings.runs.store_timeout_s, runtime)
     locks = database.make_locks(runtime)
     metrics = Metrics()
     redis_url = settings.store.redis_url.get_secret_value()

@@ -15,13 +15,16 @@ from tests.support.samples import provider_request, run_end, texts, turn_of
 from tests.support.sinks import FaultyStore
 
 STORE_TIMEOUT_S = 1.0
+GATHER_S = 0.003  # for a store that gathers
 
 
 class Stage:
     """A committer over a store that can fail, and runs that offer to it."""
 
-    def __init__(self, runtime: ManualRuntime, clock: HandClock) -> None:
-        self.store = FaultyStore()
+    def __init__(
+        self, runtime: ManualRuntime, clock: HandClock, store: FaultyStore | None = None
+    ) -> None:
+        self.store = store or FaultyStore()
         self.runtime = runtime
         self.clock = clock
         self.shown: list[tuple[str, str]] = []
@@ -41,6 +44,7 @@ class Stage:
             runtime,
             clock.clock,
             STORE_TIMEOUT_S,
+            gather_s=GATHER_S,
         )
 
     def note(self, works: bool) -> None:

@@ -239,9 +239,9 @@ def test_receipt_is_true_when_the_end_is_not_stored_yet(
 ) -> None:
     store = FaultyStore()
     limits = RunOptions(store_timeout_s=1000)
+    runtime.call_soon = lambda function: None  # type: ignore[method-assign]
     runs = running(store, runtime, clock.clock, limits).runs
     runs.start(turn_of(), scripted, lambda _: provider_request())
-    runtime.call_soon = lambda function: None  # type: ignore[method-assign]
     before = clock.monotonic
     receipt = runs.stop("ann", "run-1")
 

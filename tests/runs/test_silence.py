@@ -10,8 +10,8 @@ import pytest
 from app.core.entries import STATUS, TEXT
 from app.core.run_errors import UpstreamIncomplete
 from app.core.usage import Usage
-from app.runs.deadlines import FINISH_GRACE_S
 from app.runs.ports import ALIVE, USAGE, Piece
+from app.runs.stops import FINISH_GRACE_S
 from app.stores.memory import MemoryStore
 from tests.support.clock import HandClock
 from tests.support.options import RunOptions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from app.runtimes.threads import ThreadRuntime
 from tests.support.clock import HandClock
 
 WAIT_S = 30.0  # a thread that takes longer is stuck
+ROUNDING = 1e-9
 
 
 class ManualTask:
@@ -35,6 +38,8 @@ class ManualRuntime:
         self.sleeps: list[float] = []
         self.in_store_thread = False
         self._ready: deque[Callable[[], object]] = deque()
+        self._later: list[tuple[float, int, Callable[[], object]]] = []
+        self._count = itertools.count()
 
     def spawn(self, function: Callable[..., object], *args: Any) -> ManualTask:
         """Queue a task."""
@@ -46,10 +51,18 @@ class ManualRuntime:
         """Queue a callback."""
         self._ready.append(function)
 
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        """Queue a callback for when that time has passed."""
+        heapq.heappush(self._later, (self.clock.monotonic + seconds, next(self._count), function))
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> None:
+        """Return None: nothing is watched."""
+
     def sleep(self, seconds: float) -> None:
         """Let time pass, and run what was queued until then."""
         self.sleeps.append(seconds)
         self.clock.advance(seconds)
+        self._ready_what_is_due()
         for _ in range(len(self._ready)):
             self.step()
 
@@ -74,16 +87,26 @@ class ManualRuntime:
         return nullcontext()
 
     def step(self) -> bool:
-        """Run the next of the queue; False if there is none."""
+        """Run the next of the queue, or of what is due; False if there is none."""
+        self._ready_what_is_due()
         if not self._ready:
             return False
         self._ready.popleft()()
         return True
 
+    def _ready_what_is_due(self) -> None:
+        while self._later and self._later[0][0] <= self.clock.monotonic + ROUNDING:
+            self._ready.append(heapq.heappop(self._later)[2])
+
     def run(self) -> None:
-        """Run until nothing is left."""
-        while self.step():
+        """Run until nothing is left; time passes where there is nothing else to do."""
+        while self.step() or self._wait():
             pass
+
+    def _wait(self) -> bool:
+        if self._later:
+            self.clock.advance(max(0.0, self._later[0][0] - self.clock.monotonic))
+        return bool(self._later)
 
 
 class ManualWaiter:

@@ -16,6 +16,7 @@ class RunOptions:
     delta_timeout_s: float = 60
     run_timeout_s: float = 600
     store_timeout_s: float = 5
+    commit_gather_ms: float = 0
     orphan_run_s: float = 0
     heartbeat_s: float = 5
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 log = logging.getLogger("tandem.hub")
@@ -53,7 +54,7 @@ def _watching(hub: Any) -> Any:
     class Watching(hub):  # type: ignore[misc]
         def __init__(self, clock: Any = None) -> None:
             super().__init__(clock)
-            self.watched: dict[int, WatchedConnection] = {}
+            self.watched: dict[int, WatchedConnection | WatchedFile] = {}
 
         def wait(self, seconds: float | None = None) -> None:
             """Wait for events and deal with them; where the base has no listener it only sleeps."""
@@ -146,3 +147,29 @@ class WatchedConnection:
         if self._hub.watched.get(self._fileno) is self:
             del self._hub.watched[self._fileno]
             self._hub.poll.unregister(self._fileno)
+
+
+class WatchedFile:
+    """A descriptor of somebody else's, of which a call in the hub tells. Implements `Watch`."""
+
+    __slots__ = ("_hub", "_fileno", "_ready")
+
+    def __init__(self, hub: Any, fileno: int, ready: Callable[[], None]) -> None:
+        self._hub = hub
+        self._fileno = fileno
+        self._ready = ready
+        hub.poll.register(fileno, hub.READ_MASK)
+        hub.watched[fileno] = self
+
+    def ready(self) -> None:
+        """Tell."""
+        try:
+            self._ready()
+        except Exception:
+            log.exception("a call in the hub failed")
+
+    def close(self) -> None:
+        if self._hub.watched.get(self._fileno) is self:
+            del self._hub.watched[self._fileno]
+            with suppress(OSError):  # whose it is may have closed it, which takes it out as well
+                self._hub.poll.unregister(self._fileno)

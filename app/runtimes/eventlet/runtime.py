@@ -16,7 +16,7 @@ import greenlet
 from app.runtimes.eventlet.arrivals import Arrivals
 from app.runtimes.eventlet.checks import Places, eventlet_places, find_tricks
 from app.runtimes.eventlet.http import request_handler
-from app.runtimes.eventlet.hub import WatchedConnection, streaming_hub
+from app.runtimes.eventlet.hub import WatchedConnection, WatchedFile, streaming_hub
 from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served, Waiter
 from app.runtimes.server import KEEPALIVE_S, KILL_WAIT_S, MAX_CONNECTIONS, log
@@ -78,6 +78,12 @@ class EventletRuntime:
             self._hub.soon.append(function)
         else:
             self._eventlet.spawn_n(call_and_log, function)
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        self._hub.schedule_call_global(seconds, call_and_log, function)
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> WatchedFile | None:
+        return WatchedFile(self._hub, fileno, ready) if self._streams else None
 
     def reader_of(self, connection: Any) -> WatchedConnection | None:
         if not self._streams:

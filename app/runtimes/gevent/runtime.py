@@ -15,11 +15,12 @@ from app.runtimes.gevent.http import Times, request_handler
 from app.runtimes.handover import Handover, warn_of_polling
 from app.runtimes.runtime import Served
 from app.runtimes.server import KILL_WAIT_S, MAX_CONNECTIONS, log
-from app.runtimes.tasks import GreenWaiter, Tasks, outcome_of, value_of
+from app.runtimes.tasks import GreenWaiter, Tasks, call_and_log, outcome_of, value_of
 from app.runtimes.turns import Allowance, Line, Pipeline, Turns
 from app.runtimes.websockets.direct import websocket_classes
 
 MAX_ACCEPTED = 4  # connections, before others get their turn
+READABLE = 1  # of its loop's
 OTHER_THREADS = 10  # as many as there may be; they are made when they are needed
 
 
@@ -58,6 +59,20 @@ class GeventRuntime:
 
     def call_soon(self, function: Callable[[], None]) -> None:
         self._gevent.get_hub().loop.run_callback(function)
+
+    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        timer = self._gevent.get_hub().loop.timer(seconds)
+
+        def fire() -> None:
+            timer.close()
+            call_and_log(function)
+
+        timer.start(fire)
+
+    def watch(self, fileno: int, ready: Callable[[], None]) -> _GeventWatch:
+        watcher = self._gevent.get_hub().loop.io(fileno, READABLE)
+        watcher.start(call_and_log, ready)
+        return _GeventWatch(watcher)
 
     def new_waiter(self) -> GreenWaiter:
         hub = self._gevent.get_hub()
@@ -179,6 +194,15 @@ def _server_class(base: Any) -> Any:
             self.stop_accepting()
 
     return Server
+
+
+class _GeventWatch:
+    def __init__(self, watcher: Any) -> None:
+        self._watcher = watcher
+
+    def close(self) -> None:
+        self._watcher.stop()
+        self._watcher.close()
 
 
 class _GeventTask:

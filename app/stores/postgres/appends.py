@@ -1,7 +1,9 @@
 """The hot path of the store: what all runs have new, in one row of the journal.
 
-On the driver's own connections. A batch that ends no run is one statement, which commits itself.
-What a commit that failed has done is not known: the connection may have gone before the answer.
+On the driver's own connections. A batch that ends no run is one statement, which commits itself; it
+goes by the hub's connection where there is one. What is more goes by a thread, one batch at a time
+by either way. What a commit that failed has done is not known: the connection may have gone before
+the answer.
 Each batch has a number, the same one when it is tried again, and what is compacted is read anew
 after a failure. A batch that is given up leaves its number behind: the statement may still be on
 its way, and must not meet another's.
@@ -9,8 +11,9 @@ its way, and must not meet another's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import orjson
 
@@ -21,6 +24,7 @@ from app.stores.journal import TRIM_ROWS, Journal, Line
 from app.stores.postgres.connection import ThreadConnection
 from app.stores.postgres.connections import Connections, all_or_nothing
 from app.stores.postgres.driver import PsycopgDriver
+from app.stores.postgres.hub import HubConnection
 from app.stores.sql.driver import Driver
 from app.stores.sql.ends import end_run
 from app.stores.sql.waiting import pause_run
@@ -33,7 +37,7 @@ PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
 # Whoever takes the worker over holds its row FOR UPDATE: either it sees this row, or this finds
 # nobody.
 _ALIVE = "SELECT 1 FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE"
-_APPEND_IF_ALIVE = b"""
+APPEND_IF_ALIVE = b"""
 INSERT INTO journal (worker_id, id, entries)
 SELECT id, $1::bigint, $2 FROM workers WHERE id = $3 AND lost_at IS NULL FOR KEY SHARE
 ON CONFLICT (worker_id, id) DO UPDATE SET entries = excluded.entries
@@ -65,8 +69,9 @@ ORDER BY owner, id FOR NO KEY UPDATE
 class PostgresAppends:
     """The journal's one writer in this process; others wait for it."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, hub: HubConnection | None = None) -> None:
         self._connections = connections
+        self._hub = hub
         self._lock = Lock()  # of real threads
         self._worker_id = ""
         self._journal: Journal | None = None  # None: to be read
@@ -88,6 +93,9 @@ class PostgresAppends:
             last = connection.execute(_LAST, (worker_id,)).fetchone()
             self._row_id = last[0] if last else 0
             self._worker_id = worker_id
+        self._number_next(batch)
+
+    def _number_next(self, batch: Batch) -> None:
         if batch is self._tried:
             return
         if self._tried is not None:
@@ -97,14 +105,52 @@ class PostgresAppends:
 
     def _append(self, connection: ThreadConnection, journal: Journal, batch: Batch) -> None:
         lines = journal.lines(batch)
-        now = batch.entries[-1][1][-1].at if lines else 0.0
-        if batch.ends or batch.pauses or not lines or not journal.is_quiet(now):
+        if not _is_one_statement(journal, batch, lines):
+            now = batch.entries[-1][1][-1].at if lines else 0.0
             _Transaction(connection, journal).write(batch, lines, now, self._row_id)
             return
-        values = (b"%d" % self._row_id, orjson.dumps(lines), self._worker_id.encode())
-        if not connection.run(_APPEND_IF_ALIVE, *values):
+        if not connection.run(APPEND_IF_ALIVE, *self._values(lines)):
             raise WorkerLost(self._worker_id)
         journal.note(self._row_id, lines)
+
+    def _values(self, lines: list[Line]) -> tuple[bytes, ...]:
+        return (b"%d" % self._row_id, orjson.dumps(lines), self._worker_id.encode())
+
+    def append_soon(self, worker_id: str, batch: Batch, done: Callable[[bool], None]) -> bool:
+        """Begin to write the batch, in the hub; False if it cannot be, or is more than a statement.
+
+        `done` is told whether it is stored; if that is not known, or this worker is lost, it is to
+        be given to `append`, by which it has the same number. Raises ValueError.
+        """
+        # The lock is held until the answer is there: by the hub's thread, which never waits here.
+        if self._hub is None or not self._hub.is_free() or not self._lock.acquire(blocking=False):
+            return False
+        begun = False
+        try:
+            journal = self._journal
+            if journal is None or worker_id != self._worker_id:
+                return False
+            lines = journal.lines(batch)
+            if _is_one_statement(journal, batch, lines):
+                self._number_next(batch)
+                told = partial(self._answered, journal, lines, done)
+                begun = self._hub.send(self._values(lines), told)
+                self._journal = journal if begun else None
+        finally:
+            if not begun:
+                self._lock.release()
+        return begun
+
+    def _answered(
+        self, journal: Journal, lines: list[Line], done: Callable[[bool], None], rows: int | None
+    ) -> None:
+        if rows:
+            journal.note(self._row_id, lines)
+            self._tried = None
+        else:
+            self._journal = None
+        self._lock.release()
+        done(bool(rows))
 
     def compact(self, now: float) -> None:
         """Compact what has waited for long, and trim. Raises StorageUnavailable."""
@@ -141,6 +187,12 @@ class PostgresAppends:
             raise
         finally:
             self._lock.release()
+
+
+def _is_one_statement(journal: Journal, batch: Batch, lines: list[Line]) -> bool:
+    if batch.ends or batch.pauses or not lines:
+        return False
+    return journal.is_quiet(batch.entries[-1][1][-1].at)
 
 
 def _read(connection: ThreadConnection, worker_id: str, passed_over: list[int]) -> Journal:

@@ -80,20 +80,25 @@ class ThreadConnection(psycopg.Connection[Any]):
 
         A third of what a cursor's costs. Raises psycopg.Error.
         """
+        self.pgconn.send_query_prepared(self.prepare(sql), values)
+        return self._result_of_one().command_tuples or 0
+
+    def prepare(self, sql: bytes) -> bytes:
+        """Return the name of a prepared statement. Raises psycopg.Error."""
         name = self._names.get(sql)
         if name is None:
             name = b"tandem_%d" % len(self._names)
             self.pgconn.send_prepare(name, sql)
             self._result_of_one()
             self._names[sql] = name
-        self.pgconn.send_query_prepared(name, values)
-        return self._result_of_one().command_tuples or 0
+        return name
 
     def _result_of_one(self) -> PGresult:
-        result: PGresult = self.wait(generators.execute(self.pgconn))[0]
-        if result.status != ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result)
-        return result
+        results: list[PGresult] = self.wait(generators.execute(self.pgconn))
+        for result in results:  # behind the statement's own there is one if its commit fails
+            if result.status != ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result)
+        return results[0]
 
     def _hear(self, said: Diagnostic) -> None:
         self._is_ended = self._is_ended or said.severity_nonlocalized == "FATAL"

@@ -43,8 +43,8 @@ class PostgresDatabase:
     def is_there(self) -> bool:
         return migrating.is_there(self._url)
 
-    def open(self, timeout_s: float) -> PostgresStore:
-        return PostgresStore(self._url, timeout_s)
+    def open(self, timeout_s: float, runtime: Runtime | None = None) -> PostgresStore:
+        return PostgresStore(self._url, timeout_s, runtime)
 
     def make_locks(self, runtime: Runtime) -> PostgresLocks:
         return PostgresLocks(self._url, runtime)

@@ -21,10 +21,12 @@ from app.core.runs import Turn
 from app.core.sessions import ChatSession, Page
 from app.core.store import Batch, PutBytes, WholeSession
 from app.core.usage import CostOf, no_cost
-from app.stores.postgres.appends import PostgresAppends
+from app.runs.ports import Runtime
+from app.stores.postgres.appends import APPEND_IF_ALIVE, PostgresAppends
 from app.stores.postgres.connection import ThreadConnection
 from app.stores.postgres.connections import Connections, all_or_nothing
 from app.stores.postgres.driver import PsycopgDriver
+from app.stores.postgres.hub import HubConnection
 from app.stores.postgres.searches import PostgresSearches
 from app.stores.sql.tables import runs, sessions, workers
 from app.stores.sql.turns import begin_turn
@@ -68,10 +70,13 @@ class PostgresStore(SqlStore):
 
     name = "postgresql"
     threads = 8  # of each process: more wait for the same disk
+    gathers = True
 
-    def __init__(self, url: str, timeout_s: float = 5) -> None:
+    def __init__(self, url: str, timeout_s: float = 5, runtime: Runtime | None = None) -> None:
+        """With a runtime, commits go by its hub where it has one."""
         self._connections = Connections(url, timeout_s)
-        self._appends = PostgresAppends(self._connections)
+        self._hub = HubConnection(url, timeout_s, APPEND_IF_ALIVE, runtime) if runtime else None
+        self._appends = PostgresAppends(self._connections, self._hub)
         self._searches = PostgresSearches(url, timeout_s)
 
     def _transaction(self) -> AbstractContextManager[Connection]:
@@ -107,6 +112,8 @@ class PostgresStore(SqlStore):
         self._appends.compact(now)
 
     def close(self) -> None:
+        if self._hub is not None:
+            self._hub.close()
         self._connections.close()
         self._searches.close()
 
@@ -149,6 +156,9 @@ class PostgresStore(SqlStore):
 
     def append(self, worker_id: str, batch: Batch) -> None:
         self._appends.append(worker_id, batch)
+
+    def append_soon(self, worker_id: str, batch: Batch, done: Callable[[bool], None]) -> bool:
+        return self._appends.append_soon(worker_id, batch, done)
 
     # --- workers, and what is old ---------------------------------------------------------------
 

@@ -35,7 +35,7 @@ class SqliteDatabase:
     def is_there(self) -> bool:
         return Path(self.path).is_file()
 
-    def open(self, timeout_s: float) -> SqliteStore:
+    def open(self, timeout_s: float, runtime: Runtime | None = None) -> SqliteStore:
         return SqliteStore(self.path, timeout_s)
 
     def make_locks(self, runtime: Runtime) -> FileLocks:

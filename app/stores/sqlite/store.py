@@ -31,6 +31,7 @@ class SqliteStore(SqlStore):
 
     name = "sqlite"
     threads = 1  # it has one writer
+    gathers = False  # a commit is a few microseconds, in the hub
 
     def __init__(self, path: str, busy_timeout_s: float = 5) -> None:
         self._thread = ThreadConnection(path, busy_timeout_s)
