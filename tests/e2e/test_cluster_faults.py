@@ -100,9 +100,9 @@ def nodes(nodes_on, on, upstream) -> list[Server]:
     return servers
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """One that may be stopped, with a database `shared`; it runs when the next test begins."""
+    """One that may be stopped, with a database `shared`."""
     server = Postgres()
     server.database()
     yield server
@@ -415,8 +415,8 @@ def test_database_that_starts_again(start_pair, counting, own_postgres, watch, m
 
 
 @ON_POSTGRES
-def test_database_that_stays_away(start_pair, upstream, counting, own_postgres, redis, watch, on):
-    settings = {"REDIS_URL": redis.url} if on == "redis" else {}
+def test_database_that_stays_away(request, start_pair, upstream, counting, own_postgres, watch, on):
+    settings = {"REDIS_URL": request.getfixturevalue("redis").url} if on == "redis" else {}
     first, second = start_pair(STORE_TIMEOUT_S=2, **settings)
     run_id = begin(first).run_id
     viewers = [watch(run_id, first), watch(run_id, second)]
