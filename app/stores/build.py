@@ -9,6 +9,7 @@ from app.core.store import MovableStore, Store
 from app.runs.ports import Runtime, WorkerLocks
 from app.stores.memory import MemoryStore
 from app.stores.no_locks import NoLocks
+from app.stores.sql.migrate import DatabaseUnusable
 from app.stores.sqlite.database import SqliteDatabase
 
 _SQLITE = "sqlite:///"
@@ -83,13 +84,19 @@ class Memory:
 
 
 def database_of(url: str) -> Database:
-    """Return the database of an address, as the settings have checked it."""
+    """Return the database of an address, as the settings have checked it. Raises
+    DatabaseUnusable."""
     if url.startswith(_SQLITE):
         return SqliteDatabase(url.removeprefix(_SQLITE))
     if url == "memory:":
         return Memory()
-    from app.stores.postgres.database import PostgresDatabase  # who has another needs no psycopg
-
+    try:
+        from app.stores.postgres.database import (
+            PostgresDatabase,
+        )  # who has another needs none of it
+    except (ImportError, AttributeError) as error:
+        said = f"psycopg is not as requirements.txt has it ({error})"
+        raise DatabaseUnusable(said) from error
     return PostgresDatabase(url)
 
 

@@ -44,6 +44,8 @@ DEFAULTS = {
 }
 # psycopg's own choice among the ways to wait depends on what is patched.
 _wait_in_c = psycopg.waiting.wait_c
+if _wait_in_c is None or not hasattr(psycopg.Connection, "_connect_gen"):
+    raise ImportError("its C implementation is not there, or is another")
 
 
 class ThreadConnection(psycopg.Connection[Any]):

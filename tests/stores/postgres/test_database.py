@@ -3,6 +3,8 @@ password."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +14,7 @@ from app.stores.postgres.address import shown
 from app.stores.sql.migrate import DatabaseTooNew, DatabaseUnusable
 from tests.support.manual import at_once
 from tests.support.postgres import PASSWORD, SHARED, Postgres
+from tests.support.server import ROOT
 
 
 @pytest.fixture
@@ -96,3 +99,26 @@ def test_one_import_at_a_time(postgres: Postgres, postgres_url: str) -> None:
 )
 def test_address_is_shown_without_its_password(url: str, without: str) -> None:
     assert shown(url) == without
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "sys.modules['psycopg'] = None",
+        "import psycopg.waiting; psycopg.waiting.wait_c = None",
+        "import psycopg as p; [delattr(c, n) for c in p.Connection.__mro__ "
+        "for n in ['_connect_gen'] if n in vars(c)]",
+        "import psycopg.errors; del psycopg.errors._WaitTimeout",
+    ],
+)
+def test_psycopg_that_is_another_is_said_at_the_start(spoilt: str) -> None:
+    code = (
+        f"import sys; {spoilt}\n"
+        "from app.stores.build import database_of\n"
+        "from app.stores.sql.migrate import DatabaseUnusable\n"
+        "try: database_of('postgresql://host/db')\n"
+        "except DatabaseUnusable as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("psycopg is not as requirements.txt has it (")
