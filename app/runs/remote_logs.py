@@ -79,6 +79,7 @@ class RemoteLogs:
         """Return the log with all that is stored now. Raises StorageUnavailable."""
         known = self._known(record)
         if known is not None:
+            self._catch_up(record.id)
             return known
         log = RunLog(self._read(record.id, 0))
         if log.end is not None:
@@ -134,11 +135,18 @@ class RemoteLogs:
         what nobody watches. Raises StorageUnavailable."""
         self._leave_unwatched()
         for followed in self._all():
-            log = followed.log
-            silent = self._monotonic() - followed.heard_at >= SILENCE_S
-            if log is not None and log.end is None and silent:
-                followed.add(log, self._read(followed.run_id, log.last_seq))
+            self._catch_up(followed.run_id)
         self._leave_unwatched()
+
+    def _catch_up(self, run_id: str) -> None:
+        """Read what a log lacks, unless its owner was heard lately."""
+        with self._lock:
+            followed = self._followed.get(run_id)
+        log = followed.log if followed is not None else None
+        if followed is None or log is None or log.end is not None:
+            return
+        if self._monotonic() - followed.heard_at >= SILENCE_S:
+            followed.add(log, self._read(run_id, log.last_seq))
 
     def _leave_unwatched(self) -> None:
         with self._lock:
