@@ -164,10 +164,11 @@ class Siblings:
 
     def _successors(self) -> list[str]:
         """Return the others, without those that have a successor."""
-        newest: dict[int, int] = {}
+        newest = {self._place.number: self._place.generation}
         for number, generation in self._others():
             newest[number] = max(generation, newest.get(number, 0))
-        return [f"{number}g{generation}" for number, generation in newest.items()]
+        names = [f"{number}g{generation}" for number, generation in newest.items()]
+        return [name for name in names if name != self._place.name]
 
     def _others(self) -> list[tuple[int, int]]:
         found = []

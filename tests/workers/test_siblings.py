@@ -136,7 +136,7 @@ def test_one_that_leaves_hands_over_all_that_is_not_its_own(folder: str) -> None
     assert {leaving.owner_of("/api/chat") for _ in range(50)} == {"1g3", "2g2"}
     assert leaving.owner_of(f"/socket.io/?sid=1g1-{SID}") == ""
     members[1].siblings.leaving = True
-    assert members[1].siblings.owner_of("/health") == "2g2"
+    assert {members[1].siblings.owner_of("/health") for _ in range(50)} == {"2g2"}
 
 
 def test_the_last_one_takes_the_folder_away(folder: str, one: Member, two: Member) -> None:
