@@ -91,9 +91,9 @@ def database_of(url: str) -> Database:
     if url == "memory:":
         return Memory()
     try:
-        from app.stores.postgres.database import (
+        from app.stores.postgres.database import (  # who has another needs none of it
             PostgresDatabase,
-        )  # who has another needs none of it
+        )
     except (ImportError, AttributeError) as error:
         said = f"psycopg is not as requirements.txt has it ({error})"
         raise DatabaseUnusable(said) from error

@@ -20,20 +20,14 @@ import orjson
 from app.core.errors import StorageUnavailable
 from app.core.store import Batch, EndedRun, WorkerLost
 from app.runs.ports import Lock
-from app.stores.journal import TRIM_ROWS, Journal, Line
+from app.stores.journal import Journal, Line
+from app.stores.journal_commit import RUNS_A_SECOND, JournalCommit
 from app.stores.postgres.connection import ThreadConnection
 from app.stores.postgres.connections import Connections, all_or_nothing
 from app.stores.postgres.driver import PsycopgDriver
 from app.stores.postgres.hub import HubConnection
-from app.stores.sql.driver import Driver
-from app.stores.sql.ends import end_run
-from app.stores.sql.waiting import pause_run
 
-RUNS_A_COMMIT = 4  # compacted beside what a commit brings
 RUNS_AT_ONCE = 8  # compacted by the duty that comes each second, while appends wait
-RUNS_A_SECOND = 64
-ROWS_A_SECOND = 256  # trimmed by it
-PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
 # Whoever takes the worker over holds its row FOR UPDATE: either it sees this row, or this finds
 # nobody.
 _ALIVE = "SELECT 1 FROM workers WHERE id = %s AND lost_at IS NULL FOR KEY SHARE"
@@ -163,7 +157,7 @@ class PostgresAppends:
             return False
         with self._alone(), self._connections.driver() as connection:
             try:
-                return _Transaction(connection, self._read(connection)).tidy(now)
+                return _Transaction(connection, self._read(connection)).tidy(now, RUNS_AT_ONCE)
             except WorkerLost:  # the next append says so to whom it concerns
                 self._journal = None
                 return False
@@ -206,54 +200,10 @@ def _read(connection: ThreadConnection, worker_id: str, passed_over: list[int]) 
     return journal
 
 
-class _Transaction:
-    """A commit that does more than append. The journal hears of it when it is done."""
-
+class _Transaction(JournalCommit):
     def __init__(self, connection: ThreadConnection, journal: Journal) -> None:
+        super().__init__(PsycopgDriver(connection), journal)
         self._connection = connection
-        self._driver: Driver = PsycopgDriver(connection)
-        self._journal = journal
-        self._worker_id = journal.worker_id
-        self._compacted: list[str] = []
-
-    def write(self, batch: Batch, lines: list[Line], now: float, row_id: int) -> None:
-        """Write a batch, all of it or nothing."""
-        ended: dict[str, list[Line]] = {one.record.id: [] for one in batch.ends}
-        ended.update({one.record.id: [] for one in batch.pauses})
-        kept: list[Line] = []
-        for line in lines:
-            ended.get(line[0], kept).append(line)
-        due = self._journal.due(now, RUNS_A_COMMIT) if lines else []
-        with self._alive():
-            self._hold_sessions(batch)
-            if kept:
-                values = (self._worker_id, row_id, orjson.dumps(kept).decode())
-                self._connection.execute(_APPEND, values, prepare=True)
-            for run_id in due:
-                if run_id not in ended:
-                    self._compact(run_id)
-            for one in sorted(batch.ends, key=_usage_key):
-                self._compact(one.record.id, ended[one.record.id])
-                end_run(self._driver, self._worker_id, *one)
-            for record, pause, content, _ in batch.pauses:
-                last_seq = self._compact(record.id, ended[record.id])
-                pause_run(self._driver, self._worker_id, record, pause, content, last_seq)
-            trimmed = self._trim(TRIM_ROWS, TRIM_ROWS)
-        self._note(trimmed)
-        if kept:
-            self._journal.note(row_id, kept)
-
-    def tidy(self, now: float) -> bool:
-        """Compact some of what is due, and trim; whether there may be more."""
-        due = self._journal.due(now, RUNS_AT_ONCE)
-        if not due and not self._journal.rows_done((), 1, 1):
-            return False
-        with self._alive():
-            for run_id in due:
-                self._compact(run_id)
-            trimmed = self._trim(1, ROWS_A_SECOND)
-        self._note(trimmed)
-        return len(due) == RUNS_AT_ONCE
 
     @contextmanager
     def _alive(self) -> Iterator[None]:
@@ -263,7 +213,7 @@ class _Transaction:
                 raise WorkerLost(self._worker_id)
             yield
 
-    def _hold_sessions(self, batch: Batch) -> None:
+    def _hold(self, batch: Batch) -> None:
         """Hold the sessions in which runs end, in the order in which all hold them."""
         records = [one.record for one in batch.ends] + [one.record for one in batch.pauses]
         if records:
@@ -271,32 +221,19 @@ class _Transaction:
             ids = [record.session_id for record in records]
             self._connection.execute(_HOLD_SESSIONS, (owners, ids), prepare=True)
 
-    def _compact(self, run_id: str, more: Sequence[Line] = ()) -> int:
-        """Move what the run has waiting, and more that comes with its end; return the number of the
-        last of it, 0 for none."""
-        self._compacted.append(run_id)
-        waiting = self._journal.waiting(run_id)
-        seq = waiting.seq if waiting else more[0][1] if more else 0
-        pieces = list(waiting.pieces) if waiting else []
-        for line in more:
-            pieces += line[2]
-        for start in range(0, len(pieces), PIECES_A_ROW):
-            row = pieces[start : start + PIECES_A_ROW]
-            first, last = seq + start, seq + start + len(row) - 1
-            values = (first, last, orjson.dumps(row).decode(), run_id, self._worker_id)
-            self._connection.execute(_COMPACT, values, prepare=True)
-        return seq + len(pieces) - 1 if pieces else 0
+    def _in_order(self, ends: Sequence[EndedRun]) -> Sequence[EndedRun]:
+        return sorted(ends, key=_usage_key)
 
-    def _trim(self, least: int, most: int) -> int:
-        row_id = self._journal.rows_done(self._compacted, least, most)
-        if row_id:
-            self._connection.execute(_TRIM, (self._worker_id, row_id), prepare=True)
+    def _add_row(self, lines: str, row_id: int) -> int:
+        self._connection.execute(_APPEND, (self._worker_id, row_id, lines), prepare=True)
         return row_id
 
-    def _note(self, trimmed: int) -> None:
-        self._journal.note_compacted(self._compacted)
-        if trimmed:
-            self._journal.note_trimmed(trimmed)
+    def _add_entries(self, run_id: str, first: int, last: int, entries: str) -> None:
+        values = (first, last, entries, run_id, self._worker_id)
+        self._connection.execute(_COMPACT, values, prepare=True)
+
+    def _delete_rows(self, row_id: int) -> None:
+        self._connection.execute(_TRIM, (self._worker_id, row_id), prepare=True)
 
 
 def _usage_key(one: EndedRun) -> tuple[str, str, str]:

@@ -8,21 +8,16 @@ when it is much, and when it is some seconds old; then its rows are deleted.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import orjson
 
 from app.core.store import Batch, WorkerLost
-from app.stores.journal import TRIM_ROWS, Journal, Line
-from app.stores.sql.ends import end_run
-from app.stores.sql.waiting import pause_run
+from app.stores.journal import Journal
+from app.stores.journal_commit import JournalCommit
 from app.stores.sqlite.connections import all_or_nothing
 
-RUNS_A_COMMIT = 4  # compacted beside what a commit brings: ten or twenty microseconds each
-RUNS_A_SECOND = 64  # compacted by the duty that comes each second: of runs that are silent
-ROWS_A_SECOND = 256  # trimmed by it
-PIECES_A_ROW = 1000  # of run_entries: a reader decodes whole rows
 _ALIVE = "SELECT 1 FROM workers WHERE id = ? AND lost_at IS NULL"
 _APPEND_IF_ALIVE = """
 INSERT INTO journal (worker_id, entries) SELECT id, ? FROM workers WHERE id = ? AND lost_at IS NULL
@@ -119,52 +114,10 @@ def _read(connection: sqlite3.Connection, worker_id: str) -> Journal:
     return journal
 
 
-class _Transaction:
-    """A commit that does more than append. The journal hears of it when it is done."""
-
+class _Transaction(JournalCommit):
     def __init__(self, connection: sqlite3.Connection, journal: Journal) -> None:
+        super().__init__(connection, journal)
         self._connection = connection
-        self._journal = journal
-        self._worker_id = journal.worker_id
-        self._compacted: list[str] = []
-
-    def write(self, batch: Batch, lines: list[Line], now: float) -> None:
-        """Write a batch, all of it or nothing."""
-        ended: dict[str, list[Line]] = {one.record.id: [] for one in batch.ends}
-        ended.update({one.record.id: [] for one in batch.pauses})
-        kept: list[Line] = []
-        for line in lines:
-            ended.get(line[0], kept).append(line)
-        due = self._journal.due(now, RUNS_A_COMMIT) if lines else []
-        row_id = 0
-        with self._alive():
-            if kept:
-                values = (orjson.dumps(kept).decode(), self._worker_id)
-                row_id = self._connection.execute(_APPEND, values).lastrowid or 0
-            for run_id in due:
-                if run_id not in ended:
-                    self._compact(run_id)
-            for one in batch.ends:
-                self._compact(one[0].id, ended[one[0].id])
-                end_run(self._connection, self._worker_id, *one)
-            for record, pause, content, _ in batch.pauses:
-                last_seq = self._compact(record.id, ended[record.id])
-                pause_run(self._connection, self._worker_id, record, pause, content, last_seq)
-            trimmed = self._trim(TRIM_ROWS, TRIM_ROWS)
-        self._note(trimmed)
-        if row_id:
-            self._journal.note(row_id, kept)
-
-    def tidy(self, now: float) -> None:
-        """Compact what is due, and trim."""
-        due = self._journal.due(now, RUNS_A_SECOND)
-        if not due and not self._journal.rows_done((), 1, 1):
-            return
-        with self._alive():
-            for run_id in due:
-                self._compact(run_id)
-            trimmed = self._trim(1, ROWS_A_SECOND)
-        self._note(trimmed)
 
     @contextmanager
     def _alive(self) -> Iterator[None]:
@@ -173,35 +126,15 @@ class _Transaction:
                 raise WorkerLost(self._worker_id)
             yield
 
-    def _compact(self, run_id: str, more: Sequence[Line] = ()) -> int:
-        """Move what the run has waiting, and more that comes with its end; return the number of the
-        last of it, 0 for none."""
-        self._compacted.append(run_id)
-        waiting = self._journal.waiting(run_id)
-        seq = waiting.seq if waiting else more[0][1] if more else 0
-        pieces = list(waiting.pieces) if waiting else []
-        for line in more:
-            pieces += line[2]
-        if not pieces or not self._is_going(run_id):
-            return 0
-        for start in range(0, len(pieces), PIECES_A_ROW):
-            row = pieces[start : start + PIECES_A_ROW]
-            first, last = seq + start, seq + start + len(row) - 1
-            values = (run_id, first, last, orjson.dumps(row).decode())
-            self._connection.execute(_COMPACT, values)
-        return seq + len(pieces) - 1
+    def _add_row(self, lines: str, row_id: int) -> int:
+        return self._connection.execute(_APPEND, (lines, self._worker_id)).lastrowid or 0
+
+    def _add_entries(self, run_id: str, first: int, last: int, entries: str) -> None:
+        self._connection.execute(_COMPACT, (run_id, first, last, entries))
+
+    def _delete_rows(self, row_id: int) -> None:
+        self._connection.execute(_TRIM, (self._worker_id, row_id))
 
     def _is_going(self, run_id: str) -> bool:
         going = self._connection.execute(_GOING, (run_id, self._worker_id))
         return going.fetchone() is not None
-
-    def _trim(self, least: int, most: int) -> int:
-        row_id = self._journal.rows_done(self._compacted, least, most)
-        if row_id:
-            self._connection.execute(_TRIM, (self._worker_id, row_id))
-        return row_id
-
-    def _note(self, trimmed: int) -> None:
-        self._journal.note_compacted(self._compacted)
-        if trimmed:
-            self._journal.note_trimmed(trimmed)

@@ -13,7 +13,8 @@ from app.core.messages import text_parts
 from app.core.run_errors import RunInterrupted
 from app.core.store import Batch
 from app.stores.journal import COMPACT_AFTER_S, TRIM_ROWS
-from app.stores.sqlite.appends import ROWS_A_SECOND, SqliteAppends
+from app.stores.journal_commit import ROWS_A_SECOND
+from app.stores.sqlite.appends import SqliteAppends
 from app.stores.sqlite.store import SqliteStore
 from tests.conftest import WORKER
 from tests.support.clock import START

@@ -8,7 +8,7 @@ from app.core.entries import Entry
 from app.core.run_errors import RunInterrupted
 from app.core.store import Batch, WorkerLost
 from app.stores.journal import COMPACT_AFTER_S, COMPACT_PIECES
-from app.stores.sqlite.appends import PIECES_A_ROW
+from app.stores.journal_commit import PIECES_A_ROW
 from tests.conftest import WORKER
 from tests.stores.conftest import Store
 from tests.support.clock import START
