@@ -22,6 +22,7 @@ from app.stores.calls import StoreCalls
 class RunParts(NamedTuple):
     """What runs are made of; a run is started by `runs`."""
 
+    store: Store
     calls: StoreCalls
     locks: WorkerLocks
     registry: RunRegistry
@@ -86,5 +87,5 @@ def make_runs(
     )
     recovery = Recovery(store, locks, calls, worker, clock, cost_of, neighbours)
     return RunParts(
-        calls, locks, registry, worker, recovery, neighbours, broker, committer, remote, runs
+        store, calls, locks, registry, worker, recovery, neighbours, broker, committer, remote, runs
     )

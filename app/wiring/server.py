@@ -57,71 +57,64 @@ def create_app(
     make: Callable[[str, int], Runtime] = make_runtime,
     place: Place | None = None,
 ) -> Tandem:
-    """Build a server from its settings; `make` gives it a runtime unless it is handed one, `place`
-    is its own among several processes.
-
-    Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError, StorageUnavailable.
-    """
+    """Build a server; `make` gives it a runtime unless it is handed one, `place` is its own among
+    several processes. Raises BadSetting, DatabaseTooNew, DatabaseUnusable, OSError,
+    StorageUnavailable."""
     database = database_of(settings.store.database_url)
     runtime = runtime or make(settings.server.async_mode, database.threads)
     clock = clock or Clock()
     catalog = read_catalog(settings, runtime, clock, providers)
-    cost_of = read_prices(settings.usage.prices_file).cost
-    text_filter = load_filter(settings.chats.text_filter)
-    store = make_store(database, settings.runs.store_timeout_s, runtime)
-    locks = database.make_locks(runtime)
-    metrics = Metrics()
-    redis_url = settings.store.redis_url.get_secret_value()
-    broker = make_broker(database, redis_url, runtime, clock)
-    shared = settings.server.workers > 1
-    parts = make_runs(
-        store, locks, runtime, clock, settings.runs, metrics, cost_of, broker, shared=shared
-    )
+    text_filter, metrics = load_filter(settings.chats.text_filter), Metrics()
+    parts = _make_parts(settings, database, runtime, clock, metrics)
     mcp = make_mcp(settings.tools, runtime, clock)
     toolbox = make_toolbox(settings, runtime, clock, mcp)
     attachments = make_attachments(
-        settings, database.attachments, store, parts.calls, runtime, clock
+        settings, database.attachments, parts.store, parts.calls, runtime, clock
     )
     session_map = _make_map(settings, parts, catalog, clock, text_filter, toolbox, attachments)
-    searches = Searches(store, runtime)
-    sessions = _make_sessions(settings, parts, store, session_map, clock, searches)
-    broker.hear(sessions.hear)
+    searches = Searches(parts.store, runtime)
+    sessions = _make_sessions(settings, parts, session_map, clock, searches)
     siblings = Siblings(place, runtime) if place else None
     services = _make_services(
-        settings,
-        runtime,
-        clock,
-        catalog,
-        store,
-        parts,
-        sessions,
-        metrics,
-        toolbox,
-        attachments,
-        siblings,
+        settings, runtime, clock, catalog, parts, sessions, metrics, toolbox, attachments, siblings
     )
     app = make_app(services, runtime.name)
     parts.worker.register()
     parts.recovery.sweep()  # before anybody is let in: what a crash left is ended when they look
     tandem = _make_tandem(settings, runtime, clock, catalog, app, parts)
+    tandem.siblings = siblings
     tandem.each_tick += [searches.tick, app.extensions["tandem.sockets"].drop_expired]
-    tandem.each_second += _upkeep(settings, runtime, clock, store, parts)
     tandem.each_second += [session_map.evict_idle, catalog.refresh, attachments.sweep]
-    tandem.at_end += _share_rates(database, redis_url, store, parts, services.rates)
-    tandem.at_end += [one.close for one in mcp]
-    if siblings is not None:
-        tandem.siblings = siblings
-        tandem.at_end.append(siblings.end)
+    tandem.at_end += _share_rates(settings, database, parts, services.rates)
+    tandem.at_end += [one.close for one in mcp] + ([siblings.end] if siblings else [])
     return tandem
 
 
+def _make_parts(
+    settings: Settings, database: Database, runtime: Runtime, clock: Clock, metrics: Metrics
+) -> RunParts:
+    """Return what runs are made of, on a database that is made or brought up to date."""
+    cost_of = read_prices(settings.usage.prices_file).cost
+    store = make_store(database, settings.runs.store_timeout_s, runtime)
+    locks = database.make_locks(runtime)
+    broker = make_broker(database, _redis_url(settings), runtime, clock)
+    shared = settings.server.workers > 1
+    return make_runs(
+        store, locks, runtime, clock, settings.runs, metrics, cost_of, broker, shared=shared
+    )
+
+
+def _redis_url(settings: Settings) -> str:
+    return settings.store.redis_url.get_secret_value()
+
+
 def _share_rates(
-    database: Database, redis_url: str, store: Store, parts: RunParts, rates: RateLimits
+    settings: Settings, database: Database, parts: RunParts, rates: RateLimits
 ) -> list[Callable[[], object]]:
     """Count rates with the other processes on the database, while there are any; return what is to
     be done at the end."""
-    own = rates.windows
-    count = _counting(store, parts.calls)
+    own, redis_url = rates.windows, _redis_url(settings)
+    count = _counting(parts.store, parts.calls)
     group = database.group() if redis_url else ""
     shared = make_shared(own, redis_url, group, database.windows, count)
     if shared is None:
@@ -163,14 +156,16 @@ def _make_tandem(
         requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
         each_tick=[parts.locks.tick, parts.runs.tick, parts.broker.wake_due],
+        each_second=_upkeep(settings, runtime, clock, parts),
         at_end=[parts.recovery.retire, parts.broker.close],
     )
 
 
 def _upkeep(
-    settings: Settings, runtime: Runtime, clock: Clock, store: Store, parts: RunParts
+    settings: Settings, runtime: Runtime, clock: Clock, parts: RunParts
 ) -> list[Callable[[], object]]:
     """Return what is done once a second for the store and its runs."""
+    store = parts.store
     housekeeper = Housekeeper(
         store, parts.calls, parts.committer, parts.recovery, parts.remote, clock, settings.store
     )
@@ -181,15 +176,16 @@ def _upkeep(
 def _make_sessions(
     settings: Settings,
     parts: RunParts,
-    store: Store,
     session_map: SessionMap,
     clock: Clock,
     searches: Searches,
 ) -> SessionService:
-    daily = DailyLimits(settings.usage)
-    return SessionService(
+    store, daily = parts.store, DailyLimits(settings.usage)
+    sessions = SessionService(
         store, parts.calls, session_map, parts.runs, parts.broker, clock, daily, searches
     )
+    parts.broker.hear(sessions.hear)
+    return sessions
 
 
 def _make_map(
@@ -215,7 +211,6 @@ def _make_services(
     runtime: Runtime,
     clock: Clock,
     catalog: ProviderCatalog,
-    store: Store,
     parts: RunParts,
     sessions: SessionService,
     metrics: Metrics,
@@ -238,7 +233,7 @@ def _make_services(
         facts=ServerFacts(
             version=__version__,
             async_mode=runtime.name,
-            store=store.name,
+            store=parts.store.name,
             uptime_s=lambda: clock.monotonic() - started,
             task_count=runtime.task_count,
             node=server.node,

@@ -59,6 +59,7 @@ def request_handler(
     ours = _quiet(handler, killed)
     if tricks.requests:
         ours = _timed(ours, timeout, times, new_pipeline, handover)
+        ours = _ending(_linked(ours, timeout), times.stall)
     return _discarding(ours, body, timeout, times.head, turns) if tricks.bodies else ours
 
 
@@ -94,7 +95,6 @@ def _timed(
     class Timed(handler):  # type: ignore[misc]
         head: Head | None = None
         rfile: Any
-        response_headers: list[tuple[bytes, bytes]]
 
         def __init__(self, *args: Any) -> None:
             super().__init__(*args)
@@ -115,6 +115,17 @@ def _timed(
                 take_head(self, self.head, type(handler.headers)())
             return self.head is not None
 
+    return Timed
+
+
+def _linked(handler: Any, timeout: Any) -> type:
+    """Return the handler with what requests know of their connection, which may become a
+    websocket."""
+
+    class Linked(handler):  # type: ignore[misc]
+        head: Head | None
+        rfile: Any
+
         def get_environ(self) -> Any:
             environ = super().get_environ()
             environ[HAS_HUNG_UP] = Presence(self.socket._sock, self.request_version)
@@ -131,6 +142,15 @@ def _timed(
         def _connection_upgrade_requested(self) -> bool:
             return False  # its body is as long as it says: none
 
+    return Linked
+
+
+def _ending(handler: Any, stall_s: float) -> type:
+    """Return the handler with answers that end as they say, to clients that read."""
+
+    class Ending(handler):  # type: ignore[misc]
+        response_headers: list[tuple[bytes, bytes]]
+
         def finalize_headers(self) -> None:
             super().finalize_headers()
             if self.command == "HEAD":
@@ -146,13 +166,13 @@ def _timed(
             self.response_headers = [*kept, (b"Connection", b"close")]
 
         def run_application(self) -> None:
-            self.socket.settimeout(times.stall)
+            self.socket.settimeout(stall_s)
             try:
                 super().run_application()
             finally:
                 self.socket.settimeout(None)
 
-    return Timed
+    return Ending
 
 
 def _discarding(handler: Any, body_class: Any, timeout: Any, seconds: float, turns: Turns) -> type:
