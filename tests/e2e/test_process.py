@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,23 +10,9 @@ import threading
 
 import pytest
 
-from tests.support.server import ROOT, Server
+from tests.support.server import Server, run_to_its_end
 from tests.support.sse import stream_chat, text_of
 from tests.support.upstream import PLANTED_KEY, delta, event_bytes, silent
-
-
-def start(folder, **settings):
-    """Run run.py to its end; return (exit code, output)."""
-    environ = {"PATH": os.environ["PATH"], "PORT": "0", "LOG_DIR": str(folder), **settings}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(ROOT / "run.py")],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -47,7 +32,7 @@ def start(folder, **settings):
     ],
 )
 def test_a_bad_setting_stops_the_start_with_its_name(tmp_path, name, value):
-    code, output = start(tmp_path, **{name: value})
+    code, output = run_to_its_end(tmp_path, **{name: value})
     assert code == 2
     assert name in output and value in output
     assert "Traceback" not in output
@@ -64,7 +49,7 @@ def test_a_bad_setting_stops_the_start_with_its_name(tmp_path, name, value):
     ],
 )
 def test_a_way_that_cannot_be_gone_stops_the_start(tmp_path, name, value, shown):
-    code, output = start(tmp_path, **{"OPENAI_API_KEY": "sk-1", name: value})
+    code, output = run_to_its_end(tmp_path, **{"OPENAI_API_KEY": "sk-1", name: value})
     assert code == 2
     assert f"{name} is " in output and shown in output and "hush" not in output
     assert "Traceback" not in output
@@ -73,7 +58,7 @@ def test_a_way_that_cannot_be_gone_stops_the_start(tmp_path, name, value, shown)
 def test_a_port_in_use_is_one_helpful_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, output = start(tmp_path, PORT=str(port), DATABASE_URL="memory:")
+        code, output = run_to_its_end(tmp_path, PORT=str(port), DATABASE_URL="memory:")
     assert code == 2
     assert output.strip().count("\n") == 0 and f"PORT={port + 1} make run" in output
 
@@ -178,5 +163,5 @@ def test_status_counts(server):
 
 def test_a_file_that_is_no_database_stops_the_start(tmp_path):
     (tmp_path / "notes.db").write_text("these are notes, and no database at all" * 100)
-    code, output = start(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/notes.db")
+    code, output = run_to_its_end(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/notes.db")
     assert code == 2 and "notes.db" in output and "Traceback" not in output

@@ -36,14 +36,20 @@ def mode(request):
     return request.param
 
 
+def begun(server, upstream):
+    """Start a reply, and see its first piece; return what says more, and the stream."""
+    reply = upstream.reply = Steps(*PIECES)
+    stream = stream_chat(server, "go", session_id="s", partial=False)
+    reply.go()
+    stream.next()
+    return reply, stream
+
+
 def test_each_piece_comes_through_another_process(pair, upstream):
     """By the bus: the store is asked once a second, and this reply is far longer than that in
     steps, each of which waits for the one before to be seen."""
     first, second = pair
-    reply = upstream.reply = Steps(*PIECES)
-    stream = stream_chat(first, "go", session_id="s", partial=False)
-    reply.go()
-    stream.next()
+    reply, stream = begun(first, upstream)
     watching = follow_run(second, stream.run_id)
     assert watching.next().data["token"] == PIECES[0]
     for piece in PIECES[1:]:
@@ -56,10 +62,7 @@ def test_each_piece_comes_through_another_process(pair, upstream):
 
 def test_a_socket_follows_through_another_process(pair, upstream):
     first, second = pair
-    reply = upstream.reply = Steps(*PIECES)
-    stream = stream_chat(first, "go", session_id="s", partial=False)
-    reply.go()
-    stream.next()
+    reply, stream = begun(first, upstream)
     client = SocketClient(second)
     client.call("chat_resume", {"run_id": stream.run_id, "partial": False})
     for _ in PIECES[1:]:
@@ -72,10 +75,7 @@ def test_a_socket_follows_through_another_process(pair, upstream):
 @pytest.mark.parametrize("over", ["http", "socket"])
 def test_a_stop_goes_through_another_process(pair, upstream, over):
     first, second = pair
-    reply = upstream.reply = Steps(*PIECES)
-    stream = stream_chat(first, "go", session_id="s", partial=False)
-    reply.go()
-    stream.next()
+    reply, stream = begun(first, upstream)
     if over == "http":
         stop = f"/api/runs/{stream.run_id}/stop"
         receipts = [second.post(stop).json, first.post(stop).json, second.post(stop).json]
@@ -91,10 +91,7 @@ def test_a_stop_goes_through_another_process(pair, upstream, over):
 
 def test_a_process_that_does_not_answer_is_said_not_to(pair, upstream):
     first, second = pair
-    reply = upstream.reply = Steps(*PIECES)
-    stream = stream_chat(first, "go", session_id="s", partial=False)
-    reply.go()
-    stream.next()
+    reply, stream = begun(first, upstream)
     first.process.send_signal(signal.SIGSTOP)
     try:
         receipt = second.post(f"/api/runs/{stream.run_id}/stop").json
@@ -143,10 +140,7 @@ def test_a_cut_reply_that_another_process_carried_on_is_known_whole(pair, upstre
 
 def test_a_process_that_dies_leaves_its_reply_to_the_other(pair, upstream):
     first, second = pair
-    reply = upstream.reply = Steps(*PIECES)
-    stream = stream_chat(first, "go", session_id="s", partial=False)
-    reply.go()
-    stream.next()
+    reply, stream = begun(first, upstream)
     watching = follow_run(second, stream.run_id)
     watching.next()
     reply.go()

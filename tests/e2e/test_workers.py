@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from tests.support.polling import Polling, ask, connection_to
 from tests.support.raw_socket import RawSocket
-from tests.support.server import ROOT, Server
+from tests.support.server import ROOT, Server, run_to_its_end
 from tests.support.services import missing
 from tests.support.sockets import SocketClient
 from tests.support.sse import follow_run, stream_chat, text_of
@@ -129,20 +128,6 @@ def test_every_process_is_in_the_banner_the_status_and_the_log(workers):
     assert len({line["worker"] for line in lines if line["message"] == "run completed"}) > 1
 
 
-def start(folder, **settings):
-    """Run run.py to its end; return (exit code, output)."""
-    environ = {"PATH": os.environ["PATH"], "PORT": "0", "LOG_DIR": str(folder), **settings}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(ROOT / "run.py")],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(
     "settings, said",
     [
@@ -156,7 +141,7 @@ def start(folder, **settings):
     ],
 )
 def test_what_stops_the_start_is_said_once(tmp_path, settings, said):
-    code, output = start(tmp_path, **settings)
+    code, output = run_to_its_end(tmp_path, **settings)
     assert code == 2
     assert output.count(said) == 1 and "Traceback" not in output and "Tandem 0" not in output
 
@@ -164,7 +149,7 @@ def test_what_stops_the_start_is_said_once(tmp_path, settings, said):
 def test_a_port_in_use_stops_the_start(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, output = start(tmp_path, WORKERS="2", PORT=str(port))
+        code, output = run_to_its_end(tmp_path, WORKERS="2", PORT=str(port))
     assert code == 2 and f"PORT={port + 1} make run" in output
 
 

@@ -204,6 +204,21 @@ class Server(Asked):
         return "\n".join([self.output, *files])
 
 
+def run_to_its_end(folder: Path, **settings: str) -> tuple[int, str]:
+    """Run run.py where it cannot serve, or not for long; return its exit code and what it said."""
+    environ = {"PATH": os.environ["PATH"], "PORT": "0", "LOG_DIR": str(folder), **settings}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(ROOT / "run.py")],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
 class WireAnswer:
     """An answer on a connection of its own, read as it comes."""
 
