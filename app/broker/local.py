@@ -101,7 +101,7 @@ class LocalBroker:
             if left:
                 self._listeners[(owner, session_id)] = left
 
-    def wake_due(self) -> None:
+    def tick(self) -> None:
         now = self._monotonic()
         with self._lock:
             due = [one for some in self._listeners.values() for one in some if one.deadline <= now]

@@ -98,8 +98,8 @@ class SharedBroker(LocalBroker):
             return super().command(worker_id, command)
         return self._commands.ask(worker_id, command)
 
-    def wake_due(self) -> None:
-        super().wake_due()
+    def tick(self) -> None:
+        super().tick()
         self._commands.wake_due()
         if self._monotonic() >= self._renew_at:
             self._renew_at = self._monotonic() + RENEW_S

@@ -128,8 +128,8 @@ class Broker(Protocol):
     def leave(self, owner: str, session_id: str | None, listener: Listener) -> None:
         """Take the listener out."""
 
-    def wake_due(self) -> None:
-        """Wake the listeners whose heartbeat is due."""
+    def tick(self) -> None:
+        """Do what time brings, a few times a second: wake the listeners whose heartbeat is due."""
 
     def hear(self, take: HearNews) -> None:
         """Tell of the news that come from other processes, whoever listens here."""

@@ -155,7 +155,7 @@ def _make_tandem(
         viewer_stall_s=settings.limits.viewer_stall_s,
         requests_per_s=settings.limits.http_requests_per_s_per_connection,
         shutdown_grace_s=settings.server.shutdown_grace_s,
-        each_tick=[parts.locks.tick, parts.runs.tick, parts.broker.wake_due],
+        each_tick=[parts.locks.tick, parts.runs.tick, parts.broker.tick],
         each_second=_upkeep(settings, runtime, clock, parts),
         at_end=[parts.recovery.retire, parts.broker.close],
     )

@@ -85,7 +85,7 @@ def test_one_who_does_not_keep_up_loses_the_oldest(feed: LocalBroker) -> None:
 def test_heartbeat_that_is_due_wakes(feed: LocalBroker, clock: HandClock) -> None:
     due, later = feed.listen("ann", "s-1"), feed.listen("ann", "s-2")
     due.deadline, later.deadline = clock.monotonic, clock.monotonic + 0.1
-    feed.wake_due()
+    feed.tick()
 
     waiters = [listener._waiter for listener in (due, later)]
     assert [w.woken for w in waiters if isinstance(w, ManualWaiter)] == [True, False]

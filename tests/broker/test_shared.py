@@ -116,7 +116,7 @@ def second(*processes: Process) -> None:
     """Let a second pass."""
     processes[0].clock.advance(1.0)
     for process in processes:
-        process.broker.wake_due()
+        process.broker.tick()
     processes[0].runtime.run()
 
 
@@ -164,7 +164,7 @@ def test_follower_that_is_silent_is_forgotten(owner: Process, viewer: Process) -
     log = opened(viewer)
     owner.wire.ends.pop("viewer")
     owner.clock.advance(EXPIRES_S)
-    owner.broker.wake_due()
+    owner.broker.tick()
 
     assert owner.runs["run-1"].viewers == 0
     assert log.text() == "a"
@@ -291,7 +291,7 @@ def ask(viewer: Process, command: Stop) -> Receipt | None:
     """Ask while time passes."""
 
     def tick() -> None:
-        viewer.broker.wake_due()
+        viewer.broker.tick()
         if viewer.clock.monotonic < until:
             viewer.clock.advance(0.1)
             viewer.runtime.call_soon(tick)

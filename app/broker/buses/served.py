@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.broker.bus import Take
 from app.runs.ports import Runtime, Task
@@ -55,6 +55,9 @@ class Service(Protocol):
     def receiver(self, channels: Sequence[str]) -> Receiver: ...
 
 
+L = TypeVar("L", Sender, Receiver)
+
+
 class ServedBus:
     """Implements `Bus`. Channels are named by the group of processes and the worker."""
 
@@ -65,7 +68,7 @@ class ServedBus:
         self._group = group
         self._runtime = runtime
         self._take: Take | None = None
-        self._id = ""
+        self._id = self._heard_as = ""
         self._waiting: deque[Sent] = deque(maxlen=MOST_WAITING)
         self._waiter = runtime.new_waiter()
         self._tasks: list[Task] = []
@@ -79,8 +82,11 @@ class ServedBus:
     def be(self, worker_id: str) -> None:
         first, self._id = not self._id, worker_id  # who receives sees it within LOOK_S
         if first:
-            self._tasks = [self._runtime.spawn(self._keep_sending)]
-            self._tasks.append(self._runtime.spawn(self._keep_receiving))
+            spawn, service = self._runtime.spawn, self._service
+            self._tasks = [
+                spawn(self._keep, "sending", service.sender, self._send_by),
+                spawn(self._keep, "receiving", self._receiver, self._receive_by),
+            ]
 
     def send(self, worker_id: str, message: bytes) -> None:
         self._post(self._channel(worker_id), message)
@@ -96,27 +102,26 @@ class ServedBus:
             self._waiting.append((channel, message))
             self._waiter.wake()
 
-    def _keep_sending(self) -> None:
+    def _keep(self, what: str, connect: Callable[[], L], use: Callable[[L], None]) -> None:
+        """Use a connection, and another after it; after one that failed not at once."""
         pause_s = TRY_AGAIN_S
         while not self._closed:
-            sender: Sender | None = None
+            connection: L | None = None
             try:
-                sender = self._service.sender()
-                self._works("sending")
+                connection = connect()
+                self._works(what)
                 pause_s = TRY_AGAIN_S
-                self._send_with(sender)
+                use(connection)
             except Exception as error:
-                self._fails("sending", error)
-            finally:
-                if sender is not None:
-                    with suppress(Exception):
-                        sender.close()
-            self._waiting.clear()
-            if not self._closed:
+                self._fails(what, error)
                 self._runtime.sleep(pause_s)
                 pause_s = min(2 * pause_s, MOST_TRY_AGAIN_S)
+            finally:
+                if connection is not None:
+                    with suppress(Exception):
+                        connection.close()
 
-    def _send_with(self, sender: Sender) -> None:
+    def _send_by(self, sender: Sender) -> None:
         while not self._closed:
             while not self._waiting and not self._closed:
                 self._waiter.wait()
@@ -126,31 +131,15 @@ class ServedBus:
             if some:
                 sender.send(some)
 
-    def _keep_receiving(self) -> None:
-        pause_s = TRY_AGAIN_S
-        while not self._closed:
-            ours = self._id
-            receiver: Receiver | None = None
-            try:
-                channels = [self._channel(ours), self._channel("all")]
-                receiver = self._service.receiver(channels)
-                self._works("receiving")
-                self.connected.set()
-                pause_s = TRY_AGAIN_S
-                self._receive_as(ours, receiver)
-            except Exception as error:
-                self._fails("receiving", error)
-            finally:
-                if receiver is not None:
-                    with suppress(Exception):
-                        receiver.close()
-            if not self._closed and ours == self._id:
-                self._runtime.sleep(pause_s)
-                pause_s = min(2 * pause_s, MOST_TRY_AGAIN_S)
+    def _receiver(self) -> Receiver:
+        self._heard_as = self._id
+        return self._service.receiver([self._channel(self._heard_as), self._channel("all")])
 
-    def _receive_as(self, ours: str, receiver: Receiver) -> None:
-        to_all, own = self._channel("all"), ours.encode()
-        taken = 0
+    def _receive_by(self, receiver: Receiver) -> None:
+        """Take what comes, as long as this is the same worker."""
+        self.connected.set()
+        ours, to_all = self._heard_as, self._channel("all")
+        own, taken = ours.encode(), 0
         while not self._closed and ours == self._id:
             for channel, message in receiver.receive():
                 if channel == to_all:
@@ -169,6 +158,8 @@ class ServedBus:
             log.warning("the bus works again: %s", what)
 
     def _fails(self, what: str, error: Exception) -> None:
+        if what == "sending":
+            self._waiting.clear()
         if what not in self._away:
             self._away.add(what)
             log.warning("the bus fails (%s): %s: %s", self.name, what, type(error).__name__)
