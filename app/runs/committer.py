@@ -29,7 +29,7 @@ from app.core.store import Batch, EndedRun, Immediate, PausedRun, Soon, Store, W
 from app.core.usage import CostOf, no_cost
 from app.runs.log import LogReader
 from app.runs.log_lines import figures_of, level_of, size_of
-from app.runs.offered import Offered, end_entry, end_of
+from app.runs.offered import Offered, behind_what_is_stored, end_entry, end_of
 from app.runs.ports import Calls, Clock, Lock, RunMetrics, Runtime
 from app.runs.registry import RunRegistry
 from app.runs.run import Outcome, Run, interrupted
@@ -363,17 +363,24 @@ class Committer:
         while self._late_ends:
             worker_id, batch = self._late_ends[0]
             try:
-                self._runtime.run_blocking(self._store.append, worker_id, batch)
+                otherwise = self._runtime.run_blocking(self._append_late, worker_id, batch)
             except StorageUnavailable:
                 raise
             except WorkerLost:
                 log.warning("runs whose ends were shown unstored have been ended by others")
-                for run_id, _ in batch.entries:
-                    self._registry.forget_ended(run_id)  # from now on what is stored is seen
+                otherwise = [run_id for run_id, _ in batch.entries]
             except Exception as error:  # nobody ever can
                 log.warning("ends that were shown unstored are given up: %s", type(error).__name__)
+                otherwise = []
+            for run_id in otherwise:
+                self._registry.forget_ended(run_id)  # from now on what is stored is seen
             with self._lock:
                 self._late_ends.pop(0)
+
+    def _append_late(self, worker_id: str, batch: Batch) -> list[str]:
+        batch, otherwise = behind_what_is_stored(batch, self._store.read_entries)
+        self._store.append(worker_id, batch)
+        return otherwise
 
 
 def _not_now(worker_id: str, batch: Batch) -> bool:

@@ -56,6 +56,32 @@ def test_end_that_was_shown_unstored_is_stored_when_the_store_is_back(stage: Sta
     assert (reply.text, reply.status) == ("kept", "failed")
 
 
+def test_end_comes_after_what_a_commit_that_was_given_up_has_stored(stage: Stage) -> None:
+    """Whoever reads the store has seen that: there is one log, for all."""
+    run = failed(stage)
+    mend_store(stage)
+    assert run.log.end is not None
+    stage.store.unknown["run-1"] = texts(" lost", "!", first=2)
+    stage.committer.store_late_ends()
+
+    stored = stage.store.read_entries("run-1")
+    assert stored == [*texts("kept", " lost", "!"), run.log.end._replace(seq=4)]
+    reply = stage.store.read_branch("ann", "session of run-1")[-1]
+    assert (reply.text, reply.status) == ("kept lost!", "failed")
+    assert stage.forgotten == ["run-1"]  # from now on that is what is seen here, too
+
+
+def test_end_that_was_stored_all_the_same_is_the_one(stage: Stage) -> None:
+    failed(stage)
+    mend_store(stage)
+    stage.store.append(WORKER, ended(turn_of("run-1").run, texts(" all", first=2)))
+    stage.committer.store_late_ends()
+
+    assert [entry.seq for entry in stage.store.read_entries("run-1")] == [1, 2, 3]
+    assert stage.store.find_run("ann", "run-1").status == "completed"  # type: ignore[union-attr]
+    assert stage.forgotten == ["run-1"]
+
+
 def test_session_is_free_again_once_settled(stage: Stage) -> None:
     failed(stage)
     mend_store(stage)

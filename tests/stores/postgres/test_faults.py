@@ -11,6 +11,7 @@ import pytest
 
 from app.core.errors import StorageUnavailable
 from app.core.store import Batch, EndedRun
+from app.runs.offered import behind_what_is_stored
 from app.stores.postgres.store import PostgresStore
 from tests.conftest import WORKER
 from tests.support.cables import Cable
@@ -89,6 +90,20 @@ def test_batch_that_was_given_up_is_not_in_the_log_that_goes_on_without_it(
 
     assert [entry.kind for entry in far.read_entries("run-1")] == ["text", "end"]
     assert far.read_entries("run-2") == texts("x")
+
+
+def test_batch_that_was_given_up_belongs_to_the_log_if_somebody_may_have_read_it(
+    far: PostgresStore, cable: Cable
+) -> None:
+    lose_the_answer(far, cable, Batch([("run-1", texts("b", first=2))]))
+    assert far.read_entries("run-1") == texts("a", "b")
+    end = EndedRun(run_record(), run_end("failed", "error"), (), START)
+    owed = Batch([("run-1", [end_entry(2, end.end)])], [end])
+    owed, otherwise = behind_what_is_stored(owed, far.read_entries)
+    far.append(WORKER, owed)
+
+    assert otherwise == ["run-1"]
+    assert far.read_entries("run-1") == [*texts("a", "b"), end_entry(3, end.end)]
 
 
 def test_compaction_whose_answer_was_lost_loses_nothing(far: PostgresStore, cable: Cable) -> None:
